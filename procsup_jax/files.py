@@ -1,0 +1,104 @@
+"""Files that are whole or absent: written under a temporary name, flushed to the disk, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Any
+
+from procsup_jax.errors import UserError
+
+PathLike = str | os.PathLike[str]
+
+
+@contextlib.contextmanager
+def explain_os_errors(path: PathLike, doing: str = "write") -> Iterator[None]:
+    """Turn an OSError met while `doing` something to `path` into a UserError of one line with the remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot {doing} {os.fspath(path)}: {_remedy(error)}") from error
+
+
+def _remedy(error: OSError) -> str:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "the disk is full; free some space or choose another folder, then run the same command again"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "no permission; choose a folder you may write to"
+        case errno.ENOENT:
+            return "no such file or folder; check the path"
+        case errno.EISDIR | errno.ENOTDIR | errno.EEXIST:
+            return f"{os.strerror(error.errno).lower()}; choose another name"
+        case _:
+            return error.strerror or str(error)
+
+
+@contextlib.contextmanager
+def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open `path` for writing (`mode` "w", UTF-8 text, or "wb"); it appears under its name only when the block ends.
+
+    If the block raises, whatever stood at `path` stays as it was. Missing parent folders are made. An OSError, such
+    as a full disk, becomes a UserError.
+    """
+    if mode not in ("w", "wb"):
+        raise ValueError(f'mode is {mode!r}, expected "w" or "wb"')
+    target = pathlib.Path(path)
+    with explain_os_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        temporary = pathlib.Path(name)
+        try:
+            with _open_handle(handle, mode) as file:
+                yield file
+                file.flush()
+                os.fchmod(file.fileno(), 0o666 & ~_umask())
+                os.fsync(file.fileno())
+            temporary.replace(target)
+            sync_folder(target.parent)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _open_handle(handle: int, mode: str) -> IO[Any]:
+    return os.fdopen(handle, "wb") if mode == "wb" else os.fdopen(handle, "w", encoding="utf-8", newline="\n")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def sync_folder(path: PathLike) -> None:
+    """Flush a folder's entries to the disk, so that a rename survives a power cut (where the system can)."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_writer(path) as file:
+        file.write(text)
+
+
+def write_bytes(path: PathLike, content: bytes) -> None:
+    """Write bytes atomically."""
+    with atomic_writer(path, "wb") as file:
+        file.write(content)
+
+
+def sha256_file(path: PathLike) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    with explain_os_errors(path, "read"), pathlib.Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
