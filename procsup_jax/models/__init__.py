@@ -1,0 +1,1 @@
+"""The decoder-only language model that policies and reward models share; `api` is the only door."""

@@ -1,0 +1,185 @@
+"""The model as pure functions of (config, params, arrays): the only door to this package.
+
+Params are a nested dict of arrays: `embedding` (and `unembedding` unless tied), `layers` stacked on axis 0 and
+`final_norm`.
+The functions are not jitted: callers trace them inside their own programs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from procsup_jax.models import cache
+from procsup_jax.models.cache import KV, commit, init_kv, put_rows, take_rows
+from procsup_jax.models.config import PRESETS, ModelConfig, forward_flops_per_token, num_params, preset
+from procsup_jax.models.layers import RMSNorm, rotary
+from procsup_jax.models.transformer import Block, Transformer, embed
+from procsup_jax.parallel.rules import tree_sharding
+
+__all__ = [
+    "KV", "PRESETS", "DecoderParams", "ModelConfig", "Params", "abstract_params", "commit", "decoder_params", "extend",
+    "forward_flops_per_token", "hidden", "init_kv", "init_params", "num_params", "param_axes", "prefill", "preset",
+    "put_rows", "rm_logit", "take_rows", "unembed",
+]  # fmt: skip
+
+Params = Mapping[str, Any]
+
+
+class DecoderParams(NamedTuple):
+    """Hold parameters for the cached path: one entry a layer, and everything else under its name in Params."""
+
+    layers: tuple[Params, ...]
+    rest: Params
+
+
+def init_params(config: ModelConfig, key: jax.Array, mesh: jax.sharding.Mesh | None = None) -> Params:
+    """Draw initial parameters; with a mesh each device makes only its own shards."""
+    shardings = None if mesh is None else tree_sharding(mesh, param_axes(config), abstract_params(config))
+    return jax.jit(functools.partial(_init, config), out_shardings=shardings)(key)
+
+
+def abstract_params(config: ModelConfig) -> Params:
+    """Return the parameters' shapes and types, computing nothing."""
+    return jax.eval_shape(functools.partial(_init, config), jax.random.key(0))
+
+
+def param_axes(config: ModelConfig) -> Params:
+    """Return the logical axis names of each parameter as a tuple (see parallel.rules)."""
+    boxed = jax.eval_shape(functools.partial(_init_boxed, config), jax.random.key(0))
+    return jax.tree.map(
+        lambda box: tuple(box.names), boxed, is_leaf=lambda node: isinstance(node, nn.LogicallyPartitioned)
+    )
+
+
+def hidden(
+    config: ModelConfig,
+    params: Params,
+    tokens_bl: jax.Array,
+    positions_bl: jax.Array,
+    segments_bl: jax.Array,
+    *,
+    dropout_key: jax.Array | None = None,
+) -> jax.Array:
+    """Return the hidden states after the final norm, [b, l, d] in the compute type.
+
+    `segments_bl` is 0 on padding and a different positive number for each document packed in a row; documents never
+    see each other. `positions_bl` restart in each. Dropout is on when its key is given.
+    """
+    model: Any = Transformer(config, deterministic=dropout_key is None or config.dropout == 0.0)
+    rngs = None if dropout_key is None else {"dropout": dropout_key}
+    return model.apply({"params": params}, tokens_bl, positions_bl, segments_bl, rngs=rngs)
+
+
+def unembed(config: ModelConfig, params: Params | DecoderParams, hidden: jax.Array) -> jax.Array:
+    """Return logits [..., v] in float32 for hidden states [..., d]."""
+    return _logits(hidden, _unembedding(config, params))
+
+
+def rm_logit(
+    config: ModelConfig, params: Params | DecoderParams, hidden: jax.Array, correct_id: int, incorrect_id: int
+) -> jax.Array:
+    """Return logit(correct) - logit(incorrect) in float32, [...], for hidden states [..., d].
+
+    Its sigmoid is the reward model's probability of `correct`. Only two rows of the unembedding are read.
+    """
+    rows = _unembedding(config, params)[jnp.array([correct_id, incorrect_id])]
+    logits = _logits(hidden, rows)
+    return logits[..., 0] - logits[..., 1]
+
+
+def decoder_params(config: ModelConfig, params: Params) -> DecoderParams:
+    """Unstack the layers and cast to the compute type, once, outside of any decoding loop."""
+    cast = jax.tree.map(lambda a: a.astype(jnp.dtype(config.dtype)), dict(params))
+    layers = cast.pop("layers")
+    return DecoderParams(tuple(_layer(layers, i) for i in range(config.num_layers)), cast)
+
+
+def prefill(
+    config: ModelConfig,
+    dparams: DecoderParams,
+    tokens_np: jax.Array,
+    lens_n: jax.Array,
+    *,
+    capacity: int | None = None,
+) -> tuple[jax.Array, KV]:
+    """Read the first `lens_n` tokens of each row; return hidden states [n, p, d] and the filled cache.
+
+    The cache's capacity is p unless a larger one is asked for, as prefixes that grow by `commit` need.
+    """
+    p = tokens_np.shape[1]
+    positions = jnp.arange(p)[None]
+    segments = (positions < lens_n[:, None]).astype(jnp.int32)
+    rope = rotary(config, positions)
+    x = embed(config, dparams.rest["embedding"], tokens_np)
+    layers: list[cache.LayerKV] = []
+    block: Any = Block(config)
+    for layer in dparams.layers:
+        x, new = block.apply({"params": layer}, x, rope, segments, method="prefill")
+        layers.append(new)
+    kv = KV(tuple(layers))
+    if capacity is not None and capacity > p:
+        kv = jax.tree.map(lambda a: jnp.pad(a, ((0, 0), (0, capacity - p), (0, 0))), kv)
+    return _final_norm(config, dparams, x), kv
+
+
+def extend(
+    config: ModelConfig,
+    dparams: DecoderParams,
+    tokens_ngt: jax.Array,
+    prefix: KV,
+    prefix_len_n: jax.Array,
+    suffix: KV,
+    suffix_len_ng: jax.Array,
+) -> tuple[jax.Array, KV]:
+    """Feed t new tokens to each of n lanes x g slots; return hidden states [n, g, t, d] and the suffix cache.
+
+    Slot (n, g) attends to prefix[:prefix_len], to its own suffix[:suffix_len] and causally to the new tokens, whose
+    keys and values are written from suffix_len on (past the capacity: dropped, and such tokens' states mean nothing).
+    The caller advances the lengths, so trailing padding in t is harmless. A prefix of capacity 0 is allowed.
+    """
+    n, g, t = tokens_ngt.shape
+    slots = cache.Slots(prefix_len_n, suffix_len_ng)
+    positions = (prefix_len_n[:, None] + suffix_len_ng).reshape(n * g, 1) + jnp.arange(t)
+    rope = rotary(config, positions)
+    x = embed(config, dparams.rest["embedding"], tokens_ngt.reshape(n * g, t))
+    layers: list[cache.LayerKV] = []
+    block: Any = Block(config)
+    for layer, before, own in zip(dparams.layers, prefix.layers, suffix.layers, strict=True):
+        x, own = block.apply({"params": layer}, x, rope, slots, before, own, method="extend")
+        layers.append(own)
+    return _final_norm(config, dparams, x).reshape(n, g, t, -1), KV(tuple(layers))
+
+
+def _init_boxed(config: ModelConfig, key: jax.Array) -> Any:
+    ids = jnp.zeros((1, 1), jnp.int32)
+    return Transformer(config).init(key, ids, ids, ids)["params"]
+
+
+def _init(config: ModelConfig, key: jax.Array) -> Any:
+    return nn.meta.unbox(_init_boxed(config, key))
+
+
+def _layer(layers: Params, index: int) -> Params:
+    return jax.tree.map(lambda a: a[index], layers)
+
+
+def _final_norm(config: ModelConfig, dparams: DecoderParams, x: jax.Array) -> jax.Array:
+    norm: Any = RMSNorm(config)
+    return norm.apply({"params": dparams.rest["final_norm"]}, x)
+
+
+def _unembedding(config: ModelConfig, params: Params | DecoderParams) -> jax.Array:
+    rest = params.rest if isinstance(params, DecoderParams) else params
+    return rest["embedding" if config.tied_embeddings else "unembedding"]
+
+
+def _logits(hidden: jax.Array, table_vd: jax.Array) -> jax.Array:
+    flat = hidden.reshape(-1, hidden.shape[-1])
+    logits = jnp.einsum("xd,vd->xv", flat, table_vd.astype(hidden.dtype), preferred_element_type=jnp.float32)
+    return logits.reshape(*hidden.shape[:-1], table_vd.shape[0])

@@ -1,0 +1,132 @@
+"""The model's settings, the named sizes, and what a size costs."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from procsup_jax.errors import UserError
+
+DTYPES = ("float32", "bfloat16")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Describe a decoder-only transformer (RMSNorm, RoPE, grouped-query attention, gated MLP).
+
+    `d_ff` is the width of the gated MLP, `max_len` the longest sequence it is trained for, `dropout` the rate on
+    embeddings and on both residual branches, `dtype` the compute type ("float32" or "bfloat16"; softmax, norms and
+    logits are float32 always) and `param_dtype` the type the parameters are kept in. `remat` recomputes each layer in
+    the backward pass. `shift_width` > 0 adds to the attention's input a learned mix of that many previous positions.
+    Raises UserError for values that do not go together.
+    """
+
+    vocab_size: int
+    num_layers: int
+    d_model: int
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    d_ff: int
+    max_len: int = 2048
+    tied_embeddings: bool = True
+    dropout: float = 0.0
+    rope_theta: float = 10000.0
+    norm_eps: float = 1e-5
+    dtype: str = "float32"
+    param_dtype: str = "float32"
+    remat: bool = False
+    shift_width: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "num_layers", "d_model", "num_heads", "num_kv_heads", "head_dim", "d_ff", "max_len"):
+            if getattr(self, name) < 1:
+                raise UserError(f"model {name}={getattr(self, name)}: expected at least 1")
+        if self.num_heads % self.num_kv_heads:
+            raise UserError(
+                f"model num_heads={self.num_heads} is no multiple of num_kv_heads={self.num_kv_heads}: each key-value "
+                "head serves a whole number of heads; change one of them"
+            )
+        if self.head_dim % 2:
+            raise UserError(f"model head_dim={self.head_dim}: rotary positions need an even number; add or take 1")
+        if not 0.0 <= self.dropout < 1.0:
+            raise UserError(f"model dropout={self.dropout}: expected 0 <= dropout < 1")
+        if self.shift_width < 0:
+            raise UserError(f"model shift_width={self.shift_width}: expected 0 (off) or more")
+        for name in ("dtype", "param_dtype"):
+            if getattr(self, name) not in DTYPES:
+                raise UserError(f"model {name}={getattr(self, name)!r}: expected one of {', '.join(DTYPES)}")
+
+    @property
+    def queries_per_kv(self) -> int:
+        """Return how many query heads share one key-value head."""
+        return self.num_heads // self.num_kv_heads
+
+
+def _size(
+    num_layers: int, d_model: int, num_heads: int, num_kv_heads: int, head_dim: int, d_ff: int, **others: Any
+) -> Mapping[str, Any]:
+    return dict(
+        num_layers=num_layers, d_model=d_model, num_heads=num_heads, num_kv_heads=num_kv_heads, head_dim=head_dim,
+        d_ff=d_ff, **others,
+    )  # fmt: skip
+
+
+# Parameters without embeddings. Up to 5m: as deep as is useful for word problems (a verifier needs layers after those
+# that look quantities up); from 135m on: the shapes of SmolLM2 and Llama 3.
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "0.5m": _size(4, 96, 3, 3, 32, 256, max_len=512),
+    "1m": _size(6, 128, 4, 4, 32, 320, max_len=512),
+    "2m": _size(8, 160, 5, 5, 32, 384, max_len=512),
+    "5m": _size(10, 224, 7, 7, 32, 576, max_len=1024),
+    "25m": _size(12, 448, 7, 7, 64, 1152),
+    "135m": _size(30, 576, 9, 3, 64, 1536),
+    "360m": _size(32, 960, 15, 5, 64, 2560),
+    "1b": _size(16, 2048, 32, 8, 64, 8192, max_len=8192, rope_theta=500000.0),
+    "3b": _size(28, 3072, 24, 8, 128, 8192, max_len=8192, rope_theta=500000.0),
+    "8b": _size(32, 4096, 32, 8, 128, 14336, max_len=8192, rope_theta=500000.0, tied_embeddings=False),
+    "70b": _size(80, 8192, 64, 8, 128, 28672, max_len=8192, rope_theta=500000.0, tied_embeddings=False, remat=True),
+}
+
+
+def preset(name: str, vocab_size: int, **changes: Any) -> ModelConfig:
+    """Return the config of a named size, with `changes` to single fields.
+
+    Raises UserError for an unknown name or field.
+    """
+    if name not in PRESETS:
+        raise UserError(f"model preset {name!r} is unknown: expected one of {', '.join(PRESETS)}")
+    known = [field.name for field in dataclasses.fields(ModelConfig)]
+    for field in changes:
+        if field not in known:
+            nearest = difflib.get_close_matches(field, known, 1, 0.0)[0]
+            raise UserError(f"model setting {field!r} is unknown: the nearest one is {nearest!r}")
+    return ModelConfig(**{"vocab_size": vocab_size, **PRESETS[name], **changes})
+
+
+def num_params(config: ModelConfig) -> int:
+    """Count the parameters, embeddings included."""
+    c = config
+    norms = 2 * c.d_model
+    tables = c.vocab_size * c.d_model * (1 if c.tied_embeddings else 2)
+    return c.num_layers * (_layer_kernels(c) + norms + c.shift_width * c.d_model) + tables + c.d_model
+
+
+def forward_flops_per_token(config: ModelConfig, context_len: int) -> int:
+    """Count the multiply-adds, two FLOPs each, of one token's forward pass with logits.
+
+    `context_len` is the number of positions the token attends to, itself included. Norms, softmax and the other
+    elementwise work are left out, as is usual. Training costs three times as much.
+    """
+    c = config
+    kernels = c.num_layers * _layer_kernels(c) + c.vocab_size * c.d_model
+    attention = c.num_layers * c.num_heads * c.head_dim * 2 * context_len
+    return 2 * (kernels + attention)
+
+
+def _layer_kernels(c: ModelConfig) -> int:
+    qkv = c.d_model * (c.num_heads + 2 * c.num_kv_heads) * c.head_dim
+    out = c.num_heads * c.head_dim * c.d_model
+    return qkv + out + 3 * c.d_model * c.d_ff

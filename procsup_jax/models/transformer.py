@@ -1,0 +1,95 @@
+"""The network: embeddings, a scan over blocks, the final norm."""
+
+from __future__ import annotations
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from procsup_jax.models.cache import LayerKV, Slots
+from procsup_jax.models.config import ModelConfig
+from procsup_jax.models.layers import MLP, Attention, RMSNorm, Rotary, named_axes, rotary
+from procsup_jax.parallel.rules import constrain
+
+EMBEDDING_STD = 0.02
+RESIDUAL = ("batch", "length", "act_embed")
+
+
+class Block(nn.Module):
+    """Add attention and the MLP, each of the normed input, to the residual stream."""
+
+    config: ModelConfig
+    deterministic: bool = True
+
+    def setup(self) -> None:
+        """Make the parts."""
+        c = self.config
+        self.attention_norm = RMSNorm(c)
+        self.attention = Attention(c)
+        self.mlp_norm = RMSNorm(c)
+        self.mlp = MLP(c)
+        self.drop = nn.Dropout(c.dropout, deterministic=self.deterministic)
+
+    def __call__(self, x_rld: jax.Array, rope: Rotary, segments_rl: jax.Array) -> tuple[jax.Array, None]:
+        """Run packed rows; the pair is what a scan over layers carries on and collects."""
+        return self.prefill(x_rld, rope, segments_rl)[0], None
+
+    def prefill(self, x_rld: jax.Array, rope: Rotary, segments_rl: jax.Array) -> tuple[jax.Array, LayerKV]:
+        """Run packed rows and return the keys and values as well."""
+        x_rld = constrain(x_rld, RESIDUAL)
+        out, new = self.attention(self.attention_norm(x_rld), rope, segments_rl)
+        return self._finish(x_rld, out), new
+
+    def extend(
+        self, x_rtd: jax.Array, rope: Rotary, slots: Slots, prefix: LayerKV, suffix: LayerKV
+    ) -> tuple[jax.Array, LayerKV]:
+        """Run t new tokens of each slot after what the cache holds; return the suffix with them written."""
+        x_rtd = constrain(x_rtd, RESIDUAL)
+        out, suffix = self.attention.extend(self.attention_norm(x_rtd), rope, slots, prefix, suffix)
+        return self._finish(x_rtd, out), suffix
+
+    def _finish(self, x: jax.Array, attended: jax.Array) -> jax.Array:
+        x = constrain(x + self.drop(attended), RESIDUAL)
+        return constrain(x + self.drop(self.mlp(self.mlp_norm(x))), RESIDUAL)
+
+
+class Transformer(nn.Module):
+    """Turn tokens into hidden states; the unembedding lives in `api`, where only some of its rows may be wanted."""
+
+    config: ModelConfig
+    deterministic: bool = True
+
+    @nn.compact
+    def __call__(self, tokens_bl: jax.Array, positions_bl: jax.Array, segments_bl: jax.Array) -> jax.Array:
+        """Return the hidden states after the final norm."""
+        c = self.config
+        table = functools.partial(
+            self.param, init_fn=_table_init(), shape=(c.vocab_size, c.d_model), dtype=jnp.dtype(c.param_dtype)
+        )
+        embedding = table("embedding")
+        if not c.tied_embeddings:
+            table("unembedding")
+        x = embed(c, embedding, tokens_bl)
+        x = nn.Dropout(c.dropout, deterministic=self.deterministic)(x)
+        block = nn.remat(Block, prevent_cse=False) if c.remat else Block
+        layers = nn.scan(
+            block,
+            variable_axes={"params": 0},
+            split_rngs={"params": True, "dropout": True},
+            in_axes=(nn.broadcast, nn.broadcast),
+            length=c.num_layers,
+            metadata_params={nn.PARTITION_NAME: "layers"},
+        )
+        x, _ = layers(c, self.deterministic, name="layers")(x, rotary(c, positions_bl), segments_bl)
+        return RMSNorm(c, name="final_norm")(x)
+
+
+def embed(config: ModelConfig, table_vd: jax.Array, tokens: jax.Array) -> jax.Array:
+    """Look tokens of any shape up in the compute type."""
+    return constrain(table_vd[tokens].astype(jnp.dtype(config.dtype)), RESIDUAL)
+
+
+def _table_init() -> nn.initializers.Initializer:
+    return named_axes(nn.initializers.normal(EMBEDDING_STD), ("vocab", "embed"))

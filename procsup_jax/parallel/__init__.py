@@ -1,0 +1,1 @@
+"""Device meshes and the one table that maps logical array axes onto them."""
