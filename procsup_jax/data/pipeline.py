@@ -1,0 +1,64 @@
+"""Shuffled batches of packed rows, without end, whose place is saved and restored exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Self
+
+import grain
+import numpy as np
+
+from procsup_jax.data.pack import Packed
+from procsup_jax.errors import UserError
+
+Batch = Mapping[str, np.ndarray]
+
+
+class Batches:
+    """Iterate over batches of `batch_size` rows: int32 arrays and float32 weights, [b, l].
+
+    Every epoch is a fresh permutation of the rows by `seed`, and a batch may straddle two epochs: no row is dropped,
+    all are used equally often, and a batch may be larger than the data. The batches are a function of the rows,
+    `batch_size` and `seed` only. With `num_processes` > 1 each process gets its own share of every batch. Raises
+    UserError when `batch_size` is no multiple of it.
+    """
+
+    def __init__(
+        self, packed: Packed, batch_size: int, seed: int, *, process_index: int = 0, num_processes: int = 1
+    ) -> None:
+        if batch_size < 1 or batch_size % num_processes:
+            raise UserError(
+                f"batch_size={batch_size}: expected a positive multiple of the number of processes ({num_processes})"
+            )
+        self._packed = packed
+        rows = grain.MapDataset.source(np.arange(packed.num_rows)).seed(seed % 2**32).shuffle().repeat()
+        rows = rows[process_index::num_processes].batch(batch_size // num_processes)
+        options = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
+        self.iterator: grain.DatasetIterator = iter(rows.to_iter_dataset(options))
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Batch:
+        batch = take_rows(self._packed, next(self.iterator))
+        if not batch["weights"].any():
+            raise UserError("a batch has no label: every row needs at least one position with weight > 0")
+        return batch
+
+
+def take_rows(packed: Packed, rows_b: np.ndarray) -> Batch:
+    """Return the given rows as int32 arrays and float32 weights, [b, l]."""
+    return {
+        name: array[rows_b].astype(np.float32 if name == "weights" else np.int32)
+        for name, array in packed.arrays.items()
+    }
+
+
+def padded_batches(packed: Packed, batch_size: int) -> Iterator[Batch]:
+    """Yield every row once, in order; the last batch is filled up with rows of weight 0 (for evaluation)."""
+    for start in range(0, packed.num_rows, batch_size):
+        rows_b = np.arange(start, start + batch_size)
+        real_b = rows_b < packed.num_rows
+        batch = dict(take_rows(packed, np.where(real_b, rows_b, 0)))
+        batch["weights"] = batch["weights"] * real_b[:, None].astype(np.float32)
+        yield batch

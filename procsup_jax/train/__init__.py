@@ -1,0 +1,1 @@
+"""One training loop for language models and reward models; only the loss differs."""

@@ -1,0 +1,248 @@
+"""The one training loop: base model, SFT, distillation, ORM and PRM differ in data and loss only."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import math
+import pathlib
+import sys
+import time
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from procsup_jax.data.pack import Packed
+from procsup_jax.data.pipeline import Batches
+from procsup_jax.errors import UserError
+from procsup_jax.files import PathLike
+from procsup_jax.io.checkpoint import Checkpoints
+from procsup_jax.io.metrics import MetricsWriter
+from procsup_jax.models import api
+from procsup_jax.progress import Progress
+from procsup_jax.train import optim
+from procsup_jax.train.checks import check_inputs
+from procsup_jax.train.early_stop import EarlyStop
+from procsup_jax.train.identity import check_same, identity
+from procsup_jax.train.interrupt import Interrupts
+from procsup_jax.train.losses import LossName, make_loss
+from procsup_jax.train.settings import FitResult, FitSettings
+from procsup_jax.train.state import abstract_state, copy_tree, init_state
+from procsup_jax.train.step import StepInfo, make_eval, make_train_step, place
+
+MAX_IN_FLIGHT = 2
+
+
+def fit(
+    config: api.ModelConfig,
+    params: api.Params,
+    loss: LossName,
+    train: Packed,
+    valid: Packed | None,
+    settings: FitSettings,
+    *,
+    vocab_ids: tuple[int, int] | None = None,
+    seed: int,
+    mesh: Mesh | None = None,
+    workdir: PathLike | None = None,
+    name: str = "fit",
+) -> FitResult:
+    """Train from a copy of `params` and return the best parameters by validation loss (without `valid`, the last).
+
+    `vocab_ids` are the ids of `correct` and `incorrect`, for loss "rm". Everything is kept under `workdir`/`name`:
+    metrics, and with `checkpoint_every` the checkpoints from which the same call goes on by itself, to the same
+    parameters bit for bit. The result is a function of the arguments only. Raises UserError for data that do not suit
+    the model, for a checkpoint of another fit, and when the loss is no longer finite; Ctrl-C and SIGTERM end it after
+    the current step, which is saved first.
+    """
+    config = dataclasses.replace(config, dropout=settings.dropout)
+    check_inputs(config, loss, train, valid, settings, mesh)
+    folder = None if workdir is None else pathlib.Path(workdir) / name
+    with contextlib.ExitStack() as stack:
+        checkpoints = None
+        if folder is not None and settings.checkpoint_every:
+            checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints"))
+        run = _Fit(config, params, loss, train, valid, settings, vocab_ids, seed, mesh, name, checkpoints)
+        run.metrics = stack.enter_context(
+            MetricsWriter(folder if jax.process_index() == 0 else None, resume_step=run.step)
+        )
+        run.train()
+        return run.result()
+
+
+class _Fit:
+    """Hold a fit under way; every attribute that changes is in a checkpoint."""
+
+    metrics: MetricsWriter
+
+    def __init__(
+        self,
+        config: api.ModelConfig,
+        params: api.Params,
+        loss: LossName,
+        train: Packed,
+        valid: Packed | None,
+        settings: FitSettings,
+        vocab_ids: tuple[int, int] | None,
+        seed: int,
+        mesh: Mesh | None,
+        name: str,
+        checkpoints: Checkpoints | None,
+    ) -> None:
+        self._settings, self._valid, self._mesh, self._name = settings, valid, mesh, name
+        self._checkpoints = checkpoints
+        self._batches = Batches(
+            train,
+            settings.batch_size,
+            seed,
+            process_index=jax.process_index(),
+            num_processes=jax.process_count(),
+        )
+        optimiser = optim.make_optimiser(settings.optim, settings.num_steps, optim.decay_mask(config))
+        self._lr = optim.learning_rate(settings.optim, settings.num_steps)
+        loss_fn = make_loss(config, loss, vocab_ids)
+        abstract = abstract_state(config, params, optimiser, mesh)
+        dropout_key = jax.random.key(seed) if settings.dropout else None
+        self._train_step = make_train_step(loss_fn, optimiser, abstract, dropout_key=dropout_key, mesh=mesh)
+        self._evaluate = make_eval(loss_fn, mesh)
+        self._in_flight: collections.deque[tuple[int, int, StepInfo]] = collections.deque()
+        self._identity = identity(config, loss, train, valid, settings, seed)
+
+        self.step = 0
+        self._early_stop = EarlyStop(settings.patience)
+        self._window = np.zeros(3)
+        self._best: api.Params | None = None
+        if checkpoints is not None and checkpoints.latest_step() is not None:
+            self._restore(checkpoints, abstract)
+        else:
+            self._state = init_state(abstract, params, optimiser)
+        self._start = self._logged_at = time.monotonic()
+        self._tokens = 0
+
+    def train(self) -> None:
+        """Take the steps that are left."""
+        settings = self._settings
+        with Progress(self._name, settings.num_steps - self.step, "step") as bar, Interrupts() as interrupts:
+            while self.step < settings.num_steps and not self._early_stop.stopped:
+                bar.update(1, self._advance())
+                if self._due(settings.eval_every) or self.step == settings.num_steps:
+                    self._validate()
+                if self._due(settings.checkpoint_every):
+                    self._save()
+                if interrupts.received is not None:
+                    self._stop(interrupts)
+        self._absorb(0)
+        self._save()
+
+    def result(self) -> FitResult:
+        """Return the outcome so far."""
+        if self._best is None:
+            return FitResult(self._state.params, self.step, self.metrics.history)
+        return FitResult(self._best, self._early_stop.best_step, self.metrics.history)
+
+    def _due(self, every: int) -> bool:
+        return bool(every) and self.step % every == 0
+
+    def _advance(self) -> str:
+        """Start one step and take in the steps before it that have ended; returns a note for the progress bar."""
+        batch = next(self._batches)
+        num_tokens = np.count_nonzero(batch["segments"]) * jax.process_count()
+        self._state, info = self._train_step(self._state, place(batch, self._settings.grad_accum, self._mesh))
+        self.step += 1
+        self._in_flight.append((self.step, int(num_tokens), info))
+        return self._absorb(MAX_IN_FLIGHT)
+
+    def _absorb(self, leave: int) -> str:
+        """Read the results of steps in flight until `leave` are left, so that the host never runs far ahead."""
+        note = ""
+        while len(self._in_flight) > leave:
+            step, num_tokens, info = self._in_flight.popleft()
+            sums, grad_norm = np.array([float(x) for x in info.sums]), float(info.grad_norm)
+            if not (np.isfinite(sums).all() and math.isfinite(grad_norm)):
+                raise UserError(self._not_finite(step, f"loss {sums[0] / sums[1]}, gradient norm {grad_norm}"))
+            self._window += sums
+            self._tokens += num_tokens
+            note = f"loss {sums[0] / sums[1]:.4f}"
+            if step % self._settings.log_every == 0:
+                self._log(step, grad_norm)
+        return note
+
+    def _log(self, step: int, grad_norm: float) -> None:
+        loss, weight, correct = self._window
+        now = time.monotonic()
+        self.metrics.write(
+            step,
+            {
+                "loss": float(loss / weight),
+                "accuracy": float(correct / weight),
+                "grad_norm": grad_norm,
+                "lr": float(self._lr(step - 1)),
+            },
+            {"tokens_per_s": self._tokens / (now - self._logged_at), "elapsed_s": now - self._start},
+        )
+        self._window, self._tokens, self._logged_at = np.zeros(3), 0, now
+
+    def _validate(self) -> None:
+        self._absorb(0)
+        if self._valid is None:
+            return
+        began = time.monotonic()
+        rows = self._settings.batch_size // self._settings.grad_accum
+        means = self._evaluate(self._state.params, self._valid, rows)
+        if not math.isfinite(means["loss"]):
+            raise UserError(self._not_finite(self.step, f"validation loss {means['loss']}"))
+        self.metrics.write(self.step, {f"valid_{name}": value for name, value in means.items()})
+        if self._early_stop.update(self.step, means["loss"]):
+            self._best = copy_tree(self._state.params)
+        self._logged_at += time.monotonic() - began
+
+    def _not_finite(self, step: int, what: str) -> str:
+        kept = self._checkpoints.latest_step() if self._checkpoints is not None else None
+        last = "no checkpoint was written yet" if kept is None else f"the checkpoint of step {kept} is kept"
+        optim_settings = self._settings.optim
+        return (
+            f"{self._name}: not finite at step {step} (batch {step - 1} of seed's order): {what}; {last}; "
+            f"lower peak_lr (now {optim_settings.peak_lr:g}), raise warmup_steps (now {optim_settings.warmup_steps}) "
+            f"or set clip_norm (now {optim_settings.clip_norm:g}), then start afresh"
+        )
+
+    def _save(self) -> None:
+        if self._checkpoints is None:
+            return
+        self._absorb(0)
+        trees: dict[str, Any] = {"state": self._state}
+        if self._best is not None:
+            trees["best"] = self._best
+        info = {
+            "identity": self._identity,
+            "early_stop": dataclasses.asdict(self._early_stop),
+            "window": self._window.tolist(),
+            "has_best": self._best is not None,
+        }
+        self.metrics.flush()
+        self._checkpoints.save(self.step, trees, self._batches.iterator, info)
+
+    def _restore(self, checkpoints: Checkpoints, abstract: Any) -> None:
+        info = checkpoints.restore_info()
+        check_same(info["identity"], self._identity, checkpoints.folder)
+        wanted = {"state": abstract, **({"best": abstract.params} if info["has_best"] else {})}
+        found = checkpoints.restore(wanted, self._batches.iterator)
+        self._state, self._best = found["state"], found.get("best")
+        self.step = int(self._state.step)
+        best = info["early_stop"]
+        self._early_stop = EarlyStop(self._settings.patience, best["best_loss"], best["best_step"], best["num_worse"])
+        self._window = np.array(info["window"])
+
+    def _stop(self, interrupts: Interrupts) -> None:
+        self._absorb(0)
+        self._save()
+        if self._checkpoints is None:
+            how = "no checkpoints are kept (checkpoint_every=0); the same command starts this part again"
+        else:
+            self._checkpoints.wait()
+            how = "run the same command again to go on from there"
+        print(f"{self._name}: stopped after step {self.step}; {how}", file=sys.stderr)
+        interrupts.leave()
