@@ -1,0 +1,97 @@
+r"""Final answers: where they stand in a solution, their normal form, and when two are equal.
+
+Four markers are known: `#### ` (GSM8K), `Final answer:`, `A:` and `\boxed{...}` (MATH). `A:` counts only at the start
+of a line or after a `Q:` on the same line, so that "Plan A: 5 boxes" is a step like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from procsup_jax.text import rationals
+
+_BOXED = "\\boxed{"
+_MARKERS = ("#### ", "Final answer:", "Final Answer:", _BOXED)
+_SHORT_MARKER = "A:"
+_BRACE = re.compile(r"[{}]")
+_SIGN_AND_DOLLAR = re.compile(r"([+-]?)(?:\$\s*)+")
+
+
+def extract_answer(solution: str) -> str | None:
+    """Return the normalised final answer of a solution: what follows its last marker, up to the end of that line.
+
+    None where there is no marker or nothing stands after the last one.
+    """
+    found = _last_marker(solution)
+    if found is None:
+        return None
+    marker, start = found
+    text = boxed(solution[start - len(_BOXED) :]) if marker == _BOXED else solution[start:].partition("\n")[0]
+    return normalise_answer(text or "") or None
+
+
+def has_answer_marker(text: str) -> bool:
+    """Say whether a text holds a final answer marker, be it followed by an answer or not."""
+    return _last_marker(text) is not None
+
+
+def boxed(text: str) -> str | None:
+    r"""Return what stands inside the braces of the first `\boxed{...}`; None without one or if its braces are open."""
+    start = text.find(_BOXED)
+    if start < 0:
+        return None
+    start += len(_BOXED)
+    depth = 1
+    for brace in _BRACE.finditer(text, start):
+        depth += 1 if brace.group() == "{" else -1
+        if depth == 0:
+            return text[start : brace.start()]
+    return None
+
+
+def normalise_answer(text: str) -> str:
+    """Return the normal form of a final answer; normalising twice changes nothing.
+
+    Blanks around it, a leading dollar sign and a trailing full stop go; a number loses its thousands commas, its plus
+    sign and decimals of zero. Fractions stay as written, and so does anything with a unit.
+    """
+    text = text.strip().rstrip(" .").strip()
+    bare = _SIGN_AND_DOLLAR.sub(r"\1", text, count=1) if _SIGN_AND_DOLLAR.match(text) else text
+    number = rationals.plain_decimal(bare)
+    if number is not None:
+        return number
+    return text.lstrip("$ \t").strip()
+
+
+def answer_key(answer: str) -> Fraction | str:
+    """Return what equal answers share, to group by: the exact value of a number, else the normalised text."""
+    normal = normalise_answer(answer)
+    value = rationals.parse_rational(normal)
+    return normal if value is None else value
+
+
+def answers_equal(a: str, b: str) -> bool:
+    """Say whether two answers are equal: as exact rationals when both are numbers, else as normalised strings."""
+    return answer_key(a) == answer_key(b)
+
+
+def _last_marker(text: str) -> tuple[str, int] | None:
+    """Return the last marker and where what follows it starts."""
+    found = [(start + len(marker), marker) for marker in _MARKERS if (start := text.rfind(marker)) >= 0]
+    if (start := _last_short_marker(text)) >= 0:
+        found.append((start + len(_SHORT_MARKER), _SHORT_MARKER))
+    if not found:
+        return None
+    end, marker = max(found)
+    return marker, end
+
+
+def _last_short_marker(text: str) -> int:
+    start = text.rfind(_SHORT_MARKER)
+    while start >= 0:
+        before = text[text.rfind("\n", 0, start) + 1 : start]
+        if not before.strip() or ("Q:" in before and not before[-1].isalnum()):
+            break
+        start = text.rfind(_SHORT_MARKER, 0, start)
+    return start

@@ -1,0 +1,43 @@
+"""The text a policy and a reward model read before a solution."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from procsup_jax.errors import UserError
+from procsup_jax.types import Problem
+
+
+def problem_prompt(question: str) -> str:
+    """Return the prompt of a problem; its solution follows at once."""
+    return f"Question: {question}\nSolution:\n"
+
+
+def n_shot_prompt(question: str, examples: Sequence[Problem]) -> str:
+    """Return worked examples, a blank line after each, then the problem's prompt (the paper: 5 examples)."""
+    return "".join(f"{worked_example(example)}\n\n" for example in examples) + problem_prompt(question)
+
+
+def worked_example(problem: Problem) -> str:
+    """Return a problem's prompt with its reference trace; raise `UserError` where it has none."""
+    if problem.solution is None:
+        raise UserError(
+            f'problem {problem.uid!r} has no "solution", which a worked example needs; '
+            "give it one or choose the examples among problems that have one"
+        )
+    return problem_prompt(problem.question) + problem.solution
+
+
+def choose_examples(problems: Sequence[Problem], n: int, seed: int) -> list[Problem]:
+    """Return `n` problems drawn at random, without repeats, among those that have a reference trace.
+
+    Raises `UserError` where fewer than `n` have one.
+    """
+    solved = [problem for problem in problems if problem.solution is not None]
+    if n > len(solved):
+        raise UserError(
+            f"{n} worked examples were asked for, but {len(solved)} of {len(problems)} problems have a "
+            '"solution"; lower the number or add reference solutions'
+        )
+    return random.Random(seed).sample(solved, n)
