@@ -1,0 +1,1 @@
+"""The generated testbed: short stories about quantities, their solutions, and an exact oracle."""

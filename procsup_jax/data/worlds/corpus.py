@@ -1,0 +1,46 @@
+"""The base model's training text: worksheets of stories with sloppy solutions in several styles."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from procsup_jax.data.worlds import language
+from procsup_jax.data.worlds.draw import pick
+from procsup_jax.data.worlds.settings import CorpusSettings
+from procsup_jax.data.worlds.splits import draw_split
+from procsup_jax.data.worlds.write import CLOSINGS, GSM8K, Style, write_trace
+from procsup_jax.text import prompts
+
+
+def base_documents(
+    seed: int, num_documents: int, settings: CorpusSettings | None = None, *, first: int = 0
+) -> Iterator[str]:
+    """Write documents `first`, `first + 1`, ... of the base corpus.
+
+    Each is a worksheet of one to three problems of split "base" in the format of `text.prompts`, a blank line between,
+    all in one style. Document i depends on (seed, i, settings) only.
+    """
+    settings = settings or CorpusSettings()
+    for index in range(first, first + num_documents):
+        yield _document(seed, index, settings)
+
+
+def _document(seed: int, index: int, settings: CorpusSettings) -> str:
+    rng = random.Random(f"worlds/document/{seed}/{index}")
+    style = GSM8K if rng.random() < settings.gsm8k_share else _draw_style(rng)
+    parts = []
+    for number in range(int(pick(rng, settings.num_problems))):
+        world, words_rng = draw_split("base", seed, 4 * index + number, settings.worlds)
+        question = language.story_words(world, words_rng, settings.worlds)
+        trace = write_trace(world, words_rng, settings.slop, style)
+        part = prompts.problem_prompt(question) + "\n".join(trace.steps)
+        if settings.marked:
+            part += "\nMarked: " + ("right" if trace.answer == str(world.answer) else "wrong")
+        parts.append(part)
+    return "\n\n".join(parts)
+
+
+def _draw_style(rng: random.Random) -> Style:
+    bullet = "- " if rng.random() < 0.4 else ""
+    return Style(annotated=rng.random() < 0.5, bullet=bullet, closing=rng.choice(CLOSINGS))

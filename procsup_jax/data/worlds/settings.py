@@ -1,0 +1,83 @@
+"""Every knob of the testbed, as frozen dataclasses; see docs/worlds.md for what the figures lead to."""
+
+from __future__ import annotations
+
+import dataclasses
+
+Weights = tuple[tuple[str, float], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class WorldSettings:
+    """Say which stories are drawn.
+
+    `min_steps` and `max_steps` bound the computed steps that the question needs (the final answer line not counted).
+    Rates are probabilities per story, weights are relative.
+    """
+
+    min_steps: int = 3
+    max_steps: int = 6
+    max_value: int = 99
+    given_range: tuple[int, int] = (2, 20)
+    addend_range: tuple[int, int] = (2, 15)
+    factors: tuple[int, ...] = (2, 3, 4)
+    relations: Weights = (("more", 0.36), ("fewer", 0.34), ("times", 0.17), ("half", 0.13))
+    forms: Weights = (("one", 0.30), ("difference", 0.18), ("total", 0.24), ("bags", 0.16), ("capacity", 0.12))
+    num_sums: Weights = (("0", 0.35), ("1", 0.45), ("2", 0.20))
+    num_unneeded: Weights = (("0", 0.35), ("1", 0.40), ("2", 0.25))
+    num_distractors: Weights = (("0", 0.40), ("1", 0.40), ("2", 0.20))
+    equal_given_rate: float = 0.25
+    bystander_rate: float = 0.25
+    swap_rate: float = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class SlopSettings:
+    """Say how often a writer slips, and how.
+
+    `rate` is the probability that a step is written with a slip; `kinds` are the relative weights of the slips
+    (docs/worlds.md describes each); `unneeded_rate` is the probability that a quantity that the question does not need
+    is computed all the same, which is no mistake.
+    """
+
+    rate: float = 0.0
+    kinds: Weights = (
+        ("person", 0.22),
+        ("number", 0.14),
+        ("operation", 0.16),
+        ("misquote", 0.24),
+        ("skip", 0.12),
+        ("copy", 0.12),
+    )
+    unneeded_rate: float = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusSettings:
+    """Say how the base corpus is written: stories, slop, styles and documents.
+
+    `gsm8k_share` is the share of documents in GSM8K's form; the others draw their style at random. `num_problems`
+    weighs the number of problems in a document. With `marked` every solution ends with a line that says whether its
+    final answer is the right one: outcome information, as marked homework on the web has it.
+    """
+
+    worlds: WorldSettings = WorldSettings()
+    slop: SlopSettings = SlopSettings(rate=0.08)
+    gsm8k_share: float = 0.68
+    num_problems: Weights = (("1", 0.78), ("2", 0.14), ("3", 0.08))
+    marked: bool = False
+
+
+def default() -> WorldSettings:
+    """Return the settings of every in-distribution split."""
+    return WorldSettings()
+
+
+def ood() -> WorldSettings:
+    """Return the settings of the out-of-distribution split: longer chains, and a form that no other split has."""
+    return dataclasses.replace(
+        WorldSettings(),
+        min_steps=5,
+        max_steps=8,
+        forms=(("one", 0.20), ("difference", 0.12), ("total", 0.18), ("bags", 0.12), ("left", 0.38)),
+    )
