@@ -15,7 +15,8 @@ _BOXED = "\\boxed{"
 _MARKERS = ("#### ", "Final answer:", "Final Answer:", _BOXED)
 _SHORT_MARKER = "A:"
 _BRACE = re.compile(r"[{}]")
-_SIGN_AND_DOLLAR = re.compile(r"([+-]?)(?:\$\s*)+")
+_SIGN_AND_DOLLAR = re.compile(r"\A([+-])(?:\$\s*)+")
+_BLANKS = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
 
 
 def extract_answer(solution: str) -> str | None:
@@ -27,7 +28,7 @@ def extract_answer(solution: str) -> str | None:
     if found is None:
         return None
     marker, start = found
-    text = boxed(solution[start - len(_BOXED) :]) if marker == _BOXED else solution[start:].partition("\n")[0]
+    text = boxed(solution) if marker == _BOXED else solution[start:].partition("\n")[0]
     return normalise_answer(text or "") or None
 
 
@@ -37,8 +38,8 @@ def has_answer_marker(text: str) -> bool:
 
 
 def boxed(text: str) -> str | None:
-    r"""Return what stands inside the braces of the first `\boxed{...}`; None without one or if its braces are open."""
-    start = text.find(_BOXED)
+    r"""Return what stands inside the braces of the last `\boxed{...}`; None without one or if its braces are open."""
+    start = text.rfind(_BOXED)
     if start < 0:
         return None
     start += len(_BOXED)
@@ -56,12 +57,9 @@ def normalise_answer(text: str) -> str:
     Blanks around it, a leading dollar sign and a trailing full stop go; a number loses its thousands commas, its plus
     sign and decimals of zero. Fractions stay as written, and so does anything with a unit.
     """
-    text = text.strip().rstrip(" .").strip()
-    bare = _SIGN_AND_DOLLAR.sub(r"\1", text, count=1) if _SIGN_AND_DOLLAR.match(text) else text
-    number = rationals.plain_decimal(bare)
-    if number is not None:
-        return number
-    return text.lstrip("$ \t").strip()
+    text = text.lstrip(_BLANKS + "$").rstrip(_BLANKS + ".")
+    number = rationals.plain_decimal(_SIGN_AND_DOLLAR.sub(r"\1", text))
+    return text if number is None else number
 
 
 def answer_key(answer: str) -> Fraction | str:

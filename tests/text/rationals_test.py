@@ -1,0 +1,52 @@
+"""Which strings are numbers."""
+
+from fractions import Fraction
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+
+from procsup_jax.text import rationals
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("so Ann has 5 - 3 = 2 apples", "2"),
+        ("5-3", "3"),
+        ("it is -3 degrees", "-3"),
+        ("= -3.50.", "-3.5"),
+        ("costs $1,234.50, all told", "1234.5"),
+        ("costs -$5", "-5"),
+        ("in 2019, 3,000 of 4,000", "4000"),
+        ("1,2,3", "3"),
+        ("(7)-4", "4"),
+        ("x2", "2"),
+        ("half, .5", "0.5"),
+        ("none", None),
+        ("", None),
+    ],
+)
+def test_last_number(text, number):
+    assert rationals.last_number(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "x", "1e3", "1/0", "1/2/3", "1_0", "²", "٣", "1 2", "nan", "inf", "9" * 5000])
+def test_what_is_no_number(text):
+    assert rationals.parse_rational(text) is None
+
+
+@hypothesis.given(value=st.fractions())
+def test_fractions_parse_exactly(value):
+    assert rationals.parse_rational(f"{value.numerator}/{value.denominator}") == value
+
+
+@hypothesis.given(text=st.text("0123456789.,+-", max_size=10))
+@hypothesis.settings(max_examples=300)
+def test_the_plain_form_has_the_same_value_and_is_its_own_plain_form(text):
+    plain = rationals.plain_decimal(text)
+    if plain is None:
+        assert rationals.parse_rational(text) is None
+    else:
+        assert rationals.plain_decimal(plain) == plain
+        assert rationals.parse_rational(text) == Fraction(plain)
