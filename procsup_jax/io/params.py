@@ -1,0 +1,194 @@
+"""Finished models: a folder with `params.npz` (arrays, no pickles) and `model.json` (config, metadata, digest)."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+
+from procsup_jax import files
+from procsup_jax.errors import UserError
+from procsup_jax.models import api
+from procsup_jax.parallel import rules
+
+FORMAT = "procsup_jax model 1"
+STORED = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SavedModel:
+    """Hold a model read from the disk; `digest` identifies its stored arrays."""
+
+    params: api.Params
+    config: api.ModelConfig
+    metadata: Mapping[str, Any]
+    digest: str
+
+
+def save_params(
+    path: files.PathLike,
+    params: api.Params,
+    config: api.ModelConfig,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32",
+) -> str:
+    """Write a model to the folder `path`, whole or not at all, and return the digest of its arrays.
+
+    `metadata` is any JSON object. 16-bit types halve the size; float16 keeps three more bits of each number than
+    bfloat16. Equal inputs give equal bytes. With several processes all must call; one writes. Raises UserError for an
+    unknown `dtype` and for numbers that do not fit it.
+    """
+    if dtype not in STORED:
+        raise UserError(f"dtype={dtype!r}: expected one of {', '.join(STORED)}")
+    arrays = {name: _narrow(name, _to_host(array), dtype) for name, array in _flatten(params).items()}
+    digest = _digest(arrays)
+    if jax.process_index() == 0:
+        header = {
+            "format": FORMAT,
+            "config": dataclasses.asdict(config),
+            "dtype": dtype,
+            "digest": digest,
+            "metadata": dict(metadata or {}),
+        }
+        _write_folder(pathlib.Path(path), arrays, header)
+    return digest
+
+
+def load_params(path: files.PathLike, *, config: api.ModelConfig | None = None, mesh: Mesh | None = None) -> SavedModel:
+    """Read a model, its arrays in the config's `param_dtype` and, with a mesh, in their shards.
+
+    `config` replaces the stored one, for instance to run in another compute type. Raises UserError when the folder is
+    missing or damaged, and when the arrays are not those of the config.
+    """
+    folder = pathlib.Path(path)
+    header = _read_header(folder / "model.json")
+    config = config or _read_config(folder, header["config"])
+    arrays = _read_arrays(folder / "params.npz", header)
+    _check_shapes(folder, {name: array.shape for name, array in arrays.items()}, config)
+    dtype = jnp.dtype(config.param_dtype)
+    params = _unflatten({name: array.astype(dtype) for name, array in arrays.items()})
+    if mesh is None:
+        params = jax.tree.map(jnp.asarray, params)
+    else:
+        params = jax.device_put(params, rules.tree_sharding(mesh, api.param_axes(config), params))
+    return SavedModel(params, config, header["metadata"], header["digest"])
+
+
+def _flatten(params: api.Params, prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name in sorted(params):
+        value = params[name]
+        flat.update(_flatten(value, f"{prefix}{name}/") if isinstance(value, Mapping) else {prefix + name: value})
+    return flat
+
+
+def _unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for path, value in flat.items():
+        *parents, name = path.split("/")
+        node = nested
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[name] = value
+    return nested
+
+
+def _to_host(array: jax.Array | np.ndarray) -> np.ndarray:
+    if isinstance(array, jax.Array) and not array.is_fully_addressable:
+        return np.asarray(multihost_utils.process_allgather(array, tiled=True))
+    return np.asarray(array)
+
+
+def _narrow(name: str, array: np.ndarray, dtype: str) -> np.ndarray:
+    """Convert to the stored type; bfloat16, which npz does not know, is kept as its bits."""
+    with np.errstate(over="ignore"):
+        stored = array.astype(STORED[dtype])
+    if not np.isfinite(stored.astype(np.float32)).all():
+        raise UserError(
+            f"parameter {name} holds numbers that are not finite in {dtype}: if its largest magnitude "
+            f"({np.abs(array.astype(np.float64)).max():.3g}) is finite, store as bfloat16 or float32"
+        )
+    return stored.view(np.uint16) if dtype == "bfloat16" else stored
+
+
+def _digest(arrays: Mapping[str, np.ndarray]) -> str:
+    content = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        content.update(f"{name} {array.dtype.str} {array.shape};".encode())
+        content.update(np.ascontiguousarray(array).data)
+    return content.hexdigest()
+
+
+def _write_folder(target: pathlib.Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
+    with files.explain_os_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+        try:
+            new, old = aside / "new", aside / "old"
+            with files.atomic_writer(new / "params.npz", "wb") as file:
+                np.savez(file, **arrays)
+            files.write_text(new / "model.json", json.dumps(header, indent=2, sort_keys=True) + "\n")
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+            files.sync_folder(target.parent)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _read_header(path: pathlib.Path) -> dict[str, Any]:
+    with files.explain_os_errors(path, "read"):
+        text = path.read_text(encoding="utf-8")
+    try:
+        header = json.loads(text)
+        if header["format"] != FORMAT:
+            raise UserError(f"{path}: format {header['format']!r}, expected {FORMAT!r}; use the version that wrote it")
+        if all(kind in header for kind in ("config", "dtype", "digest", "metadata")) and header["dtype"] in STORED:
+            return header
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise UserError(f"{path} is damaged: expected the JSON object that save_params writes; make or copy it again")
+
+
+def _read_config(folder: pathlib.Path, values: Mapping[str, Any]) -> api.ModelConfig:
+    try:
+        return api.ModelConfig(**values)
+    except TypeError as error:
+        raise UserError(f"{folder / 'model.json'}: {error}; use the version of procsup_jax that wrote it") from error
+
+
+def _read_arrays(path: pathlib.Path, header: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    try:
+        with files.explain_os_errors(path, "read"), np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged ({error}): make or copy it again") from error
+    if _digest(arrays) != header["digest"]:
+        raise UserError(f"{path} does not have the digest in model.json: make or copy the folder again")
+    if header["dtype"] == "bfloat16":
+        return {name: array.view(ml_dtypes.bfloat16) for name, array in arrays.items()}
+    return arrays
+
+
+def _check_shapes(folder: pathlib.Path, found: Mapping[str, tuple], config: api.ModelConfig) -> None:
+    wanted = {name: array.shape for name, array in _flatten(api.abstract_params(config)).items()}
+    for name in sorted(found.keys() | wanted.keys()):
+        if found.get(name) != wanted.get(name):
+            raise UserError(
+                f"{folder}: parameter {name} has shape {found.get(name, 'absent')}, the model config wants "
+                f"{wanted.get(name, 'none such')}: use the config it was saved with"
+            )
