@@ -14,6 +14,7 @@ from procsup_jax.text import rationals
 _BOXED = "\\boxed{"
 _MARKERS = ("#### ", "Final answer:", "Final Answer:", _BOXED)
 _SHORT_MARKER = "A:"
+_WHOLE_SHORT_MARKER = re.compile(r"(?<!\w)A:")
 _BRACE = re.compile(r"[{}]")
 _SIGN_AND_DOLLAR = re.compile(r"\A([+-])(?:\$\s*)+")
 _BLANKS = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
@@ -86,10 +87,14 @@ def _last_marker(text: str) -> tuple[str, int] | None:
 
 
 def _last_short_marker(text: str) -> int:
-    start = text.rfind(_SHORT_MARKER)
-    while start >= 0:
-        before = text[text.rfind("\n", 0, start) + 1 : start]
-        if not before.strip() or ("Q:" in before and not before[-1].isalnum()):
-            break
-        start = text.rfind(_SHORT_MARKER, 0, start)
-    return start
+    """Return where the last `A:` that counts starts, -1 for none."""
+    end = len(text)
+    while (found := text.rfind(_SHORT_MARKER, 0, end)) >= 0:
+        end = text.rfind("\n", 0, found) + 1
+        line = text[end : found + len(_SHORT_MARKER)]
+        question, opening = line.find("Q:"), len(line) - len(line.lstrip())
+        places = [match.start() for match in _WHOLE_SHORT_MARKER.finditer(line)]
+        places = [place for place in places if place == opening or 0 <= question < place]
+        if places:
+            return end + places[-1]
+    return -1
