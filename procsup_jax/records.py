@@ -201,7 +201,7 @@ def read_json_lines(
             if not raw.strip():
                 continue
             try:
-                line = _parse_line(raw, first=number == 1)
+                line = _parse_line(raw.rstrip(b"\r\n"), first=number == 1)
                 record = parse(line)
                 if identity:
                     _meet(met, {name: line[name] for name in identity}, number)

@@ -1,0 +1,189 @@
+"""Records survive a round trip, and every bad line is one clear message."""
+
+import json
+import math
+import pathlib
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+
+from procsup_jax import records
+from procsup_jax.errors import UserError
+from procsup_jax.types import CalculatorFault, Graded, Problem, Sample, Score, StepLabels
+
+EXTRA = st.dictionaries(st.sampled_from(["level", "type", "notes"]), st.integers() | st.text(max_size=5), max_size=2)
+TEXT = st.text(st.characters(), max_size=20)
+PROBLEMS = st.lists(
+    st.builds(Problem, TEXT.filter(bool), TEXT, TEXT, st.none() | TEXT, EXTRA), unique_by=lambda p: p.uid, max_size=4
+)
+PROBS = st.lists(st.floats(0, 1), max_size=4).map(tuple)
+SAMPLE = st.builds(
+    Sample,
+    TEXT.filter(bool),
+    st.integers(0, 99),
+    TEXT,
+    st.none() | TEXT,
+    st.none() | st.floats(-1e9, 0),
+    st.none() | st.integers(0, 500),
+    st.none() | TEXT,
+    EXTRA,
+)
+SAMPLES = st.lists(SAMPLE, unique_by=lambda s: s.key, max_size=4)
+SCORES = st.lists(
+    st.builds(
+        Score, st.just("p"), st.integers(0, 99), PROBS, st.floats(-9, 9), st.just("last"), st.none() | TEXT, EXTRA
+    ),
+    unique_by=lambda s: s.key,
+    max_size=4,
+)
+FAULT = st.builds(CalculatorFault, st.integers(0, 9), TEXT, TEXT, st.none() | TEXT)
+GRADED = st.lists(
+    st.builds(Graded, SAMPLE, st.lists(TEXT).map(tuple), st.booleans(), st.lists(FAULT, max_size=2).map(tuple)),
+    unique_by=lambda g: g.sample.key,
+    max_size=3,
+)
+
+
+@st.composite
+def _labels(draw: st.DrawFn) -> StepLabels:
+    num_steps = draw(st.integers(0, 5))
+    steps = draw(st.none() | st.lists(st.booleans(), min_size=num_steps, max_size=num_steps).map(tuple))
+    flags = draw(st.sampled_from([(), ("ambiguous",)]))
+    first_error, rater = draw(st.integers(-1, num_steps - 1)), draw(st.sampled_from(["a", "b"]))
+    return StepLabels("p", draw(st.integers(0, 3)), first_error, num_steps, rater, "human", flags, steps or None)
+
+
+LABELS = st.lists(_labels(), unique_by=lambda label: (label.key, label.rater), max_size=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "strategy"),
+    [("problems", PROBLEMS), ("samples", SAMPLES), ("scores", SCORES), ("labels", LABELS), ("graded", GRADED)],
+)
+@hypothesis.given(data=st.data())
+@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+def test_what_is_written_is_read_back(tmp_path: pathlib.Path, name, strategy, data):
+    held = data.draw(strategy)
+    path = tmp_path / "f.jsonl"
+    getattr(records, f"write_{name}")(path, held)
+    assert getattr(records, f"read_{name}")(path) == held
+    assert all(json.loads(line) for line in path.read_bytes().splitlines())
+
+
+def test_the_lines_hold_the_documented_keys_and_unknown_ones(tmp_path: pathlib.Path):
+    path = tmp_path / "f.jsonl"
+    path.write_text('{"uid": "p", "question": "é?", "answer": "4", "level": 2}\n')
+    problems = records.read_problems(path)
+    assert problems == [Problem("p", "é?", "4", None, {"level": 2})]
+    records.write_problems(path, problems)
+    assert path.read_text(encoding="utf-8") == '{"uid": "p", "question": "é?", "answer": "4", "level": 2}\n'
+    records.write_samples(path, [Sample("p", 0, "no answer here")])
+    assert json.loads(path.read_text()) == {
+        "problem_uid": "p",
+        "sample": 0,
+        "solution": "no answer here",
+        "answer": None,
+    }
+    records.write_labels(path, [StepLabels("p", 0, -1, 2, "ann", "human")])
+    assert set(json.loads(path.read_text())) == {"problem_uid", "sample", "first_error", "num_steps", "rater", "source"}
+
+
+GOOD = b'{"uid": "p", "question": "q", "answer": "4"}'
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"uid": "p"', "is no JSON .* at column 12.*, expected one object a line"),
+        (b"[1, 2]", r"is \[1, 2\], expected an object"),
+        (b'{"uid": "x", "question": "q"}', '"answer" is missing, expected a string'),
+        (b'{"uid": "x", "question": "q", "answer": 4}', '"answer" is 4, expected a string'),
+        (b'{"uid": "", "question": "q", "answer": "4"}', '"uid" is "", expected a string that is not empty'),
+        (b'{"uid": "x", "question": null, "answer": "4"}', '"question" is null, expected a string'),
+        (b'{"uid": "x", "question": "q", "answer": "4", "solution": 3}', '"solution" is 3, expected a string'),
+        (b'{"uid": "x", "question": "\xff", "answer": "4"}', "byte 27 is no UTF-8, expected a file saved as UTF-8"),
+        (b'{"uid": "x", "question": "q", "answer": "4", "n": NaN}', "holds NaN, expected finite numbers"),
+        (b'{"uid": "x", "question": "q", "answer": "4", "n": ' + b"9" * 5000 + b"}", "is JSON we do not read"),
+        (b"[" * 100_000, "is JSON we do not read|is no JSON"),
+        (GOOD, "uid 'p' stands in line 1 already, expected each once"),
+    ],
+)
+def test_a_bad_line_is_named_or_left_out(tmp_path: pathlib.Path, capsys, line, message):
+    path = tmp_path / "p.jsonl"
+    path.write_bytes(GOOD + b"\n\n" + line + b"\n" + GOOD.replace(b'"p"', b'"z"') + b"\n")
+    with pytest.raises(UserError, match=rf"p\.jsonl:3: .*({message})") as caught:
+        records.read_problems(path)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+    left_out: list[str] = []
+    assert [p.uid for p in records.read_problems(path, skip_bad=True, left_out=left_out)] == ["p", "z"]
+    assert left_out == [str(caught.value)]
+    assert "left out 1 bad lines" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("read", "line", "message"),
+    [
+        ("samples", {"sample": -1}, '"sample" is -1, expected a whole number from 0'),
+        ("samples", {"sample": True}, '"sample" is true, expected a whole number'),
+        ("samples", {"sample": 1.0}, '"sample" is 1.0, expected a whole number'),
+        ("samples", {"logprob": "x"}, '"logprob" is "x", expected a finite number'),
+        ("scores", {"step_probs": [0.5, 1.5]}, r'"step_probs" is \[0.5, 1.5\], expected a list of probabilities'),
+        ("scores", {"step_probs": 0.5}, '"step_probs" is 0.5, expected a list'),
+        ("labels", {"first_error": 2}, '"first_error" is 2, expected less than "num_steps", 2'),
+        ("labels", {"first_error": -2}, '"first_error" is -2, expected a step\'s index, or -1'),
+        ("labels", {"steps": [True]}, '"steps" holds 1 labels, expected "num_steps", 2'),
+        ("labels", {"flags": "ambiguous"}, '"flags" is "ambiguous", expected a list of strings'),
+        ("graded", {"correct": 1}, '"correct" is 1, expected true or false'),
+        ("graded", {"calculator_faults": [{"step": 0}]}, '"expression" is missing'),
+    ],
+)
+def test_each_format_checks_its_keys(tmp_path: pathlib.Path, read, line, message):
+    base = {"problem_uid": "p", "sample": 0, "solution": "s", "answer": None, "step_probs": [0.5], "score": 0.5}
+    base |= {"aggregate": "last", "first_error": -1, "num_steps": 2, "rater": "r", "source": "human"}
+    if read == "graded":
+        base |= {"steps": ["s"], "correct": True, "calculator_faults": []}
+    path = tmp_path / "f.jsonl"
+    path.write_text(json.dumps(base) + "\n")
+    assert len(getattr(records, f"read_{read}")(path)) == 1
+    path.write_text(json.dumps(base | line) + "\n")
+    with pytest.raises(UserError, match=rf"f\.jsonl:1: {message}"):
+        getattr(records, f"read_{read}")(path)
+
+
+def test_two_raters_may_label_one_sample_but_none_twice(tmp_path: pathlib.Path):
+    path = tmp_path / "l.jsonl"
+    ann, bob = (StepLabels("p", 0, -1, 1, rater, "human") for rater in ("ann", "bob"))
+    records.write_labels(path, [ann, bob])
+    assert records.read_labels(path) == [ann, bob]
+    records.write_labels(path, [ann, bob, ann])
+    with pytest.raises(UserError, match=r":3: problem_uid 'p', sample 0, rater 'ann' stands in line 1 already"):
+        records.read_labels(path)
+
+
+def test_missing_files_and_folders_are_one_clear_line(tmp_path: pathlib.Path):
+    with pytest.raises(UserError, match=r"cannot read .*absent\.jsonl: no such file"):
+        records.read_problems(tmp_path / "absent.jsonl")
+    with pytest.raises(UserError, match="is a directory"):
+        records.read_problems(tmp_path)
+
+
+def test_a_byte_order_mark_and_windows_newlines_are_read(tmp_path: pathlib.Path):
+    path = tmp_path / "p.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD + b"\r\n")
+    assert records.read_problems(path) == [Problem("p", "q", "4")]
+
+
+def test_half_a_surrogate_pair_survives(tmp_path: pathlib.Path):
+    records.write_problems(tmp_path / "p.jsonl", [Problem("p", "\ud800", "4")])
+    assert records.read_problems(tmp_path / "p.jsonl")[0].question == "\ud800"
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: pathlib.Path):
+    path = tmp_path / "s.jsonl"
+    records.write_scores(path, [Score("p", 0, (0.5,), 0.5, "last")])
+    before = path.read_bytes()
+    with pytest.raises(ValueError):
+        records.write_scores(path, [Score("p", 0, (0.5,), 0.5, "last"), Score("p", 1, (0.5,), math.nan, "last")])
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
