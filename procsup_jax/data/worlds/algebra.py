@@ -15,6 +15,7 @@ Monomial = tuple[tuple[Fraction, int], ...]  # (number, +1 factor or -1 divisor)
 Polynomial = frozenset[tuple[Monomial, int]]
 
 _CHARACTERS = re.compile(r"[-+*/(). \d]{1,80}")
+_CALL = re.compile(r"[\d.)] *\(|\) *[\d.]")  # `2(3)`: Python reads a call
 _MAX_TERMS = 64
 
 
@@ -51,9 +52,14 @@ def value_of(polynomial: Polynomial) -> Fraction:
     return total
 
 
+def numbers(polynomial: Polynomial) -> frozenset[Fraction]:
+    """Return the written numbers that the polynomial holds."""
+    return frozenset(number for monomial, _ in polynomial for number, _ in monomial)
+
+
 def parse(expression: str) -> Polynomial | None:
     """Read an expression of numbers, + - * / and brackets; None when it is anything else or divides by a sum or 0."""
-    if not _CHARACTERS.fullmatch(expression):
+    if not _CHARACTERS.fullmatch(expression) or _CALL.search(expression):
         return None
     try:
         return _convert(ast.parse(expression.strip(), mode="eval").body)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 
 from procsup_jax.data.worlds import language
-from procsup_jax.data.worlds.draw import pick
+from procsup_jax.data.worlds.draw import choose, pick
 from procsup_jax.data.worlds.settings import CorpusSettings
 from procsup_jax.data.worlds.splits import draw_split
 from procsup_jax.data.worlds.write import CLOSINGS, GSM8K, Style, write_trace
@@ -43,4 +43,4 @@ def _document(seed: int, index: int, settings: CorpusSettings) -> str:
 
 def _draw_style(rng: random.Random) -> Style:
     bullet = "- " if rng.random() < 0.4 else ""
-    return Style(annotated=rng.random() < 0.5, bullet=bullet, closing=rng.choice(CLOSINGS))
+    return Style(annotated=rng.random() < 0.5, bullet=bullet, closing=choose(rng, CLOSINGS))

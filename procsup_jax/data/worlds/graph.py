@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from procsup_jax.errors import UserError
 
 RELATIONS = ("given", "more", "fewer", "times", "half", "sum")
-FORMS = ("one", "difference", "total", "bags", "capacity", "left")
+FORMS = ("one", "difference", "total", "bags", "most", "left")
 
 
 class Fact(NamedTuple):
@@ -30,7 +30,7 @@ class Question(NamedTuple):
     """Ask for one number.
 
     one: what names[0] has; difference: names[0] minus names[1]; total: the sum over names; bags: full bags of `number`;
-    capacity: what fits where at most `number` fit; left: what is left after `number` are given away.
+    most: the larger of what the two have; left: what is left after `number` are given away.
     """
 
     form: str
@@ -64,8 +64,8 @@ def question_value(question: Question, values: tuple[int, ...]) -> int:
         return sum(values)
     if form == "bags":
         return int(values[0] // number)
-    if form == "capacity":
-        return min(values[0], number)
+    if form == "most":
+        return max(values)
     return values[0] - number
 
 
@@ -116,7 +116,7 @@ class World:
             trees[name] = f"{relation[0]}{number or ''}({' '.join(sorted(trees[other] for other in others))})"
         form, names, number = self.question
         asked = [trees[name] for name in names]
-        if form == "total":
+        if form in ("total", "most"):
             asked.sort()
         return f"{form}{number or ''} {' '.join(asked)} | {' '.join(sorted(trees.values()))}"
 
@@ -148,7 +148,7 @@ def from_json(record: Any) -> World:
 
 
 _NUM_OTHERS: Mapping[str, int] = {"given": 0, "more": 1, "fewer": 1, "times": 1, "half": 1, "sum": 2}
-_NUMBERED = {"given", "more", "fewer", "times", "bags", "capacity", "left"}
+_NUMBERED = {"given", "more", "fewer", "times", "bags", "left"}
 
 
 def _check(world: World) -> None:
@@ -164,7 +164,7 @@ def _check(world: World) -> None:
     if world.question.form not in FORMS:
         raise ValueError(f"question form {world.question.form!r}")
     num_names = len(world.question.names)
-    if num_names != {"difference": 2}.get(world.question.form, 1) and not (world.question.form == "total" and num_names):
+    if num_names not in {"difference": (2,), "most": (2,), "total": (2, 3)}.get(world.question.form, (1,)):
         raise ValueError(f"{num_names} names asked about in form {world.question.form!r}")
     _check_number(world.question.form, world.question.number)
     _check_known(world.question.names, known)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
-from procsup_jax.data.worlds.draw import NAMES, pick
+from procsup_jax.data.worlds.draw import NAMES, between, choose, pick
 from procsup_jax.data.worlds.graph import Fact, Question, World
 from procsup_jax.data.worlds.settings import WorldSettings
 
@@ -25,8 +26,8 @@ def fact_words(fact: Fact) -> str:
     return f"{name} got as many as {others[0]} and {others[1]} together"
 
 
-def asked_words(question: Question, value: str = "") -> str:
-    """Write the words that open the step for the question itself; `value` is what names[0] has (capacity only)."""
+def asked_words(question: Question, values: Sequence[str] = ()) -> str:
+    """Write the words that open the step for the question itself; `values` is what the people have (most only)."""
     form, names, number = question
     if form == "difference":
         return f"{names[0]} minus {names[1]}"
@@ -34,8 +35,8 @@ def asked_words(question: Question, value: str = "") -> str:
         return f"{' and '.join(names)} together"
     if form == "bags":
         return f"bags of {number} for {names[0]}"
-    if form == "capacity":
-        return f"{names[0]} has {value} and room for {number}"
+    if form == "most":
+        return f"{names[0]} has {values[0]} and {names[1]} has {values[1]}"
     return f"{names[0]} minus {number}"
 
 
@@ -50,8 +51,8 @@ def question_words(question: Question, thing: str) -> str:
         return f"How many {thing} do {' and '.join(names)} have together?"
     if form == "bags":
         return f"{names[0]} fills bags of {number}. How many full bags are there?"
-    if form == "capacity":
-        return f"{names[0]} fills a box with room for {number}. How many {thing} are in the box?"
+    if form == "most":
+        return f"How many {thing} does the richer of {names[0]} and {names[1]} have?"
     return f"{names[0]} gives {number} away. How many {thing} are left?"
 
 
@@ -59,7 +60,7 @@ def story_words(world: World, rng: random.Random, settings: WorldSettings) -> st
     """Write the whole question text: facts mostly in a solvable order, distractors strewn in, then the question."""
     order = list(world.facts)
     if rng.random() < settings.swap_rate:
-        for _ in range(rng.randint(1, 3)):
+        for _ in range(between(rng, 1, 3)):
             at = int(rng.random() * (len(order) - 1))
             order[at], order[at + 1] = order[at + 1], order[at]
     else:
@@ -74,9 +75,9 @@ def story_words(world: World, rng: random.Random, settings: WorldSettings) -> st
 
 
 def _distractor(rng: random.Random) -> str:
-    name, kind = rng.choice(NAMES), rng.random()
+    name, kind = choose(rng, NAMES), rng.random()
     if kind < 0.4:
-        return f"{name} is {rng.randint(6, 60)} years old."
+        return f"{name} is {between(rng, 6, 60)} years old."
     if kind < 0.8:
-        return f"{name} saw {rng.randint(2, 20)} {rng.choice(ANIMALS)}."
-    return f"{name} likes {rng.choice(COLOURS)}."
+        return f"{name} saw {between(rng, 2, 20)} {choose(rng, ANIMALS)}."
+    return f"{name} likes {choose(rng, COLOURS)}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import product
 
@@ -12,9 +12,11 @@ from procsup_jax.data.worlds import algebra
 from procsup_jax.data.worlds.algebra import Polynomial
 from procsup_jax.data.worlds.graph import Fact, Question, World
 from procsup_jax.data.worlds.parse import ASKED, ParsedStep, parse_step
-from procsup_jax.text import answers
+from procsup_jax.text import answers, steps
 
-_SENTENCE = re.compile(r"(?:So )?[Tt]he answer is (-?\d{1,12}(?:\.\d{1,12})?)\.?")
+_FINAL = re.compile(
+    r"(?:[-*] )?(?:#### |A: ?|Final [Aa]nswer: ?|(?:So )?[Tt]he (?:final )?answer is )(\S{1,40}?)\.?|\\boxed\{(\S{1,40})\}"
+)
 _MAX_FORMS = 128
 
 
@@ -38,10 +40,10 @@ class Checked:
         return next((i for i, verdict in enumerate(self.verdicts) if not verdict.right), -1)
 
 
-def check(world: World, steps: Sequence[str]) -> Checked:
-    """Judge `steps`; any text is allowed, and what cannot be read is wrong."""
+def check(world: World, written: Sequence[str]) -> Checked:
+    """Judge the steps in `written`; any text is allowed, and what cannot be read is wrong."""
     checker = _Checker(world)
-    return Checked(tuple(checker.judge(step) for step in steps))
+    return Checked(tuple(checker.judge(step) for step in written))
 
 
 class _Wrong(Exception):
@@ -107,7 +109,8 @@ class _Checker:
         if parsed.question is not None:
             if not _same_question(parsed.question, self.world.question):
                 raise _Wrong("misquoted question")
-            if parsed.quoted is not None and parsed.quoted != self.truth[parsed.question.names[0]]:
+            truth = tuple(self.truth[name] for name in parsed.question.names)
+            if parsed.quoted and parsed.quoted != truth:
                 raise _Wrong("wrong value")
 
     def _judge_arithmetic(self, parsed: ParsedStep, subject: str) -> None:
@@ -125,7 +128,8 @@ class _Checker:
 
     def _judge_expression(self, expression: str, subject: str) -> None:
         polynomial = algebra.parse(expression)
-        forms = self._asked_forms() if subject == ASKED else self._formulas(subject)
+        written = algebra.numbers(polynomial) if polynomial is not None else frozenset()
+        forms = self._asked_forms(written) if subject == ASKED else self._formulas(subject, written)
         if polynomial not in forms:
             raise _Wrong("not how the story has it, or from values not established")
 
@@ -139,39 +143,40 @@ class _Checker:
             subject = self.world.question.names[0]
         return subject in self.established
 
-    def _forms(self, name: str) -> set[Polynomial]:
-        """Return every way to write a quantity from established values."""
-        forms = set(self._formulas(name))
-        if name in self.established:
-            forms.add(algebra.symbol(self.truth[name]))
+    def _forms(self, name: str, written: frozenset[Fraction]) -> list[Polynomial]:
+        """Return every way to write a quantity from established values, as far as the `written` numbers allow."""
+        forms = self._formulas(name, written)
+        value = Fraction(self.truth[name])
+        if name in self.established and value in written:
+            forms = [algebra.symbol(value), *forms]
         return forms
 
-    def _formulas(self, name: str) -> set[Polynomial]:
+    def _formulas(self, name: str, written: frozenset[Fraction]) -> list[Polynomial]:
         fact = self.world.fact_of[name]
         if fact.relation == "given":
-            return {algebra.symbol(fact.number or 0)}
-        return set(_limited(_relation_forms(fact, [self._forms(other) for other in fact.others])))
+            return _limited([algebra.symbol(fact.number or 0)], written)
+        return _limited(_relation_forms(fact, [self._forms(other, written) for other in fact.others]), written)
 
-    def _asked_forms(self) -> set[Polynomial]:
+    def _asked_forms(self, written: frozenset[Fraction]) -> list[Polynomial]:
         question = self.world.question
         number = Fraction(question.number or 0)
-        operands = [self._forms(name) for name in question.names]
+        operands = [self._forms(name, written) for name in question.names]
         if question.form == "one":
             return operands[0]
-        if question.form == "capacity":
-            return operands[0] if self.truth[question.names[0]] < number else {algebra.symbol(number)}
+        if question.form == "most":
+            return [form for forms in operands for form in forms if algebra.value_of(form) == self.world.answer]
         if question.form == "bags":
-            return {algebra.multiply(form, algebra.symbol(number, -1)) for form in operands[0]}
+            return [algebra.multiply(form, algebra.symbol(number, -1)) for form in operands[0]]
         if question.form == "left":
-            return {algebra.add(form, algebra.symbol(number), -1) for form in operands[0]}
+            return [algebra.add(form, algebra.symbol(number), -1) for form in operands[0]]
         sign = -1 if question.form == "difference" else 1
         forms = operands[0]
         for operand in operands[1:]:
-            forms = set(_limited(algebra.add(left, right, sign) for left, right in product(forms, operand)))
+            forms = _limited((algebra.add(left, right, sign) for left, right in product(forms, operand)), written)
         return forms
 
 
-def _relation_forms(fact: Fact, operands: list[set[Polynomial]]) -> Iterator[Polynomial]:
+def _relation_forms(fact: Fact, operands: list[list[Polynomial]]) -> Iterator[Polynomial]:
     number = fact.number or 0
     if fact.relation == "sum":
         yield from (algebra.add(left, right) for left, right in product(*operands))
@@ -190,12 +195,20 @@ def _relation_forms(fact: Fact, operands: list[set[Polynomial]]) -> Iterator[Pol
             yield algebra.multiply(form, algebra.multiply(algebra.symbol(1), algebra.symbol(2, -1)))
 
 
-def _limited(forms: Iterator[Polynomial]) -> Iterator[Polynomial]:
-    """Stop at `_MAX_FORMS`, or where a product has grown too long."""
-    try:
-        yield from (form for form, _ in zip(forms, range(_MAX_FORMS), strict=False))
-    except ValueError:
-        return
+def _limited(forms: Iterable[Polynomial], written: frozenset[Fraction]) -> list[Polynomial]:
+    """Return the first `_MAX_FORMS` forms that use written numbers only: no other can be what was written."""
+    kept: list[Polynomial] = []
+    iterator = iter(forms)
+    while len(kept) < _MAX_FORMS:
+        try:
+            form = next(iterator)
+        except StopIteration:
+            break
+        except ValueError:  # a product grew too long
+            break
+        if algebra.numbers(form) <= written:
+            kept.append(form)
+    return kept
 
 
 def _same_fact(quoted: Fact, fact: Fact) -> bool:
@@ -205,16 +218,15 @@ def _same_fact(quoted: Fact, fact: Fact) -> bool:
 
 
 def _same_question(quoted: Question, question: Question) -> bool:
-    if question.form == "total" == quoted.form:
+    if quoted.form == question.form and question.form in ("total", "most"):
         return sorted(quoted.names) == sorted(question.names)
     return quoted == question
 
 
 def final_value(step: str) -> str | None:
-    """Return the answer that a final line gives, "" when it names none; None when the step is no final line."""
-    sentence = _SENTENCE.fullmatch(step.strip().removeprefix("- "))
-    if sentence is not None:
-        return sentence[1]
-    from procsup_jax.text import steps
-
-    return (answers.extract_answer(step) or "") if steps.is_final_step(step) else None
+    """Return the answer that a final line gives, "" when it is ill-formed; None when the step is no final line."""
+    text = step.strip()
+    match = _FINAL.fullmatch(text)
+    if match:
+        return match[1] or match[2]
+    return "" if steps.is_final_step(text) else None

@@ -21,7 +21,7 @@ _DIFFERENCE = re.compile(rf"({_NAME}) minus ({_NAME})")
 _LEFT = re.compile(rf"({_NAME}) minus (\d{{1,12}})")
 _TOTAL = re.compile(rf"({_NAME}(?: and {_NAME})+) together")
 _BAGS = re.compile(rf"bags of (\d{{1,12}}) for ({_NAME})")
-_CAPACITY = re.compile(rf"({_NAME}) has (\d{{1,12}}) and room for (\d{{1,12}})")
+_MOST = re.compile(rf"({_NAME}) has ({_NUMBER}) and ({_NAME}) has ({_NUMBER})")
 _ANNOTATED = re.compile(rf"(?:[-+*/(). \d]+= ?)?<<([^=<>]{{1,80}})=({_NUMBER})>> ?(.*)")
 _PLAIN = re.compile(rf"([-+*/(). \d]{{1,80}}) ?= ?({_NUMBER})(?:[,.;] ?(.*))?")
 _CONCLUSION = re.compile(rf"(?:({_NAME}|{ASKED}) (?:has|is) )?({_NUMBER})(?: [a-z]{{1,20}})?")
@@ -31,14 +31,14 @@ _CONCLUSION = re.compile(rf"(?:({_NAME}|{ASKED}) (?:has|is) )?({_NUMBER})(?: [a-
 class ParsedStep:
     """Hold the parts of a step, None where it has no such part.
 
-    `fact` or `question` is what the opening words quote, `quoted` the number quoted beside it (capacity only);
+    `fact` or `question` is what the opening words quote, `quoted` the numbers quoted beside it (most only);
     `expression` and `result` are the computation; `subject` ("it" for what the question asks) and `value` the
     conclusion.
     """
 
     fact: Fact | None = None
     question: Question | None = None
-    quoted: Fraction | None = None
+    quoted: tuple[Fraction, ...] = ()
     expression: str | None = None
     result: Fraction | None = None
     subject: str | None = None
@@ -93,7 +93,7 @@ def _parse_words(words: str) -> ParsedStep | None:
         return ParsedStep(question=Question("total", tuple(match[1].split(" and "))))
     if match := _BAGS.fullmatch(words):
         return ParsedStep(question=Question("bags", (match[2],), int(match[1])))
-    if match := _CAPACITY.fullmatch(words):
-        question = Question("capacity", (match[1],), int(match[3]))
-        return ParsedStep(question=question, quoted=Fraction(match[2]))
+    if match := _MOST.fullmatch(words):
+        quoted = (Fraction(match[2]), Fraction(match[4]))
+        return ParsedStep(question=Question("most", (match[1], match[3])), quoted=quoted)
     return None

@@ -12,7 +12,9 @@ class WorldSettings:
     """Say which stories are drawn.
 
     `min_steps` and `max_steps` bound the computed steps that the question needs (the final answer line not counted).
-    Rates are probabilities per story, weights are relative.
+    Rates are probabilities per story, weights are relative. `shared_rate` (of the differences): both people's numbers
+    go back to one person's; `equal_given_rate`: two given numbers are equal; `bystander_rate`: one given number is
+    needed for nothing; `swap_rate`: the sentences are not in a solvable order.
     """
 
     min_steps: int = 3
@@ -22,11 +24,12 @@ class WorldSettings:
     addend_range: tuple[int, int] = (2, 15)
     factors: tuple[int, ...] = (2, 3, 4)
     relations: Weights = (("more", 0.36), ("fewer", 0.34), ("times", 0.17), ("half", 0.13))
-    forms: Weights = (("one", 0.30), ("difference", 0.18), ("total", 0.24), ("bags", 0.16), ("capacity", 0.12))
+    forms: Weights = (("one", 0.18), ("difference", 0.22), ("total", 0.14), ("bags", 0.22), ("most", 0.24))
     num_sums: Weights = (("0", 0.35), ("1", 0.45), ("2", 0.20))
     num_unneeded: Weights = (("0", 0.35), ("1", 0.40), ("2", 0.25))
     num_distractors: Weights = (("0", 0.40), ("1", 0.40), ("2", 0.20))
-    equal_given_rate: float = 0.25
+    shared_rate: float = 0.6
+    equal_given_rate: float = 0.35
     bystander_rate: float = 0.25
     swap_rate: float = 0.5
 
@@ -37,18 +40,20 @@ class SlopSettings:
 
     `rate` is the probability that a step is written with a slip; `kinds` are the relative weights of the slips
     (docs/worlds.md describes each); `unneeded_rate` is the probability that a quantity that the question does not need
-    is computed all the same, which is no mistake.
+    is computed all the same, which is no mistake. `pen_slip_rate` is the share of the "copy" slips after which the
+    writer goes on with the computed value and not with what stands there.
     """
 
     rate: float = 0.0
     kinds: Weights = (
-        ("person", 0.22),
+        ("person", 0.20),
         ("number", 0.14),
-        ("operation", 0.16),
+        ("operation", 0.14),
         ("misquote", 0.24),
-        ("skip", 0.12),
-        ("copy", 0.12),
+        ("skip", 0.10),
+        ("copy", 0.18),
     )
+    pen_slip_rate: float = 0.4
     unneeded_rate: float = 0.5
 
 
@@ -79,5 +84,5 @@ def ood() -> WorldSettings:
         WorldSettings(),
         min_steps=5,
         max_steps=8,
-        forms=(("one", 0.20), ("difference", 0.12), ("total", 0.18), ("bags", 0.12), ("left", 0.38)),
+        forms=(("one", 0.12), ("difference", 0.14), ("total", 0.10), ("bags", 0.14), ("most", 0.16), ("left", 0.34)),
     )

@@ -8,7 +8,7 @@ import operator
 import random
 
 from procsup_jax.data.worlds import language
-from procsup_jax.data.worlds.draw import pick
+from procsup_jax.data.worlds.draw import choose, pick
 from procsup_jax.data.worlds.graph import Fact, World
 from procsup_jax.data.worlds.settings import SlopSettings
 
@@ -67,7 +67,7 @@ def _step_order(world: World, rng: random.Random, unneeded_rate: float) -> list[
         ready = [fact for fact in ready if all(name in known for name in fact.others)]
         if not ready:  # an unneeded fact hangs on another one that this writer leaves out
             break
-        fact = ready[0] if len(ready) == 1 or rng.random() < 0.6 else rng.choice(ready)
+        fact = ready[0] if len(ready) == 1 or rng.random() < 0.6 else choose(rng, ready)
         order.append(fact)
         left.remove(fact)
         known.add(fact.name)
@@ -107,7 +107,8 @@ class _Writer:
         if slip != "skip":
             expression = f"{number_words(left)}{symbol}{number_words(right)}"
             self._line(language.fact_words(quoted), expression, value, fact.name, concluded)
-        self.believed[fact.name] = concluded
+        pen_slip = slip == "copy" and self.rng.random() < self.slop.pen_slip_rate
+        self.believed[fact.name] = value if pen_slip else concluded
 
     def finish(self) -> Trace:
         """Write the step for the question itself, where it needs one, and the last line."""
@@ -127,9 +128,9 @@ class _Writer:
             self.slips.append("asked")
         if slip in ("person", "number", "misquote"):
             operands[int(self.rng.random() * len(operands))] = self._other_value(question.names)
-        if question.form == "capacity":
-            answer = min(operands[0], number) if slip != "operation" else max(operands[0], number)
-            words = language.asked_words(question, number_words(operands[0]))
+        if question.form == "most":
+            answer = max(operands) if slip in ("", "person", "number", "misquote") else min(operands)
+            words = language.asked_words(question, [number_words(value) for value in operands])
             self.steps.append(f"{self.style.bullet}{words}: it is {number_words(answer)}")
             return answer
         symbol = {"difference": "-", "left": "-", "total": "+", "bags": "/"}[question.form]
@@ -159,16 +160,16 @@ class _Writer:
 
     def _other_value(self, names: tuple[str, ...]) -> Number:
         others = [value for name, value in self.believed.items() if name not in names]
-        return self.rng.choice(others) if others else self._made_up(self.believed[names[0]])
+        return choose(self.rng, others) if others else self._made_up(self.believed[names[0]])
 
     def _story_number(self, number: int) -> int:
         numbers = [fact.number for fact in self.world.facts if fact.number is not None and fact.number != number]
-        return self.rng.choice(numbers) if numbers else number + 1
+        return choose(self.rng, numbers) if numbers else number + 1
 
     def _made_up(self, value: Number) -> Number:
         if self.rng.random() < 0.35:
-            return self.rng.choice([*self.believed.values()])
-        near = value + self.rng.choice((-10, -2, -1, 1, 2, 10))
+            return choose(self.rng, [*self.believed.values()])
+        near = value + choose(self.rng, (-10, -2, -1, 1, 2, 10))
         return near if near >= 1 else value + 1
 
     def _misquoted(self, fact: Fact) -> Fact:
@@ -181,9 +182,9 @@ class _Writer:
             if other.others and other.name != fact.name and all(name in self.believed for name in other.others)
         ]
         if way < 0.3 and elsewhere:
-            return self.rng.choice(elsewhere)._replace(name=fact.name)
+            return choose(self.rng, elsewhere)._replace(name=fact.name)
         if way < 0.65 and known:
-            others = (self.rng.choice(known), *fact.others[1:])
+            others = (choose(self.rng, known), *fact.others[1:])
             return fact._replace(others=others)
         if way < 0.8 and fact.number is not None and fact.relation != "times":
             return fact._replace(number=self._story_number(fact.number))
