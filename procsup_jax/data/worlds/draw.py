@@ -143,7 +143,7 @@ def _draw_question(
 
 
 def _draw_unneeded(rng: random.Random, settings: WorldSettings, names: list[str], values: dict[str, int]) -> list[Fact]:
-    facts = []
+    facts: list[Fact] = []
     if rng.random() < settings.bystander_rate:
         facts.append(Fact("given", names.pop(), between(rng, *settings.given_range), ()))
         values[facts[0].name] = facts[0].number or 0

@@ -14,9 +14,8 @@ from procsup_jax.data.worlds.graph import Fact, Question, World
 from procsup_jax.data.worlds.parse import ASKED, ParsedStep, parse_step
 from procsup_jax.text import answers, steps
 
-_FINAL = re.compile(
-    r"(?:[-*] )?(?:#### |A: ?|Final [Aa]nswer: ?|(?:So )?[Tt]he (?:final )?answer is )(\S{1,40}?)\.?|\\boxed\{(\S{1,40})\}"
-)
+_MARKERS = r"#### |A: ?|Final [Aa]nswer: ?|(?:So )?[Tt]he (?:final )?answer is "
+_FINAL = re.compile(rf"(?:[-*] )?(?:{_MARKERS})(\S{{1,40}}?)\.?|\\boxed\{{(\S{{1,40}})\}}")
 _MAX_FORMS = 128
 
 

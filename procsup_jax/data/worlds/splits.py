@@ -6,7 +6,8 @@ import hashlib
 import random
 from collections.abc import Iterator
 
-from procsup_jax.data.worlds import language, settings as settings_lib, write
+from procsup_jax.data.worlds import language, write
+from procsup_jax.data.worlds import settings as settings_lib
 from procsup_jax.data.worlds.draw import draw_world
 from procsup_jax.data.worlds.graph import World
 from procsup_jax.data.worlds.settings import SlopSettings, WorldSettings

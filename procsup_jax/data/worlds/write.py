@@ -146,7 +146,7 @@ class _Writer:
 
     def _line(self, words: str, expression: str, value: Number, name: str, concluded: Number) -> None:
         equation = f"{expression}={number_words(value)}"
-        equation = f"<<{equation}>>" if self.style.annotated else f"{equation}, "
+        equation = f"<<{equation}>> " if self.style.annotated else f"{equation}, "
         conclusion = f"{name} {'is' if name == 'it' else 'has'} {number_words(concluded)}"
         self.steps.append(f"{self.style.bullet}{words}: {equation}{conclusion}")
 
