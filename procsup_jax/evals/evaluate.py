@@ -1,0 +1,101 @@
+"""Every metric of one model on one set of problems, from its samples, their scores and their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from procsup_jax.evals import intervals, outcomes, reward_models
+from procsup_jax.evals.join import Joined, join
+from procsup_jax.evals.outcomes import Outcomes
+from procsup_jax.evals.selective import ABSTAINED, selective
+from procsup_jax.types import Problem, Sample, Score, StepLabels
+
+BASELINE = "majority"
+
+
+def evaluate(
+    problems: Sequence[Problem],
+    samples: Sequence[Sample],
+    orm_scores: Sequence[Score] | None = None,
+    prm_scores: Sequence[Score] | None = None,
+    labels: Sequence[StepLabels] = (),
+    *,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Return the metrics of design.md, "Metrics", as plain values ready for JSON.
+
+    `samples` holds samples drawn at a temperature, greedy and step-searched solutions (`search.decodings`), each kind
+    for all problems or for none; `labels` the process labels of all raters. Errors are shares, None where nothing can
+    be said. `seed` settles majority's draws and the bootstrap. Raises `UserError` where records do not fit together
+    (`evals.join`).
+    """
+    given = {"orm": orm_scores, "prm": prm_scores}
+    joined = join(problems, samples, {rm: scores for rm, scores in given.items() if scores is not None}, labels)
+    measured = {
+        decoding: outcomes.measure(joined, decoding, choices)
+        for decoding, choices in outcomes.choose(joined, seed).items()
+    }
+    uids = [problem.uid for problem in problems]
+    per_problem = sorted(map(len, joined.drawn.values()))
+    return {
+        "decoding": {decoding: _decoding(outcome, uids) for decoding, outcome in measured.items()},
+        "one_sample": _one_sample(joined, seed) if joined.drawn else None,
+        f"minus_{BASELINE}": _differences(measured, seed),
+        **reward_models.report(joined),
+        "n": len(problems),
+        "samples_per_problem": [per_problem[0], per_problem[-1]] if per_problem else None,
+        "raters": sorted({label.rater for group in joined.labels.values() for label in group}),
+        "seed": seed,
+    }
+
+
+def _decoding(outcome: Outcomes, uids: Sequence[str]) -> dict[str, Any]:
+    estimates = {
+        "final_answer_error": intervals.proportion(outcome.error_b),
+        "trace_error": intervals.proportion(outcome.trace_b),
+        "trace_error_min": intervals.proportion(outcome.trace_min_b),
+        "trace_error_max": intervals.proportion(outcome.trace_max_b),
+    }
+    found = intervals.with_intervals(estimates)
+    for name, error_b in (("selective", outcome.error_b), ("selective_trace", outcome.trace_b)):
+        if outcome.score_b is None:
+            found[name] = None
+            continue
+        rest = selective(error_b, outcome.score_b, uids)
+        found[name] = [[share, estimate.value] for share, estimate in zip(ABSTAINED, rest, strict=True)]
+        found["intervals"][name] = [estimate.interval and list(estimate.interval) for estimate in rest]
+    return {**found, "n": estimates["final_answer_error"].n, "trace_n": estimates["trace_error"].n}
+
+
+def _one_sample(joined: Joined, seed: int) -> dict[str, Any]:
+    """Return the errors of one sample drawn at a temperature: means over all of them, resampled by problem."""
+    shares: dict[str, list[tuple[float, int]]] = {"final_answer_error": [], "trace_error": []}  # mean, weight a problem
+    for problem in joined.problems:
+        samples = joined.drawn[problem.uid]
+        right = [sample.key for sample in samples if sample.key in joined.right]
+        wrong = [joined.trace[key].mean for key in right if key in joined.trace]
+        shares["final_answer_error"].append((1 - len(right) / len(samples), len(samples)))
+        shares["trace_error"].append((sum(wrong) / max(1, len(wrong)), len(wrong)))
+    estimates = {
+        name: intervals.bootstrap_mean(*np.array(rows, dtype=float).T, seed=seed) for name, rows in shares.items()
+    }
+    found = intervals.with_intervals(estimates)
+    return {**found, "n": estimates["final_answer_error"].n, "trace_n": estimates["trace_error"].n}
+
+
+def _differences(measured: Mapping[str, Outcomes], seed: int) -> dict[str, Any]:
+    """Return each decoding's errors minus majority's, over the same problems."""
+    baseline = measured.get(BASELINE)
+    return {
+        decoding: intervals.with_intervals(
+            {
+                "final_answer_error": intervals.paired_difference(outcome.error_b, baseline.error_b, seed=seed),
+                "trace_error": intervals.paired_difference(outcome.trace_b, baseline.trace_b, seed=seed),
+            }
+        )
+        for decoding, outcome in measured.items()
+        if baseline is not None and decoding != BASELINE
+    }

@@ -1,0 +1,96 @@
+"""What each decoding chose for each problem, and whether its answer and its trace are right."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from procsup_jax.evals.join import Joined
+from procsup_jax.search import vote
+from procsup_jax.search.vote import Choice
+from procsup_jax.types import Sample
+
+# In the order of tables.
+DECODINGS = ("greedy", "majority", "orm_weighted", "prm_weighted", "orm_best", "prm_best", "orm_step", "prm_step")
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcomes:
+    """Hold the verdicts on the solutions that one decoding chose, one for each problem.
+
+    `error_b` is 1 for a wrong final answer, 0 for a right one. `trace_b` is NaN where the answer is wrong or nobody
+    labelled the solution, else the share of its raters that see an incorrect step; `trace_min_b` is 1 where all of
+    them do, `trace_max_b` where any does, which for two raters are the paper's min and max. `score_b` is what
+    abstention goes by, None where there is nothing to rank by.
+    """
+
+    error_b: np.ndarray
+    trace_b: np.ndarray
+    trace_min_b: np.ndarray
+    trace_max_b: np.ndarray
+    score_b: tuple[float, ...] | None
+
+
+def choose(joined: Joined, seed: int) -> dict[str, list[Choice]]:
+    """Return what each decoding that the records allow chooses for each problem, in the order of `DECODINGS`."""
+    found: dict[str, list[Choice]] = {}
+    if joined.drawn:
+        found["majority"] = [vote.majority(joined.drawn[problem.uid], seed) for problem in joined.problems]
+    for rm in joined.scores if joined.drawn else ():
+        found[f"{rm}_weighted"] = _rerank(joined, rm, vote.rm_weighted)
+        found[f"{rm}_best"] = _rerank(joined, rm, vote.best)
+    for decoding, solutions in joined.single.items():
+        scores = _single_scores(joined, decoding) or {}
+        found[decoding] = [
+            Choice(sample, sample.answer, scores.get(sample.problem_uid, 0.0))
+            if vote.has_answer(sample)
+            else vote.NO_CHOICE
+            for sample in (solutions[problem.uid] for problem in joined.problems)
+        ]
+    return {name: found[name] for name in DECODINGS if name in found}
+
+
+def measure(joined: Joined, decoding: str, choices: Sequence[Choice]) -> Outcomes:
+    """Return the verdicts on what `decoding` chose; `choices` are those of `choose`, in the order of the problems."""
+    right = [choice.sample is not None and choice.sample.key in joined.right for choice in choices]
+    traces_3b = np.full((3, len(choices)), np.nan)
+    for i, choice in enumerate(choices):
+        if right[i] and choice.sample is not None and choice.sample.key in joined.trace:
+            traces_3b[:, i] = joined.trace[choice.sample.key]
+    ranked = decoding not in joined.single or _single_scores(joined, decoding) is not None
+    return Outcomes(
+        error_b=1.0 - np.array(right, dtype=float),
+        trace_b=traces_3b[0],
+        trace_min_b=traces_3b[1],
+        trace_max_b=traces_3b[2],
+        score_b=tuple(choice.score for choice in choices) if ranked else None,
+    )
+
+
+def _rerank(joined: Joined, rm: str, rule: Callable[[Sequence[Sample], Sequence[float]], Choice]) -> list[Choice]:
+    scores = joined.scores[rm]
+    return [
+        rule(samples, [scores[sample.key].score for sample in samples])
+        for samples in (joined.drawn[problem.uid] for problem in joined.problems)
+    ]
+
+
+def _single_scores(joined: Joined, decoding: str) -> dict[str, float] | None:
+    """Return what greedy or step-searched solutions are ranked by: votes for the answer, or their own RM's scores.
+
+    None where it is not known for all of them.
+    """
+    solutions = joined.single[decoding]
+    if decoding == "greedy":
+        return {uid: _share_of_votes(joined, solution) for uid, solution in solutions.items()} if joined.drawn else None
+    scores = joined.scores.get(decoding.removesuffix("_step"), {})
+    if not all(solution.key in scores for solution in solutions.values()):
+        return None
+    return {uid: scores[solution.key].score for uid, solution in solutions.items()}
+
+
+def _share_of_votes(joined: Joined, solution: Sample) -> float:
+    samples = joined.drawn[solution.problem_uid]
+    return sum(vote.same_answer(solution.answer, sample.answer) for sample in samples) / len(samples)

@@ -1,0 +1,143 @@
+"""ProcessBench (Zheng et al. 2024): finding the first wrong step of a solution. For evaluation only, never training."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from procsup_jax.errors import UserError
+from procsup_jax.evals import intervals
+from procsup_jax.evals.intervals import Estimate
+from procsup_jax.records import NAME, TEXT, BadLine, Kind, PathLike, read_json_lines, take
+from procsup_jax.text import answers, steps
+from procsup_jax.types import Problem, Sample
+
+_STEPS = Kind(
+    "a list of strings, not empty",
+    lambda value: isinstance(value, list) and bool(value) and all(isinstance(step, str) for step in value),
+    tuple,
+)
+_LABEL = Kind("the index of the first wrong step, or -1 for none", lambda value: type(value) is int and value >= -1)
+_BOOL = Kind("true or false", lambda value: isinstance(value, bool))
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """Hold one labelled solution; `label` is the 0-based index of its first wrong step, -1 when there is none."""
+
+    uid: str
+    question: str
+    steps: tuple[str, ...]
+    label: int
+    final_answer_correct: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Hold ProcessBench's figures at a threshold.
+
+    `erroneous` is the share of solutions with an error whose first wrong step was found exactly, `correct` the share
+    of solutions without one in which no step was called wrong, `f1` their harmonic mean, None if either has no cases.
+    """
+
+    erroneous: Estimate
+    correct: Estimate
+    f1: float | None
+    threshold: float
+
+
+def read_processbench(path: PathLike, *, skip_bad: bool = False) -> list[Item]:
+    """Read a ProcessBench file of JSON lines; a bad line is a UserError that names file and line."""
+    return read_json_lines(path, _parse, ("id",), skip_bad=skip_bad)
+
+
+def records(items: Sequence[Item]) -> tuple[list[Problem], list[Sample]]:
+    """Return the items as problems and samples that reward models can score.
+
+    Each step becomes one line, so that `text.steps` splits a solution into the steps that were labelled. ProcessBench
+    has no reference answers: those of the problems are empty.
+    """
+    problems = [Problem(item.uid, item.question, "") for item in items]
+    solutions = [steps.join_steps([" ".join(step.split()) or "." for step in item.steps]) for item in items]
+    samples = [
+        Sample(item.uid, 0, solution, answers.extract_answer(solution))
+        for item, solution in zip(items, solutions, strict=True)
+    ]
+    return problems, samples
+
+
+def evaluate(items: Sequence[Item], step_probs: Sequence[Sequence[float]], threshold: float = 0.5) -> Result:
+    """Return ProcessBench's metric: a solution's first step of probability below `threshold` is called wrong.
+
+    `step_probs[i]` are the probabilities of `correct` after each step of `items[i]`. Choose a threshold on other
+    items than those it is reported on (`choose_threshold`).
+    """
+    label_b, prob_bs = _arrays(items, step_probs)
+    right_b = (_first_below(prob_bs, threshold) == label_b).astype(float)
+    erroneous, correct = intervals.proportion(right_b[label_b >= 0]), intervals.proportion(right_b[label_b < 0])
+    return Result(erroneous, correct, _harmonic_mean(erroneous.value, correct.value), threshold)
+
+
+def choose_threshold(items: Sequence[Item], step_probs: Sequence[Sequence[float]]) -> float:
+    """Return the threshold of highest F1 on these items; of equally good ones that nearest to .5.
+
+    Candidates are 0, 1 and the midpoints between neighbouring probabilities, which are all that differ. Raises
+    `UserError` when the items do not hold both correct and erroneous solutions.
+    """
+    label_b, prob_bs = _arrays(items, step_probs)
+    wrong_b = label_b >= 0
+    if wrong_b.all() or not wrong_b.any():
+        raise UserError(
+            f"found {int(wrong_b.sum())} erroneous of {len(items)} ProcessBench solutions, "
+            "expected erroneous and correct ones to choose a threshold by; give more of the file"
+        )
+    probs = np.unique(prob_bs[np.isfinite(prob_bs)])
+    best, chosen = -1.0, 0.5
+    for threshold in sorted((0.0, 1.0, *((probs[1:] + probs[:-1]) / 2)), key=lambda t: (abs(t - 0.5), t)):
+        right_b = _first_below(prob_bs, threshold) == label_b
+        f1 = _harmonic_mean(float(right_b[wrong_b].mean()), float(right_b[~wrong_b].mean()))
+        if f1 is not None and f1 > best:
+            best, chosen = f1, float(threshold)
+    return chosen
+
+
+def _parse(line: Mapping[str, Any]) -> Item:
+    item = Item(
+        take(line, "id", NAME),
+        take(line, "problem", TEXT),
+        take(line, "steps", _STEPS),
+        take(line, "label", _LABEL),
+        take(line, "final_answer_correct", _BOOL),
+    )
+    if item.label >= len(item.steps):
+        raise BadLine(f'"label" is {item.label}, expected less than the number of steps, {len(item.steps)}')
+    return item
+
+
+def _arrays(items: Sequence[Item], step_probs: Sequence[Sequence[float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels [b] and probabilities [b, s], padded with inf, which is below no threshold."""
+    if len(items) != len(step_probs):
+        raise UserError(f"found {len(step_probs)} scores for {len(items)} ProcessBench solutions, expected one each")
+    prob_bs = np.full((len(items), max((len(item.steps) for item in items), default=0)), np.inf)
+    for i, (item, probs) in enumerate(zip(items, step_probs, strict=True)):
+        if len(probs) != len(item.steps):
+            raise UserError(
+                f"ProcessBench solution {item.uid!r} has {len(probs)} step scores, expected {len(item.steps)}, "
+                "one a step; score the samples of processbench.records"
+            )
+        prob_bs[i, : len(probs)] = probs
+    return np.array([item.label for item in items], dtype=int), prob_bs
+
+
+def _first_below(prob_bs: np.ndarray, threshold: float) -> np.ndarray:
+    below_bs = prob_bs < threshold
+    return np.where(below_bs.any(axis=1), below_bs.argmax(axis=1), -1)
+
+
+def _harmonic_mean(a: float | None, b: float | None) -> float | None:
+    if a is None or b is None:
+        return None
+    return 2 * a * b / (a + b) if a + b else 0.0

@@ -1,0 +1,130 @@
+"""What reward models are worth as classifiers on the samples drawn at a temperature: agreement, AUC, calibration."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from procsup_jax.evals import agreement, intervals, verifier
+from procsup_jax.evals.intervals import Estimate
+from procsup_jax.evals.join import Joined, Key
+from procsup_jax.types import StepLabels
+
+
+@dataclasses.dataclass(frozen=True)
+class _Steps:
+    """Hold one value a step of all samples, and where each sample ends.
+
+    `process_s` is the share of raters that call the step correct, NaN without labels; `outcome_s` 1 where the
+    sample's final answer is right.
+    """
+
+    prob_s: Mapping[str, np.ndarray]
+    process_s: np.ndarray
+    outcome_s: np.ndarray
+    problem_s: np.ndarray
+    last_s: np.ndarray
+
+
+def report(joined: Joined) -> dict[str, Any]:
+    """Return `agreement` and `reward_models`, ready for JSON.
+
+    Of each reward model `auc` holds `process` and `outcome`, its step probabilities against a step's process label
+    and against whether the sample's final answer is right; and `right_answer`, the sample's score against whether its
+    trace is right, among samples with a right final answer: what decides whether reranking lowers trace error.
+    """
+    steps = _steps(joined)
+    return {
+        "agreement": _agreement(joined, steps),
+        "reward_models": {rm: _reward_model(joined, rm, steps) for rm in joined.scores},
+    }
+
+
+def _reward_model(joined: Joined, rm: str, steps: _Steps) -> dict[str, Any]:
+    auc: dict[str, Estimate] = {}
+    brier: dict[str, float | None] = {}
+    calibration_error: dict[str, float | None] = {}
+    for kind, right_s in (("process", steps.process_s), ("outcome", steps.outcome_s)):
+        known = ~np.isnan(right_s)
+        prob_n, right_n = steps.prob_s[rm][known], right_s[known]
+        auc[kind] = verifier.auc(prob_n, right_n, steps.problem_s[known])
+        brier[kind] = verifier.brier(prob_n, right_n)
+        calibration_error[kind] = verifier.calibration_error(prob_n, right_n)
+    auc["right_answer"] = verifier.auc(*_right_answer_traces(joined, rm))
+    values = intervals.with_intervals(auc)
+    return {
+        "intervals": {f"auc.{kind}": interval for kind, interval in values.pop("intervals").items()},
+        "auc": values,
+        "auc_n": {kind: estimate.n for kind, estimate in auc.items()},
+        "brier": brier,
+        "calibration_error": calibration_error,
+        "aggregate": next((score.aggregate for score in joined.scores[rm].values()), None),
+        "n": sum(1 for _ in _drawn(joined)),
+    }
+
+
+def _agreement(joined: Joined, steps: _Steps) -> dict[str, Any]:
+    verdict_s = {f"{rm}_prediction": agreement.predictions(prob_s) for rm, prob_s in steps.prob_s.items()}
+    if len(steps.outcome_s):
+        verdict_s["orm_label"] = steps.outcome_s
+    if joined.labels:
+        verdict_s["prm_label"] = steps.process_s
+    found = {}
+    for name, chosen_s in (("all_steps", slice(None)), ("last_step", steps.last_s)):
+        cells, n = agreement.matrix({judge: verdict[chosen_s] for judge, verdict in verdict_s.items()})
+        found[name] = {**cells, "n": n}
+    return found
+
+
+def _steps(joined: Joined) -> _Steps:
+    probs: dict[str, list[float]] = {rm: [] for rm in joined.scores}
+    process: list[float] = []
+    outcome: list[bool] = []
+    problem_of: list[int] = []
+    lens: list[int] = []
+    for i, key in _drawn(joined):
+        labels = joined.labels.get(key, ())
+        scores = {rm: by_key[key].step_probs for rm, by_key in joined.scores.items()}
+        num_steps = next(map(len, scores.values()), labels[0].num_steps if labels else 0)
+        for rm, step_probs in scores.items():
+            probs[rm].extend(step_probs)
+        process.extend(_share_correct(labels) if labels else [float("nan")] * num_steps)
+        outcome.append(key in joined.right)
+        problem_of.append(i)
+        lens.append(num_steps)
+    last_s = np.zeros(sum(lens), dtype=bool)
+    last_s[np.cumsum([n for n in lens if n], dtype=int) - 1] = True
+    repeats = np.array(lens, dtype=int)
+    return _Steps(
+        prob_s={rm: np.array(values, dtype=float) for rm, values in probs.items()},
+        process_s=np.array(process, dtype=float),
+        outcome_s=np.repeat(np.array(outcome, dtype=float), repeats),
+        problem_s=np.repeat(np.array(problem_of, dtype=int), repeats),
+        last_s=last_s,
+    )
+
+
+def _right_answer_traces(joined: Joined, rm: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return score, share of raters that call the whole trace right, and problem of each right-answer sample."""
+    rows = [
+        (joined.scores[rm][key].score, 1 - joined.trace[key].mean, i)
+        for i, key in _drawn(joined)
+        if key in joined.trace and key in joined.right
+    ]
+    score_n, right_n, problem_n = np.array(rows, dtype=float).reshape(-1, 3).T
+    return score_n, right_n, problem_n
+
+
+def _drawn(joined: Joined) -> Iterator[tuple[int, Key]]:
+    for i, problem in enumerate(joined.problems):
+        for sample in joined.drawn.get(problem.uid, ()):
+            yield i, sample.key
+
+
+def _share_correct(labels: Sequence[StepLabels]) -> Sequence[float]:
+    if len(labels) == 1:
+        return labels[0].correct
+    return [sum(verdicts) / len(labels) for verdicts in zip(*(label.correct for label in labels), strict=True)]

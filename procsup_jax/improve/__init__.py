@@ -1,0 +1,1 @@
+"""Expert iteration: which samples are kept, distillation, and the rounds of both."""

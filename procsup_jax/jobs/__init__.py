@@ -1,0 +1,1 @@
+"""The jobs of the `procsup` command, one file each: the parameters of `run` are the flags."""

@@ -1,0 +1,30 @@
+"""From the probabilities of a solution's steps to one score of the solution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+from procsup_jax.errors import UserError
+
+Aggregate = Literal["last", "min", "prod", "mean"]
+AGGREGATES: tuple[str, ...] = get_args(Aggregate)
+
+_RULES: dict[str, Callable[[Sequence[float]], float]] = {
+    "last": lambda step_probs: step_probs[-1],
+    "min": min,
+    "prod": math.prod,
+    "mean": lambda step_probs: math.fsum(step_probs) / len(step_probs),
+}
+
+
+def aggregate(step_probs: Sequence[float], how: Aggregate | str = "last") -> float:
+    """Return the score of a whole solution from the probability of `correct` after each of its steps.
+
+    A solution without steps scores 0.0, the lowest there is. The paper does not state its rule; `last`, the default,
+    is where an outcome label and the final answer meet. Raises `UserError` for a rule it does not know.
+    """
+    if how not in _RULES:
+        raise UserError(f"aggregate is {how!r}, expected one of {', '.join(AGGREGATES)}")
+    return float(_RULES[how](step_probs)) if len(step_probs) else 0.0

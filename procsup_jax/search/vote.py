@@ -1,0 +1,124 @@
+"""Choosing one of the K samples of a problem by voting and reranking (paper, "Decoding").
+
+A sample without a final answer never wins. Nothing depends on the order in which samples are given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import random
+from collections.abc import Sequence
+
+from procsup_jax.text import answers
+from procsup_jax.types import Sample
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Hold what a decoding chose for a problem.
+
+    `sample` and `answer` are None when no sample has a final answer, which counts as a wrong answer. `score` is what
+    selective prediction abstains by: the reward model's score of `sample`, or, where no reward model took part, the
+    share of all the problem's samples that give `answer`; 0.0 when there is no answer.
+    """
+
+    sample: Sample | None
+    answer: str | None
+    score: float
+
+
+NO_CHOICE = Choice(None, None, 0.0)
+
+_normalise = functools.lru_cache(maxsize=1 << 16)(answers.normalise_answer)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _canonical(answer: str) -> str:
+    """Return one text for all equal answers."""
+    return str(answers.answer_key(answer))
+
+
+def has_answer(sample: Sample) -> bool:
+    """Return whether a sample has a final answer; an empty one is none."""
+    return sample.answer is not None and _normalise(sample.answer) != ""
+
+
+def same_answer(a: str | None, b: str | None) -> bool:
+    """Return whether two final answers are equal once normalised; a missing answer equals nothing."""
+    return a is not None and b is not None and _canonical(a) == _canonical(b)
+
+
+def group_by_answer(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    """Return the samples that have a final answer by that answer, equal answers together.
+
+    Keys are normalised; of several spellings of one number the shortest stands for all. Keys and samples are sorted.
+    """
+    by_key: dict[str, list[Sample]] = {}
+    for sample in filter(has_answer, samples):
+        by_key.setdefault(_canonical(sample.answer or ""), []).append(sample)
+    named = {min(map(_spelling, group)): sorted(group, key=_position) for group in by_key.values()}
+    return {name: named[length, name] for length, name in sorted(named)}
+
+
+def majority(samples: Sequence[Sample], seed: int) -> Choice:
+    """Choose a random sample among those that give the most common final answer.
+
+    Ties between answers are broken at random too. Both draws depend on `seed` and the problem's uid alone.
+    """
+    groups = group_by_answer(samples)
+    if not groups:
+        return NO_CHOICE
+    most = max(map(len, groups.values()))
+    rng = random.Random(f"{seed}:{_uid(samples)}")
+    answer = rng.choice([answer for answer, group in groups.items() if len(group) == most])
+    return Choice(rng.choice(groups[answer]), answer, most / len(samples))
+
+
+def rm_weighted(samples: Sequence[Sample], scores: Sequence[float]) -> Choice:
+    """Choose the answer of the largest summed score, then the highest-scored sample that gives it.
+
+    `scores[i]` is the reward model's probability that `samples[i]` is right. Ties go to the answer with more samples,
+    then to the shorter one; between samples to the lower index.
+    """
+    score_of, groups = _scores_by_sample(samples, scores), group_by_answer(samples)
+    if not groups:
+        return NO_CHOICE
+    # fsum is exact, so that the order of the samples cannot turn a tie.
+    weight = {answer: math.fsum(score_of[id(sample)] for sample in group) for answer, group in groups.items()}
+    answer = max(groups, key=lambda answer: (weight[answer], len(groups[answer])))
+    sample = max(groups[answer], key=lambda sample: score_of[id(sample)])
+    return Choice(sample, answer, score_of[id(sample)])
+
+
+def best(samples: Sequence[Sample], scores: Sequence[float]) -> Choice:
+    """Choose the highest-scored sample that has a final answer; ties go to the lower index."""
+    score_of = _scores_by_sample(samples, scores)
+    answered = sorted(filter(has_answer, samples), key=_position)
+    if not answered:
+        return NO_CHOICE
+    sample = max(answered, key=lambda sample: score_of[id(sample)])
+    return Choice(sample, _normalise(sample.answer or ""), score_of[id(sample)])
+
+
+def _scores_by_sample(samples: Sequence[Sample], scores: Sequence[float]) -> dict[int, float]:
+    if len(samples) != len(scores):
+        raise ValueError(f"{len(scores)} scores for {len(samples)} samples, expected one each")
+    return {id(sample): float(score) for sample, score in zip(samples, scores, strict=True)}
+
+
+def _spelling(sample: Sample) -> tuple[int, str]:
+    text = _normalise(sample.answer or "")
+    return len(text), text
+
+
+def _position(sample: Sample) -> tuple[int, str]:
+    return sample.sample, sample.solution
+
+
+def _uid(samples: Sequence[Sample]) -> str:
+    uids = {sample.problem_uid for sample in samples}
+    if len(uids) != 1:
+        raise ValueError(f"a vote takes the samples of one problem, found those of {sorted(uids)}")
+    return uids.pop()
