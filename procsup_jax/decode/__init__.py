@@ -1,0 +1,1 @@
+"""Write solutions with a policy and read reward models, inside compiled programs."""
