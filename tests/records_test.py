@@ -1,7 +1,6 @@
 """Records survive a round trip, and every bad line is one clear message."""
 
 import json
-import math
 import pathlib
 
 import hypothesis
@@ -161,29 +160,23 @@ def test_two_raters_may_label_one_sample_but_none_twice(tmp_path: pathlib.Path):
         records.read_labels(path)
 
 
-def test_missing_files_and_folders_are_one_clear_line(tmp_path: pathlib.Path):
-    with pytest.raises(UserError, match=r"cannot read .*absent\.jsonl: no such file"):
-        records.read_problems(tmp_path / "absent.jsonl")
-    with pytest.raises(UserError, match="is a directory"):
-        records.read_problems(tmp_path)
+def test_an_unknown_key_never_hides_a_verdict(tmp_path: pathlib.Path):
+    sample = Sample("p", 0, "s", extra={"correct": "maybe", "note": 1})
+    records.write_graded(tmp_path / "g.jsonl", [Graded(sample, ("s",), False)])
+    graded = records.read_graded(tmp_path / "g.jsonl")[0]
+    assert graded.correct is False and graded.sample.extra == {"note": 1}
 
 
-def test_a_byte_order_mark_and_windows_newlines_are_read(tmp_path: pathlib.Path):
-    path = tmp_path / "p.jsonl"
-    path.write_bytes(b"\xef\xbb\xbf" + GOOD + b"\r\n")
-    assert records.read_problems(path) == [Problem("p", "q", "4")]
-
-
-def test_half_a_surrogate_pair_survives(tmp_path: pathlib.Path):
-    records.write_problems(tmp_path / "p.jsonl", [Problem("p", "\ud800", "4")])
-    assert records.read_problems(tmp_path / "p.jsonl")[0].question == "\ud800"
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: pathlib.Path):
+def test_samples_of_another_problem_are_bad_lines_when_the_problems_are_given(tmp_path: pathlib.Path):
     path = tmp_path / "s.jsonl"
-    records.write_scores(path, [Score("p", 0, (0.5,), 0.5, "last")])
-    before = path.read_bytes()
-    with pytest.raises(ValueError):
-        records.write_scores(path, [Score("p", 0, (0.5,), 0.5, "last"), Score("p", 1, (0.5,), math.nan, "last")])
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+    records.write_samples(path, [Sample("p", 0, "s"), Sample("q", 0, "s")])
+    assert len(records.read_samples(path)) == 2
+    with pytest.raises(UserError, match=r's\.jsonl:2: "problem_uid" is "q", expected a problem of the file'):
+        records.read_samples(path, problem_uids={"p"})
+    assert [s.problem_uid for s in records.read_samples(path, problem_uids={"p"}, skip_bad=True)] == ["p"]
+
+
+def test_the_first_error_of_an_empty_solution_may_be_its_start(tmp_path: pathlib.Path):
+    label = StepLabels("p", 0, 0, 0, "outcome", "outcome")
+    records.write_labels(tmp_path / "l.jsonl", [label])
+    assert records.read_labels(tmp_path / "l.jsonl") == [label] and label.correct == ()

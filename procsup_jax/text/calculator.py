@@ -46,6 +46,11 @@ def evaluate(expression: str) -> Fraction | None:
     value are read, with the usual precedence, from left to right. Not computable are other characters, bad syntax,
     `//`, a division by zero, and expressions of more than `MAX_EXPRESSION_CHARACTERS`.
     """
+    value = _evaluate(expression)
+    return None if value is None else Fraction(value)
+
+
+def _evaluate(expression: str) -> Rational | None:
     tokens = _tokens(expression)
     if tokens is None:
         return None
@@ -73,7 +78,7 @@ def evaluate(expression: str) -> Fraction | None:
             after_value = False
     if not after_value or not _apply_while_binding(0, operators, values) or operators:
         return None
-    return Fraction(values[0])
+    return values[0]
 
 
 def format_value(value: Fraction) -> str | None:
@@ -102,12 +107,18 @@ def faults(steps: Sequence[str]) -> tuple[CalculatorFault, ...]:
         CalculatorFault(step, annotation.expression, annotation.written, None if value is None else _shown(value))
         for step, text in enumerate(steps)
         for annotation in annotations(text)
-        if (value := evaluate(annotation.expression)) is None or rationals.parse_rational(annotation.written) != value
+        if (value := _evaluate(annotation.expression)) is None or not _spells(annotation.written, value)
     )
 
 
-def _shown(value: Fraction) -> str:
-    return format_value(value) or str(value)
+def _spells(written: str, value: Rational) -> bool:
+    if written.isascii() and written.isdigit() and len(written) < MAX_EXPRESSION_CHARACTERS:
+        return int(written) == value
+    return rationals.parse_rational(written) == value
+
+
+def _shown(value: Rational) -> str:
+    return format_value(Fraction(value)) or str(value)
 
 
 def _tokens(expression: str) -> list[Rational | str] | None:
