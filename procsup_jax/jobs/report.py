@@ -1,0 +1,43 @@
+"""`procsup report`: rebuild report.html of a finished run."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from procsup_jax import files, json_lines
+from procsup_jax.errors import UserError
+from procsup_jax.report.page import build_report
+
+RESULTS, EXAMPLES, REPORT = "results.json", "examples.jsonl", "report.html"
+
+
+def run(workdir: pathlib.Path) -> pathlib.Path:
+    """Rebuild report.html and figures/*.svg of a run from its results.json and examples.jsonl (docs/report.md).
+
+    workdir: the folder that procsup run wrote
+    """
+    for name in (RESULTS, EXAMPLES):
+        if not (workdir / name).is_file():
+            raise UserError(
+                f"{workdir / name} is missing, expected a finished run; run procsup run --workdir={workdir}"
+            )
+    results = _read_object(workdir / RESULTS)
+    examples = json_lines.read(workdir / EXAMPLES, dict)
+    path = workdir / REPORT
+    build_report(results, examples, path)
+    print(path)
+    return path
+
+
+def _read_object(path: pathlib.Path) -> Mapping[str, Any]:
+    try:
+        with files.explain_os_errors(path, "read"):
+            value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON ({error}), expected what procsup run writes; run it again") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path} is {json_lines.shown(value)}, expected an object {{...}} (docs/report.md)")
+    return value

@@ -1,0 +1,81 @@
+"""Selective-prediction curves (the paper's Fig. 5) and learning curves of expert iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from procsup_jax.report import line_chart, names, paper_results, svg
+from procsup_jax.report.results import Results
+
+# Key of a curve's row -> what it is called at the line's end, its description, its CSS class.
+ERRORS = {
+    "validation_error": ("validation", "final-answer error, validation set", "solid"),
+    "test_error": ("test", "final-answer error, test set", "dashed"),
+    "trace_error": ("trace", "trace error", "dotted"),
+}
+
+
+def selective_figures(results: Results, test_set: str = "test") -> list[svg.Figure]:
+    """Draw the error left by abstaining, one panel for few-shot-based and one for SFT-based policies."""
+    panels = [("few_shot", "Few-shot-based policies"), ("sft", "SFT-based policies")]
+    figures = []
+    for base, title in panels:
+        lines = [line for line in _selective_lines(results, test_set) if line[0].startswith(base)]
+        if lines:
+            figures.append(
+                line_chart.line_chart(
+                    [line for _, line in lines],
+                    f"selective-{base.replace('_', '-')}",
+                    title,
+                    "problems abstained on, %",
+                    "final-answer error on the rest, %",
+                )
+            )
+    return figures
+
+
+def _selective_lines(results: Results, test_set: str) -> list[tuple[str, line_chart.Line]]:
+    lines = []
+    for row in paper_results.TABLE_1:
+        found = results.decoding(row.model, row.decoding, test_set)
+        if found is None or not found.selective:
+            continue
+        what = names.approach(row.model, row.decoding)
+        classes = f"{names.rl_kind(row.model)} {_dash(row.decoding)}"
+        lines.append((row.model, line_chart.Line(row.letter, what, classes, found.selective, row=row.letter)))
+    return lines
+
+
+def _dash(decoding: str) -> str:
+    return {"orm": "solid", "prm": "dashed"}.get(decoding.partition("_")[0], "dotted")
+
+
+def learning_figures(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[svg.Figure]:
+    """Draw errors over the epochs of expert iteration, one panel a model on a common scale, the kept epoch ringed."""
+    panels = {model: _learning_lines(model, curves[model]) for model in names.in_order(names.MODELS, curves)}
+    tops = [py for lines in panels.values() for line in lines for _, py in line.points]
+    return [
+        line_chart.line_chart(
+            lines,
+            f"learning-{model.replace('_', '-')}",
+            names.label(names.MODELS, model),
+            "epoch",
+            "error, %",
+            x_format="d",
+            tags_right=64.0,
+            top=max(tops),
+        )
+        for model, lines in panels.items()
+        if lines
+    ]
+
+
+def _learning_lines(model: str, rows: Sequence[Mapping[str, Any]]) -> list[line_chart.Line]:
+    lines = []
+    for key, (tag, description, dash) in ERRORS.items():
+        points = [(float(row["epoch"]), float(row[key])) for row in rows if row.get(key) is not None]
+        if len(points) > 1:
+            kept = [(float(r["epoch"]), float(r[key])) for r in rows if r.get("chosen") and r.get(key) is not None]
+            lines.append(line_chart.Line(tag, description, f"{names.rl_kind(model)} {dash}", points, kept))
+    return lines

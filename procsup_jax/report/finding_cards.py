@@ -1,0 +1,62 @@
+"""The cards that show a finding: the paper's claim, what this run measured, and a plot or table of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from procsup_jax.report import cells, names
+from procsup_jax.report.findings import Change, Finding
+from procsup_jax.report.markup import element, text
+from procsup_jax.report.strip import strip, strip_axis, strip_scale
+
+
+def card(found: Finding, position: int) -> str:
+    """Return the card of a finding: the paper's claim, this run's verdict, sentences, and a plot or table."""
+    plot = _interval_plot(found) if found.comparisons else _changes(found.changes) if found.changes else ""
+    verdict = element("p", text(found.verdict or "Not measured in this run"), class_="verdict-line")
+    return element(
+        "article",
+        element("h3", element("span", str(position), class_="ordinal"), " ", text(found.title)),
+        element("p", element("span", "The paper: ", class_="said"), text(found.claim), class_="claim"),
+        verdict,
+        *(element("p", text(sentence)) for sentence in found.sentences),
+        plot,
+        class_="card" if found.verdict else "card absent",
+    )
+
+
+def _interval_plot(found: Finding) -> str:
+    scale = strip_scale([c.estimate for c in found.comparisons], [c.paper for c in found.comparisons])
+    scale = dataclasses.replace(scale, lo=found.axis_from)
+    axis = element("th", strip_axis(scale), scope="col")
+    head = element("tr", element("th", text(found.metric), scope="col"), axis, element("td"))
+    rows = [
+        element(
+            "tr",
+            element("th", text(c.label), scope="row"),
+            element("td", strip(c.estimate, c.paper, scale, names.rl_kind(c.model), cells.hollow(c.model))),
+            element("td", names.percent(c.estimate.value), class_="num"),
+            class_=names.rl_kind(c.model),
+        )
+        for c in found.comparisons
+    ]
+    return element("table", element("thead", head), element("tbody", *rows), class_="mini")
+
+
+def _changes(changes: Sequence[Change]) -> str:
+    heads = [element("th", title, scope="col") for title in ("difference", "final answer", "trace")]
+    rows = [
+        element(
+            "tr",
+            element("th", cells.swatch(names.rl_kind(c.model)), element("span", text(c.label)), scope="row"),
+            *(element("td", _change_cell(written), class_="num") for written in (c.final, c.trace)),
+        )
+        for c in changes
+    ]
+    return element("table", element("thead", element("tr", *heads)), element("tbody", *rows), class_="mini changes")
+
+
+def _change_cell(written: str | None) -> str:
+    value, _, note = (written or names.UNKNOWN).partition(" ")
+    return element("span", text(value), class_="value") + element("span", text(note.strip("()[]")), class_="interval")

@@ -1,0 +1,91 @@
+"""What models, decodings, test sets and reward models are called on the page, and how shares are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+MODELS = {
+    "few_shot": "Few-shot",
+    "few_shot_final_answer_rl": "Few-shot + Final-Answer RL",
+    "few_shot_orm_rl": "Few-shot + ORM-RL",
+    "sft": "SFT",
+    "sft_final_answer_rl": "SFT + Final-Answer RL",
+    "sft_orm_rl": "SFT + ORM-RL",
+    "sft_prm_rl": "SFT + PRM-RL",
+}
+DECODINGS = {
+    "one_sample": "one sample",
+    "greedy": "greedy",
+    "majority": "majority",
+    "orm_weighted": "ORM-weighted",
+    "prm_weighted": "PRM-weighted",
+    "orm_best": "best by ORM",
+    "prm_best": "best by PRM",
+    "orm_step": "step search by ORM",
+    "prm_step": "step search by PRM",
+}
+SETS = {"test": "test", "ood": "out-of-distribution"}
+JUDGES = {
+    "orm_prediction": "ORM prediction",
+    "prm_prediction": "PRM prediction",
+    "orm_label": "outcome label",
+    "prm_label": "process label",
+}
+UNKNOWN = "–"
+
+
+def label(names: dict[str, str], key: str) -> str:
+    """Return the display name of a key; an unknown key is shown as it is, underscores as blanks."""
+    return names.get(key, key.replace("_", " "))
+
+
+def in_order(names: dict[str, str], keys: Iterable[str]) -> list[str]:
+    """Return `keys` in the order of `names`, unknown keys last and sorted."""
+    order = {name: i for i, name in enumerate(names)}
+    return sorted(keys, key=lambda key: (order.get(key, len(order)), key))
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Write a share in [0, 1] as a percentage without its sign, a dash for None."""
+    return UNKNOWN if share is None else f"{100 * share:.{digits}f}"
+
+
+def ratio(share: float | None) -> str:
+    """Write a share in [0, 1] as a number with three decimals, a dash for None."""
+    return UNKNOWN if share is None else f"{share:.3f}"
+
+
+def points(difference: float) -> str:
+    """Write a difference of shares in percentage points, with its sign."""
+    written = f"{100 * difference:+.1f}"
+    return "0.0" if written in ("+0.0", "-0.0") else written.replace("-", "−")
+
+
+def approach(model: str, decoding: str) -> str:
+    """Write a model with its decoding: `SFT (ORM-weighted)`."""
+    return f"{label(MODELS, model)} ({label(DECODINGS, decoding)})"
+
+
+def reward_model(name: str) -> str:
+    """Return a reward model's display name: `sft_orm` is "SFT ORM"."""
+    words = {"sft": "SFT", "orm": "ORM", "prm": "PRM", "rl": "RL"}
+    return " ".join(words.get(word, word) for word in name.replace("few_shot", "Few-shot").split("_"))
+
+
+def rl_kind(model: str) -> str:
+    """Return how a model was trained on: "none", "final", "orm" or "prm" (the class names that the figures use)."""
+    for suffix, kind in (("final_answer_rl", "final"), ("orm_rl", "orm"), ("prm_rl", "prm")):
+        if model.endswith(suffix):
+            return kind
+    return "none"
+
+
+def duration(seconds: float) -> str:
+    """Write a time span: `7.4 s`, `3 min 05 s`, `2 h 10 min`."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"

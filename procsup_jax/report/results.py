@@ -1,0 +1,94 @@
+"""A run's results as typed values (their JSON form: docs/report.md, read by `parse`)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """Hold a share in [0, 1], its 95 % interval and the number of cases behind it, as far as they are known."""
+
+    value: float
+    lo: float | None = None
+    hi: float | None = None
+    n: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoding:
+    """Hold what one decoding of one model scored on one test set; `trace` is None where there are no labels.
+
+    `selective` holds (share of problems abstained on, final-answer error on the rest).
+    """
+
+    final: Estimate
+    trace: Estimate | None
+    trace_min: float | None
+    trace_max: float | None
+    selective: tuple[tuple[float, float], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """Hold the share of `n` steps on which two judges agree, by (row, column) of the matrix."""
+
+    share: Mapping[tuple[str, str], float]
+    n: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Hold what is shown of one model on one test set.
+
+    `agreement` is keyed "all_steps" and "last_step", `aucs` by reward model ("orm", "prm") and then by the labels it
+    was measured against ("process", "outcome", "right_answer").
+    """
+
+    decodings: Mapping[str, Decoding]
+    agreement: Mapping[str, Agreement]
+    aucs: Mapping[str, Mapping[str, Estimate]]
+
+
+Approach = tuple[str, str]  # model, decoding
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Hold how far one approach's error lies from another's over the same problems, with a paired interval."""
+
+    value: float
+    lo: float
+    hi: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """Hold a run's results.json.
+
+    `aucs` is keyed by reward model and labels as in `Evaluation`; `differences` by test set, the two approaches and
+    the metric.
+    """
+
+    name: str
+    seed: Any
+    config: Mapping[str, Any]
+    versions: Mapping[str, str]
+    wall_clock: Mapping[str, float]
+    models: Mapping[str, Mapping[str, Evaluation]]
+    aucs: Mapping[str, Mapping[str, Estimate]]
+    curves: Mapping[str, Sequence[Mapping[str, Any]]]
+    base: Mapping[str, Any]
+    differences: Mapping[tuple[str, Approach, Approach, str], Difference]
+
+    def decoding(self, model: str, decoding: str, test_set: str = "test") -> Decoding | None:
+        """Return what a model scored by a decoding, None where that was not run."""
+        evaluation = self.models.get(model, {}).get(test_set)
+        return evaluation.decodings.get(decoding) if evaluation else None
+
+    def agreement(self, model: str, test_set: str = "test") -> Mapping[str, Agreement]:
+        """Return a model's agreement tables, empty where there are none."""
+        evaluation = self.models.get(model, {}).get(test_set)
+        return evaluation.agreement if evaluation else {}

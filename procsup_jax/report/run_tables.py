@@ -1,0 +1,96 @@
+"""Tables of what else a run measured: AUCs of its reward models, time by stage, every decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from procsup_jax.report import cells, names, svg
+from procsup_jax.report.markup import element, text
+from procsup_jax.report.results import Estimate, Results
+from procsup_jax.report.strip import PAD, WIDTH, strip
+
+AUCS = {
+    "process": "against process labels",
+    "outcome": "against outcome labels",
+    "right_answer": "traces of right answers",
+}
+
+
+def auc_table(results: Results) -> str:
+    """Return the AUC of each reward model by the labels it is measured against, empty when none was measured."""
+    if not results.aucs:
+        return ""
+    lowest = min([0.5, *(v for aucs in results.aucs.values() for e in aucs.values() for v in (e.value, e.lo) if v)])
+    scale = svg.Scale(0.5 if lowest >= 0.5 else 0.0, 1.0, PAD, WIDTH - PAD)
+    heads = [element("th", "Reward model", scope="col")]
+    heads += [cells.column_head(title, scale, paper=False) for title in AUCS.values()]
+    body = []
+    for name, aucs in results.aucs.items():
+        kind = "prm" if "prm" in name else "orm" if "orm" in name else "none"
+        row = [
+            cells.cell(
+                title,
+                strip(aucs.get(key), None, scale, kind),
+                cells.measure(aucs.get(key), _cases(aucs.get(key)), names.ratio),
+            )
+            for key, title in AUCS.items()
+        ]
+        body.append(element("tr", cells.row_head(names.reward_model(name)), *row, class_=kind))
+    return cells.table("table-auc", heads, body, "Area under the ROC curve of reward models")
+
+
+def _cases(estimate: Estimate | None) -> list[str]:
+    return [] if estimate is None or estimate.n is None else [f"n = {estimate.n:,}"]
+
+
+def stages(wall_clock: Mapping[str, float]) -> str:
+    """Return the time each stage took, with bars."""
+    longest = max(wall_clock.values(), default=0.0) or 1.0
+    rows = []
+    for stage, seconds in wall_clock.items():
+        bar = element("span", class_="bar", style=f"width:{100 * seconds / longest:.1f}%")
+        rows.append(_stage(stage, bar, seconds))
+    caption = element("caption", "Wall-clock time by stage", class_="visually-hidden")
+    total = _stage("total", "", sum(wall_clock.values()))
+    return element("table", caption, element("tbody", *rows, total), class_="plain stages")
+
+
+def _stage(name: str, bar: str, seconds: float) -> str:
+    duration = element("td", names.duration(seconds), class_="num")
+    return element("tr", element("th", text(name), scope="row"), element("td", bar), duration)
+
+
+def everything(results: Results) -> str:
+    """Return one row for each model, test set and decoding that was measured."""
+    titles = ("Policy", "Set", "Decoding", "Final-answer error, %", "Problems", "Trace error, %", "Raters", "Traces")
+    head = element("tr", *(element("th", title, scope="col") for title in titles))
+    body = [
+        _measured(results, model, test_set, decoding)
+        for model in names.in_order(names.MODELS, results.models)
+        for test_set in names.in_order(names.SETS, results.models[model])
+        for decoding in names.in_order(names.DECODINGS, results.models[model][test_set].decodings)
+    ]
+    caption = element("caption", "Every decoding measured", class_="visually-hidden")
+    return element("table", caption, element("thead", head), element("tbody", *body), class_="plain wide")
+
+
+def _measured(results: Results, model: str, test_set: str, decoding: str) -> str:
+    found = results.models[model][test_set].decodings[decoding]
+    raters = names.UNKNOWN
+    if found.trace_min is not None and found.trace_max is not None:
+        raters = f"{names.percent(found.trace_min)}–{names.percent(found.trace_max)}"
+    return element(
+        "tr",
+        element("th", text(names.label(names.MODELS, model)), scope="row"),
+        element("td", text(names.label(names.SETS, test_set))),
+        element("td", text(names.label(names.DECODINGS, decoding))),
+        element("td", cells.measure(found.final), class_="num"),
+        element("td", _count(found.final), class_="num"),
+        element("td", cells.measure(found.trace), class_="num"),
+        element("td", raters, class_="num"),
+        element("td", _count(found.trace), class_="num"),
+    )
+
+
+def _count(estimate: Estimate | None) -> str:
+    return names.UNKNOWN if estimate is None or estimate.n is None else f"{estimate.n:,}"

@@ -1,0 +1,235 @@
+"""The sections of the page, in reading order; one that has nothing to show is left out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from procsup_jax.report import (
+    cells,
+    curves,
+    findings,
+    heatmap,
+    names,
+    paper_results,
+    paper_tables,
+    run_tables,
+    scatter,
+    svg,
+)
+from procsup_jax.report.examples import VERDICTS
+from procsup_jax.report.markup import asset, element, text
+from procsup_jax.report.results import Results
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """Hold a section: its anchor, its name in the contents, its heading, a lead-in sentence, its markup."""
+
+    id: str
+    short: str
+    title: str
+    lead: str
+    body: str
+
+    def html(self) -> str:
+        """Return the <section> element."""
+        heading = element("h2", text(self.title), id=f"{self.id}-title")
+        lead = element("p", self.lead, class_="lead") if self.lead else ""
+        return element("section", heading, lead, self.body, id=self.id, aria_labelledby=f"{self.id}-title")
+
+
+def sections(results: Results, prepared: Sequence[Mapping[str, Any]], figures: list[svg.Figure]) -> list[Section]:
+    """Return the page's sections; the figures drawn are appended to `figures`."""
+    made = [
+        findings_section(results),
+        table_1_section(results),
+        table_3_section(results),
+        scatter_section(results, figures),
+        agreement_section(results, figures),
+        selective_section(results, figures),
+        learning_section(results, figures),
+        examples_section(prepared),
+        setup_section(results),
+    ]
+    return [section for section in made if section.body]
+
+
+def findings_section(results: Results) -> Section:
+    """Return the paper's four findings, each with this run's figures on it."""
+    cards = [finding_cards.card(found, i) for i, found in enumerate(findings.findings(results), start=1)]
+    lead = (
+        "The paper’s four findings, and what this run measured on each. Every sentence is computed from this run’s "
+        "figures on its test set; brackets hold 95 % intervals, grey ticks the paper’s figures."
+    )
+    return Section("findings", "Findings", "What this run shows", lead, element("div", *cards, class_="cards"))
+
+
+def table_1_section(results: Results) -> Section:
+    """Return Table 1."""
+    lead = (
+        "Trace error: share of problems with the right answer whose trace holds a wrong step. Final-answer error: "
+        "share of problems without the right answer. Each figure stands over its 95 % interval; the paper’s figures, "
+        f"in grey, are those of {text(paper_results.SOURCE)}, in brackets the range between its two raters."
+    )
+    return Section(
+        "table1",
+        "Table 1",
+        "Table 1. Trace error and final-answer error",
+        lead,
+        _scroll(paper_tables.table_1(results), "Table 1"),
+    )
+
+
+def table_3_section(results: Results) -> Section:
+    """Return Table 3."""
+    lead = "Final-answer error of one greedy solution, of the majority vote and of the reward-model-weighted vote."
+    return Section(
+        "table3",
+        "Table 3",
+        "Table 3. Final-answer error by decoding",
+        lead,
+        _scroll(paper_tables.table_3(results), "Table 3"),
+    )
+
+
+def scatter_section(results: Results, figures: list[svg.Figure]) -> Section:
+    """Return the scatter plots of this run and of the paper."""
+    points = scatter.run_points(results)
+    if not points:
+        return Section("errors", "", "", "", "")
+    run = scatter.scatter(points, "errors", "This run", "95 % intervals")
+    paper = scatter.scatter(scatter.paper_points(), "errors-paper", "The paper, Fig. 3", "range between the two raters")
+    lead = "Left and down is better. Letters are the rows of Table 1; point at one to find it everywhere."
+    body = _grid(
+        [_figure(run, figures, "lines: 95 % intervals"), _figure(paper, figures, "lines: range between its raters")]
+    )
+    return Section("errors", "Both errors", "Trace error against final-answer error", lead, body + scatter_legend())
+
+
+def scatter_legend() -> str:
+    """Return the legend of marks: colour by RL, shape by decoding, hollow when few-shot-based."""
+    colours = [("none", "no RL"), ("final", "Final-Answer RL"), ("orm", "ORM-RL"), ("prm", "PRM-RL")]
+    shapes = [("sft", "majority"), ("sft", "orm_weighted"), ("sft", "prm_weighted")]
+    items = [element("li", cells.swatch(kind), meaning) for kind, meaning in colours]
+    items += [element("li", cells.mark(model, how), names.label(names.DECODINGS, how)) for model, how in shapes]
+    items.append(element("li", cells.mark("few_shot", "majority"), "hollow: few-shot-based"))
+    return element("ul", *items, class_="legend")
+
+
+def agreement_section(results: Results, figures: list[svg.Figure]) -> Section:
+    """Return AUCs and agreement matrices of the reward models."""
+    aucs = run_tables.auc_table(results)
+    panels = []
+    for model in names.in_order(names.MODELS, results.models):
+        for test_set in names.in_order(names.SETS, results.models[model]):
+            for where, agreement in results.models[model][test_set].agreement.items():
+                where_name = {"all_steps": "all steps", "last_step": "last steps"}.get(where, where)
+                title = f"{names.label(names.MODELS, model)}, {names.label(names.SETS, test_set)}, {where_name}"
+                figure = heatmap.heatmap(agreement, f"agreement-{model}-{test_set}-{where}".replace("_", "-"), title)
+                count = "" if agreement.n is None else f"{agreement.n:,} steps"
+                panels.append((model == "sft" and test_set == "test", _figure(figure, figures, count)))
+    first = [panel for preferred, panel in panels if preferred] or [panel for _, panel in panels[:2]]
+    rest = [panel for _, panel in panels if panel not in first]
+    body = (_scroll(aucs, "AUC of the reward models") if aucs else "") + (_grid(first) if first else "")
+    if rest:
+        body += _details(f"Agreement on {len(rest)} more sets of solutions", _grid(rest))
+    lead = (
+        "AUC: the probability that a right step scores above a wrong one; for right answers, that a right trace "
+        "scores above a wrong one, which decides whether reranking lowers the trace error. Matrices: share of steps, "
+        "in %, on which two judges agree; a prediction is a probability of at least one half."
+    )
+    return Section("reward-models", "Reward models", "Reward models against labels", lead, body)
+
+
+def selective_section(results: Results, figures: list[svg.Figure]) -> Section:
+    """Return the selective-prediction curves."""
+    drawn = [_figure(figure, figures, "") for figure in curves.selective_figures(results)]
+    lead = (
+        "Error left when the problems of lowest score are abstained on: the score of the chosen solution by ORM "
+        "(solid) or PRM (dashed), the share of agreeing samples for majority (dotted). Letters are the rows of Table 1."
+    )
+    return Section("selective", "Abstention", "Selective prediction", lead, _grid(drawn) if drawn else "")
+
+
+def learning_section(results: Results, figures: list[svg.Figure]) -> Section:
+    """Return the learning curves of expert iteration."""
+    drawn = [_figure(figure, figures, "") for figure in curves.learning_figures(results.curves)]
+    lead = "Errors after each epoch of expert iteration; a ring marks the epoch that was kept."
+    return Section("learning", "Learning", "Learning curves", lead, _grid(drawn) if drawn else "")
+
+
+def examples_section(prepared: Sequence[Mapping[str, Any]]) -> Section:
+    """Return the browser of sample solutions."""
+    if not prepared:
+        return Section("solutions-read", "", "", "", "")
+    tally = {title: sum(e["verdict"] == key for e in prepared) for key, title in VERDICTS.items()}
+    counts = ", ".join(f"{count} {title}" for title, count in tally.items() if count)
+    lead = (
+        f"{len(prepared):,} selected solutions ({text(counts)}). Each step is coloured by the probability that the steps "
+        "so far are correct; ✓ and ✗ are its labels."
+    )
+    return Section("read", "Solutions", "Read the solutions", lead, asset("browser.html"))
+
+
+def setup_section(results: Results) -> Section:
+    """Return the configuration, versions, times, and all that was measured."""
+    parts = []
+    if results.wall_clock:
+        parts.append(element("div", element("h3", "Time by stage"), run_tables.stages(results.wall_clock)))
+    if results.base:
+        parts.append(element("div", element("h3", "Base model"), _pairs(results.base, group=True)))
+    if results.versions:
+        parts.append(element("div", element("h3", "Versions"), _pairs(results.versions)))
+    body = element("div", *parts, class_="columns") if parts else ""
+    body += _details("Every decoding measured", _scroll(run_tables.everything(results), "Every decoding measured"))
+    if results.config:
+        body += _details("Configuration", _pairs(dict(_flat(results.config))))
+    return Section("setup", "Setup", "How it was run", "", body)
+
+
+def footer() -> str:
+    """Return the footer."""
+    return element("p", "Paper: ", text(paper_results.SOURCE), ".") + element(
+        "p", "Written by procsup report; this file needs no other."
+    )
+
+
+def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        return [pair for key in value for pair in _flat(value[key], f"{path}.{key}" if path else str(key))]
+    return [(path, value)]
+
+
+def _pairs(values: Mapping[str, Any], group: bool = False) -> str:
+    rows = [
+        element("div", element("dt", text(key)), element("dd", text(_plain(value, group))))
+        for key, value in _flat(values)
+    ]
+    return element("dl", *rows, class_="pairs")
+
+
+def _plain(value: Any, group: bool) -> str:
+    if group and isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _figure(figure: svg.Figure, figures: list[svg.Figure], note: str) -> str:
+    figures.append(figure)
+    caption = element("figcaption", element("b", text(figure.title)), element("span", text(note)))
+    return element("figure", caption, figure.inline())
+
+
+def _grid(panels: Sequence[str]) -> str:
+    return element("div", *panels, class_="figures")
+
+
+def _scroll(table: str, label: str) -> str:
+    return element("div", table, class_="scroll", tabindex="0", role="region", aria_label=label)
+
+
+def _details(title: str, body: str) -> str:
+    return element("details", element("summary", text(title)), body)

@@ -1,0 +1,61 @@
+"""The table that a run prints at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from procsup_jax.report import names, parse
+from procsup_jax.report.paper_results import TABLE_1
+from procsup_jax.report.results import Estimate, Results
+
+TITLES = ("approach", "decoding", "final-answer error, %", "n", "trace error, %", "n")
+UNKNOWN = "-"  # ASCII, as all of the table: terminals may know no more
+
+
+def text_table(results: Mapping[str, Any]) -> str:
+    """Return results.json as aligned text: the approaches of the paper's Table 1, one block a test set.
+
+    Errors are percentages with their 95 % intervals; n counts problems for the final answer, and problems with a right
+    answer for the trace. A dash stands for what could not be measured, and a last line names what was not run.
+    """
+    parsed = parse.parse(results)
+    sets = {test_set for sets in parsed.models.values() for test_set in sets}
+    blocks = []
+    for test_set in names.in_order(names.SETS, sets):
+        rows = _rows(parsed, test_set)
+        if rows:
+            blocks.append(f"{names.label(names.SETS, test_set)} problems, 95 % intervals in brackets\n{_aligned(rows)}")
+    not_run = [names.label(names.MODELS, model) for model in names.MODELS if model not in parsed.models]
+    if not_run:
+        blocks.append(f"not run: {', '.join(not_run)}")
+    return "\n\n".join(blocks)
+
+
+def _rows(results: Results, test_set: str) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for row in TABLE_1:
+        found = results.decoding(row.model, row.decoding, test_set)
+        if found is not None:
+            model, decoding = names.label(names.MODELS, row.model), names.label(names.DECODINGS, row.decoding)
+            rows.append((model, decoding, *_cells(found.final), *_cells(found.trace)))
+    return rows
+
+
+def _cells(estimate: Estimate | None) -> tuple[str, str]:
+    if estimate is None:
+        return UNKNOWN, UNKNOWN
+    n = UNKNOWN if estimate.n is None else str(estimate.n)
+    if estimate.lo is None or estimate.hi is None:
+        return f"{names.percent(estimate.value):>5}", n
+    return f"{names.percent(estimate.value):>5} [{names.percent(estimate.lo):>4}, {names.percent(estimate.hi):>4}]", n
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(TITLES, *rows, strict=True)]
+    lines = []
+    for row in (TITLES, tuple("-" * width for width in widths), *rows):
+        left = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
+        right = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        lines.append("  ".join([*left, *right]).rstrip())
+    return "\n".join(lines)
