@@ -10,6 +10,7 @@ from typing import Any
 from procsup_jax.report import (
     cells,
     curves,
+    finding_cards,
     findings,
     heatmap,
     names,
@@ -168,8 +169,8 @@ def examples_section(prepared: Sequence[Mapping[str, Any]]) -> Section:
     tally = {title: sum(e["verdict"] == key for e in prepared) for key, title in VERDICTS.items()}
     counts = ", ".join(f"{count} {title}" for title, count in tally.items() if count)
     lead = (
-        f"{len(prepared):,} selected solutions ({text(counts)}). Each step is coloured by the probability that the steps "
-        "so far are correct; ✓ and ✗ are its labels."
+        f"{len(prepared):,} selected solutions ({text(counts)}). Each step is coloured by the probability that the "
+        "steps so far are correct; ✓ and ✗ are its labels."
     )
     return Section("read", "Solutions", "Read the solutions", lead, asset("browser.html"))
 

@@ -125,6 +125,11 @@ def curve(start: float, end: float, chosen: int) -> list[dict[str, Any]]:
     ]
 
 
+def noisy(labels: list[int], rng: np.random.Generator, spread: float) -> list[float]:
+    """Return probabilities near labels."""
+    return [round(float(np.clip(0.1 + 0.8 * label + rng.normal(0, spread), 0.01, 0.99)), 4) for label in labels]
+
+
 def examples(count: int = 60, seed: int = 0) -> list[dict[str, Any]]:
     """Return solutions of all verdicts, some without labels or with one reward model only."""
     rng = np.random.default_rng(seed)
@@ -153,22 +158,13 @@ def examples(count: int = 60, seed: int = 0) -> list[dict[str, Any]]:
             {
                 "problem_uid": f"worlds/test/{i:05d}",
                 "set": "ood" if i % 7 == 0 else "test",
-                "question": f"Ann has {a} apples. Bob has {b} more apples than Ann. They pack all of their apples in boxes of {b}. "
-                f"How many full boxes do they get?",
+                "question": f"Ann has {a} apples. Bob has {b} more apples than Ann. "
+                f"They pack all of their apples in boxes of {b}. How many full boxes do they get?",
                 "answer": str((2 * a + b) // b),
                 "model": model,
                 "decoding": how,
                 "steps": steps,
-                "step_probs": {
-                    "orm": [
-                        round(float(np.clip(0.93 * label + 0.2 + rng.normal(0, 0.12) - 0.2 * l, 0.01, 0.99)), 4)
-                        for label in labels
-                    ],
-                    "prm": [
-                        round(float(np.clip(0.9 * label + 0.05 + rng.normal(0, 0.05), 0.01, 0.99)), 4)
-                        for label in labels
-                    ],
-                },
+                "step_probs": {rm: noisy(labels, rng, spread) for rm, spread in (("orm", 0.25), ("prm", 0.1))},
                 "labels": None if kind == "unlabelled" else labels,
                 "correct": kind != "wrong",
                 "trace_correct": None if kind == "unlabelled" else not wrong,
