@@ -51,7 +51,8 @@ def wilson(share: float | None, n: int) -> Interval | None:
 def proportion(values_b: np.ndarray) -> Estimate:
     """Return the mean of the values that are not NaN, with Wilson's interval and their number."""
     counted = values_b[~np.isnan(values_b)]
-    share = float(counted.mean()) if len(counted) else None
+    # fsum is exact, so that the order of problems does not show.
+    share = math.fsum(counted) / len(counted) if len(counted) else None
     return Estimate(share, wilson(share, len(counted)), len(counted))
 
 

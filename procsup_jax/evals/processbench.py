@@ -8,20 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from procsup_jax import json_lines
 from procsup_jax.errors import UserError
 from procsup_jax.evals import intervals
 from procsup_jax.evals.intervals import Estimate
-from procsup_jax.records import NAME, TEXT, BadLine, Kind, PathLike, read_json_lines, take
+from procsup_jax.files import PathLike
 from procsup_jax.text import answers, steps
 from procsup_jax.types import Problem, Sample
 
-_STEPS = Kind(
+_STEPS = json_lines.Kind(
     "a list of strings, not empty",
-    lambda value: isinstance(value, list) and bool(value) and all(isinstance(step, str) for step in value),
+    lambda value: json_lines.is_list(json_lines.TEXT.holds)(value) and value != [],
     tuple,
 )
-_LABEL = Kind("the index of the first wrong step, or -1 for none", lambda value: type(value) is int and value >= -1)
-_BOOL = Kind("true or false", lambda value: isinstance(value, bool))
+_LABEL = json_lines.Kind(
+    "the index of the first wrong step, or -1 for none", lambda value: type(value) is int and value >= -1
+)
+_BOOL = json_lines.Kind("true or false", lambda value: isinstance(value, bool))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Result:
 
 def read_processbench(path: PathLike, *, skip_bad: bool = False) -> list[Item]:
     """Read a ProcessBench file of JSON lines; a bad line is a UserError that names file and line."""
-    return read_json_lines(path, _parse, ("id",), skip_bad=skip_bad)
+    return json_lines.read(path, _parse, ("id",), skip_bad=skip_bad)
 
 
 def records(items: Sequence[Item]) -> tuple[list[Problem], list[Sample]]:
@@ -106,14 +109,14 @@ def choose_threshold(items: Sequence[Item], step_probs: Sequence[Sequence[float]
 
 def _parse(line: Mapping[str, Any]) -> Item:
     item = Item(
-        take(line, "id", NAME),
-        take(line, "problem", TEXT),
-        take(line, "steps", _STEPS),
-        take(line, "label", _LABEL),
-        take(line, "final_answer_correct", _BOOL),
+        json_lines.take(line, "id", json_lines.NAME),
+        json_lines.take(line, "problem", json_lines.TEXT),
+        json_lines.take(line, "steps", _STEPS),
+        json_lines.take(line, "label", _LABEL),
+        json_lines.take(line, "final_answer_correct", _BOOL),
     )
     if item.label >= len(item.steps):
-        raise BadLine(f'"label" is {item.label}, expected less than the number of steps, {len(item.steps)}')
+        raise json_lines.BadLine(f'"label" is {item.label}, expected less than the number of steps, {len(item.steps)}')
     return item
 
 
@@ -121,7 +124,7 @@ def _arrays(items: Sequence[Item], step_probs: Sequence[Sequence[float]]) -> tup
     """Return labels [b] and probabilities [b, s], padded with inf, which is below no threshold."""
     if len(items) != len(step_probs):
         raise UserError(f"found {len(step_probs)} scores for {len(items)} ProcessBench solutions, expected one each")
-    prob_bs = np.full((len(items), max((len(item.steps) for item in items), default=0)), np.inf)
+    prob_bs = np.full((len(items), max((len(item.steps) for item in items), default=1)), np.inf)
     for i, (item, probs) in enumerate(zip(items, step_probs, strict=True)):
         if len(probs) != len(item.steps):
             raise UserError(

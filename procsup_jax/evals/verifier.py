@@ -15,7 +15,8 @@ def auc(score_n: np.ndarray, right_n: np.ndarray, problem_n: np.ndarray) -> inte
     `right_n` is 1 for right and 0 for wrong, or between them the share of raters that say right: the case then
     stands for one of each, so weighted. `problem_n` groups cases by problem: the interval's variance is that of the
     problems' influences on the AUC (DeLong et al. 1988, clustered as in Obuchowski 1997), not as if cases were
-    independent. None where either side is empty; n counts cases.
+    independent. None where either side is empty; no interval for a single problem or a perfect separation; n counts
+    cases.
     """
     n, right, wrong = len(score_n), float(right_n.sum()), float((1 - right_n).sum())
     if right == 0 or wrong == 0:
@@ -35,6 +36,9 @@ def _clustered_interval(value: float, influence_n: np.ndarray, problem_n: np.nda
     _, group_n = np.unique(problem_n, return_inverse=True)
     influence_g = np.bincount(group_n, influence_n)
     if len(influence_g) < 2:
+        return None
+    # Where every pair is won, or every one lost, nothing varies: that is too few cases, not certainty.
+    if min(value, 1 - value) < 1e-12:
         return None
     error = math.sqrt(len(influence_g) / (len(influence_g) - 1) * float((influence_g**2).sum()))
     low, high = (value + sign * intervals.NORMAL_QUANTILE * error for sign in (-1, 1))

@@ -36,7 +36,8 @@ def run(
     left_out: list[str] = []
     given = {"orm": orm_scores, "prm": prm_scores}
     problem_list = records.read_problems(problems, skip_bad=skip_bad, left_out=left_out)
-    sample_list = records.read_samples(samples, skip_bad=skip_bad, left_out=left_out)
+    uids = {problem.uid for problem in problem_list}
+    sample_list = records.read_samples(samples, problem_uids=uids, skip_bad=skip_bad, left_out=left_out)
     scores: dict[str, list[Score]] = {
         rm: records.read_scores(path, skip_bad=skip_bad, left_out=left_out)
         for rm, path in given.items()

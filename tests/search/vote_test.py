@@ -14,7 +14,9 @@ def make(*answers, uid="p"):
 
 ANSWERS = st.lists(st.sampled_from(["1", "2", "3", "2.0", "1/2", "0.5", None]), min_size=1, max_size=12)
 # Few distinct values, so that ties come up.
-SCORED = st.lists(st.tuples(st.sampled_from(["1", "2", "2.00", None]), st.sampled_from([0.0, 0.1, 0.2, 0.7])), min_size=1)
+SCORED = st.lists(
+    st.tuples(st.sampled_from(["1", "2", "2.00", None]), st.sampled_from([0.0, 0.1, 0.2, 0.7])), min_size=1
+)
 
 
 def test_majority_takes_the_most_common_answer():

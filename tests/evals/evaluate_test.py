@@ -1,0 +1,147 @@
+import json
+import random
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from procsup_jax.evals import intervals
+from procsup_jax.evals.evaluate import evaluate
+from procsup_jax.search import decodings
+from procsup_jax.types import Problem, Sample, Score, StepLabels
+
+
+def make(seed, num_problems=12, num_samples=5, raters=("one",)):
+    """Return random problems, samples (greedy and step-searched ones too), ORM scores, PRM scores and labels."""
+    rng = random.Random(seed)
+    problems = [Problem(f"p{i}", "?", str(i % 3)) for i in range(num_problems)]
+    samples, scores, labels = [], ([], []), []
+    for problem in problems:
+        drawn = [Sample(problem.uid, i, f"s{i}", rng.choice(["0", "1", "2", None])) for i in range(num_samples)]
+        marked = [decodings.mark(drawn[0], "greedy"), decodings.mark(drawn[1], "prm_step")]
+        samples += [*drawn, *marked]
+        for sample in (*drawn, *marked):
+            num_steps = rng.randint(1, 3)
+            for rm_scores in scores:
+                step_probs = tuple(rng.choice([0.2, 0.5, 0.8]) for _ in range(num_steps))
+                rm_scores.append(Score(*sample.key, step_probs, step_probs[-1], "last"))
+            labels += [
+                StepLabels(*sample.key, rng.randint(-1, num_steps - 1), num_steps, rater, "human") for rater in raters
+            ]
+    return problems, samples, *scores, labels
+
+
+def test_a_set_worked_out_by_hand():
+    problems = [Problem(uid, "?", "1") for uid in "abcd"]
+    answers = {"a": ["1", "1", "2"], "b": ["1", "1", "1"], "c": ["3", "3", "1"], "d": [None, None, None]}
+    probs = {"a": [0.9, 0.1, 0.2], "b": [0.3, 0.5, 0.4], "c": [0.1, 0.1, 0.8], "d": [0.9, 0.9, 0.9]}
+    samples = [Sample(uid, i, "", answer) for uid, row in answers.items() for i, answer in enumerate(row)]
+    scores = [Score(uid, i, (p,), p, "last") for uid, row in probs.items() for i, p in enumerate(row)]
+    wrong_traces = {("a", 0), ("a", 1), ("c", 2)}
+    labels = [StepLabels(*s.key, 0 if s.key in wrong_traces else -1, 1, "r", "oracle") for s in samples]
+    found = evaluate(problems, samples, scores, None, labels)
+
+    majority = found["decoding"]["majority"]
+    assert (majority["final_answer_error"], majority["n"]) == (0.5, 4)
+    assert (majority["trace_error"], majority["trace_n"]) == (0.5, 2)
+    weighted = found["decoding"]["orm_weighted"]
+    assert (weighted["final_answer_error"], weighted["trace_error"], weighted["trace_n"]) == (0.25, 2 / 3, 3)
+    # Chosen scores .9, .5, .8 and none: d goes first, then b, then c.
+    assert weighted["selective"][:6] == [[0.0, 0.25], [0.1, 0.25], [0.2, 0.0], [0.3, 0.0], [0.4, 0.0], [0.5, 0.0]]
+    assert weighted["selective_trace"][3:6] == [[0.3, 2 / 3], [0.4, 1.0], [0.5, 1.0]]
+    assert weighted["intervals"]["final_answer_error"] == list(intervals.wilson(0.25, 4))
+    assert weighted["intervals"]["trace_error"] == list(intervals.wilson(2 / 3, 3))
+    assert found["one_sample"]["final_answer_error"] == pytest.approx(6 / 12)
+    assert found["one_sample"]["trace_error"] == pytest.approx(3 / 6)
+    assert (found["one_sample"]["n"], found["one_sample"]["trace_n"]) == (4, 3)
+    assert found["minus_majority"]["orm_weighted"]["final_answer_error"] == -0.25
+    assert found["minus_majority"]["orm_weighted"]["trace_error"] == pytest.approx(2 / 3 - 1 / 2)
+    assert (found["n"], found["samples_per_problem"], found["raters"]) == (4, [3, 3], ["r"])
+    assert found["reward_models"].keys() == {"orm"}
+
+
+def test_everything_is_there_and_is_json():
+    found = evaluate(*make(0))
+    assert list(found["decoding"]) == [
+        "greedy", "majority", "orm_weighted", "prm_weighted", "orm_best", "prm_best", "prm_step",
+    ]  # fmt: skip
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    for decoding in found["decoding"].values():
+        for name, interval in decoding["intervals"].items():
+            if "selective" not in name:
+                assert interval[0] <= decoding[name] <= interval[1]
+        assert [share for share, _ in decoding["selective"]] == [i / 10 for i in range(10)]
+        assert len(decoding["intervals"]["selective"]) == 10
+
+
+def test_trace_error_is_null_without_labels():
+    problems, samples, orm, prm, _ = make(1)
+    found = evaluate(problems, samples, orm, prm)
+    for decoding in found["decoding"].values():
+        assert decoding["trace_error"] is decoding["trace_error_min"] is decoding["trace_error_max"] is None
+        assert decoding["intervals"]["trace_error"] is None
+        assert decoding["trace_n"] == 0
+        assert {error for _, error in decoding["selective_trace"]} == {None}
+    assert found["one_sample"]["trace_error"] is None
+    assert found["minus_majority"]["greedy"]["trace_error"] is None
+
+
+def test_trace_error_is_null_where_no_answer_is_right():
+    samples = [Sample("a", 0, "", "2")]
+    found = evaluate([Problem("a", "?", "1")], samples, labels=[StepLabels("a", 0, 0, 1, "r", "human")])
+    assert found["decoding"]["majority"]["final_answer_error"] == 1.0
+    assert found["decoding"]["majority"]["trace_error"] is None
+    json.dumps(found, allow_nan=False)
+
+
+def test_greedy_solutions_alone_are_enough():
+    problems, samples, *_ = make(2)
+    found = evaluate(problems, [s for s in samples if decodings.decoding_of(s) == "greedy"])
+    assert found["decoding"].keys() == {"greedy"}
+    assert found["decoding"]["greedy"]["selective"] is None
+    assert found["one_sample"] is None
+    assert found["minus_majority"] == {}
+
+
+@hypothesis.given(st.integers(0, 10_000), st.randoms(use_true_random=False))
+@hypothesis.settings(max_examples=15)
+def test_the_order_of_records_does_not_matter(seed, rng):
+    problems, *rest = make(seed)
+    shuffled = [rng.sample(records, len(records)) for records in rest]
+    assert evaluate(problems, *shuffled) == evaluate(problems, *rest)
+
+
+@hypothesis.given(st.integers(0, 10_000), st.randoms(use_true_random=False))
+@hypothesis.settings(max_examples=15)
+def test_the_order_of_problems_only_moves_the_bootstrap(seed, rng):
+    problems, *rest = make(seed)
+    there, back = evaluate(problems, *rest), evaluate(rng.sample(problems, len(problems)), *rest)
+    assert there["decoding"] == back["decoding"]
+    assert there["agreement"] == back["agreement"]
+
+
+@hypothesis.given(st.integers(0, 10_000), st.sampled_from([("one",), ("one", "two"), ("one", "two", "three")]))
+@hypothesis.settings(max_examples=30)
+def test_the_mean_of_raters_lies_between_what_all_and_what_any_see(seed, raters):
+    found = evaluate(*make(seed, raters=raters))
+    for decoding in found["decoding"].values():
+        assert decoding["selective"][0] == [0.0, decoding["final_answer_error"]]
+        assert decoding["selective_trace"][0] == [0.0, decoding["trace_error"]]
+        if decoding["trace_error"] is not None:
+            least, mean, most = (decoding[f"trace_error{end}"] for end in ("_min", "", "_max"))
+            assert least - 1e-12 <= mean <= most + 1e-12
+            if len(raters) == 1:
+                assert least == mean == most
+
+
+@hypothesis.given(st.integers(0, 10_000))
+@hypothesis.settings(max_examples=15)
+def test_a_sample_without_an_answer_changes_no_error(seed):
+    problems, samples, orm, prm, labels = make(seed)
+    silent = [Sample(problem.uid, 900, "hm", None) for problem in problems]
+    more = [Score(*sample.key, (0.8,), 0.8, "last") for sample in silent]
+    before = evaluate(problems, samples, orm, prm, labels)["decoding"]
+    after = evaluate(problems, [*samples, *silent], [*orm, *more], [*prm, *more], labels)["decoding"]
+    for name in before:
+        for metric in ("final_answer_error", "trace_error", "trace_n"):
+            assert after[name][metric] == before[name][metric]

@@ -1,0 +1,120 @@
+import dataclasses
+
+import pytest
+
+from procsup_jax.errors import UserError
+from procsup_jax.evals.join import TraceVerdict, join, keep_joined
+from procsup_jax.search import decodings
+from procsup_jax.types import Problem, Sample, Score, StepLabels
+
+PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2")]
+SAMPLES = [Sample(uid, i, "x\n#### 1", "1") for uid in "ab" for i in range(2)]
+GREEDY = [decodings.mark(Sample(uid, 0, "#### 1", "1"), "greedy") for uid in "ab"]
+
+
+def score(sample, *step_probs, aggregate="last"):
+    return Score(*sample.key, step_probs or (0.5, 0.25), 0.25, aggregate)
+
+
+def label(sample, first_error=-1, rater="r", **changes):
+    return StepLabels(**{"problem_uid": sample.problem_uid, "sample": sample.sample, "num_steps": 2, "source": "human",
+                         "first_error": first_error, "rater": rater, **changes})  # fmt: skip
+
+
+SCORES = [score(sample) for sample in SAMPLES]
+
+
+def refused(problems=PROBLEMS, samples=SAMPLES, scores=None, labels=()):
+    with pytest.raises(UserError) as caught:
+        join(problems, samples, scores or {}, labels)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_records_are_joined_on_problem_and_sample():
+    labels = [label(SAMPLES[0], rater="z"), label(SAMPLES[0], 1, rater="y"), label(SAMPLES[1], 1)]
+    joined = join(PROBLEMS, [SAMPLES[1], *GREEDY, *SAMPLES[2:], SAMPLES[0]], {"orm": SCORES}, labels)
+    assert joined.drawn == {"a": SAMPLES[:2], "b": SAMPLES[2:]}
+    assert joined.single == {"greedy": {"a": GREEDY[0], "b": GREEDY[1]}}
+    assert joined.scores["orm"]["b", 1] is SCORES[3]
+    assert [one.rater for one in joined.labels["a", 0]] == ["y", "z"]
+    assert joined.right == {SAMPLES[0].key, SAMPLES[1].key, GREEDY[0].key}
+    assert joined.trace == {("a", 0): TraceVerdict(0.5, 0.0, 1.0), ("a", 1): TraceVerdict(1.0, 1.0, 1.0)}
+
+
+def test_labels_of_single_steps_make_a_trace_wrong_where_any_is():
+    labels = [label(SAMPLES[0], -1, steps=(False, True)), label(SAMPLES[1], 0, steps=(True, True))]
+    joined = join(PROBLEMS, SAMPLES, {}, labels)
+    assert joined.trace["a", 0].mean == 1.0
+    assert joined.trace["a", 1].mean == 0.0
+
+
+def test_duplicates_are_refused():
+    assert "1 problems are given twice, first problem 'a'" in refused(problems=[*PROBLEMS, PROBLEMS[0]])
+    assert "1 samples are given twice, first sample 1 of problem 'b'" in refused(samples=[*SAMPLES, SAMPLES[3]])
+    assert "1 ORM scores are given twice, first sample 0 of" in refused(scores={"orm": [*SCORES, SCORES[0]]})
+    twice = [label(SAMPLES[2], 0), label(SAMPLES[2], 1)]
+    assert "1 labels are given twice, first sample 0 of problem 'b' by 'r'" in refused(labels=twice)
+    second = dataclasses.replace(GREEDY[0], sample=77)
+    assert "problem 'a' has two greedy solutions" in refused(samples=[*SAMPLES, *GREEDY, second])
+
+
+def test_what_belongs_to_nothing_is_refused():
+    stray = Sample("c", 5, "", None)
+    message = refused(samples=[*SAMPLES, stray])
+    assert "1 of 5 samples are of problems that are not given, first sample 5 of problem 'c'" in message
+    message = refused(scores={"prm": [*SCORES, score(stray)]})
+    assert "1 of 5 PRM scores are of samples that are not given, first sample 5 of problem 'c'" in message
+    message = refused(labels=[label(SAMPLES[0]), label(stray)])
+    assert "1 of 2 labels are of samples that are not given, first sample 5 of problem 'c'" in message
+
+
+def test_gaps_are_refused():
+    assert "found 2 problems and 0 samples" in refused(samples=[])
+    assert "found 0 problems and 4 samples" in refused(problems=[])
+    assert "1 of 2 problems have no samples, first 'b'" in refused(samples=SAMPLES[:2])
+    assert "1 of 2 problems have no greedy solution, first 'b'" in refused(samples=[*SAMPLES, GREEDY[0]])
+    message = refused(scores={"orm": SCORES[1:3]})
+    assert "2 of 4 samples have no ORM score, first sample 0 of problem 'a'" in message
+
+
+def test_greedy_solutions_need_no_score():
+    assert join(PROBLEMS, [*SAMPLES, *GREEDY], {"orm": SCORES}, ()).scores["orm"].keys() == {s.key for s in SAMPLES}
+    assert join(PROBLEMS, GREEDY, {}, ()).drawn == {}
+
+
+@pytest.mark.parametrize("bad", [1.5, -0.1, float("nan")])
+def test_scores_have_to_be_probabilities(bad):
+    for changed in (score(SAMPLES[0], 0.5, bad), dataclasses.replace(SCORES[0], score=bad)):
+        message = refused(scores={"orm": [changed, *SCORES[1:]]})
+        assert "1 of 4 ORM scores are no probabilities from 0 to 1, first sample 0 of problem 'a'" in message
+
+
+def test_aggregates_may_not_be_mixed():
+    mixed = [score(SAMPLES[0], aggregate="min"), *SCORES[1:]]
+    assert "ORM scores mix the aggregates last, min" in refused(scores={"orm": mixed})
+
+
+def test_steps_have_to_be_counted_alike():
+    three = [score(SAMPLES[0], 0.1, 0.1, 0.1), *SCORES[1:]]
+    assert "1 of 4 PRM scores count other steps than the ORM scores" in refused(scores={"orm": SCORES, "prm": three})
+    labels = [label(SAMPLES[0])]
+    assert "1 of 1 labels count other steps than the ORM scores" in refused(scores={"orm": three}, labels=labels)
+    labels += [label(SAMPLES[0], rater="other", num_steps=3)]
+    assert "1 of 1 labelled samples have raters that count different steps" in refused(labels=labels)
+
+
+def test_outcome_labels_are_no_process_labels():
+    message = refused(labels=[label(SAMPLES[0], source="outcome")])
+    assert "1 of 1 labels are outcome labels, first sample 0 of problem 'a'" in message
+
+
+def test_keep_joined_leaves_out_what_bad_lines_orphaned():
+    labels = [label(sample) for sample in SAMPLES]
+    stray = Sample("c", 0, "", None)
+    samples, scores, labels = keep_joined(PROBLEMS, [*SAMPLES, *GREEDY, stray], {"orm": SCORES[1:]}, labels)
+    assert samples == [*SAMPLES[1:], *GREEDY]
+    assert scores == {"orm": SCORES[1:]}
+    assert [one.key for one in labels] == [sample.key for sample in SAMPLES[1:]]
+    join(PROBLEMS, samples, scores, labels)

@@ -1,0 +1,32 @@
+from procsup_jax.evals.evaluate import evaluate
+from procsup_jax.evals.table import table
+from procsup_jax.search import decodings
+from procsup_jax.types import Problem, Sample, Score, StepLabels
+
+PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2")]
+SAMPLES = [Sample("a", 0, "", "1"), Sample("a", 1, "", "3"), Sample("b", 0, "", "2")]
+SCORES = [Score("a", 0, (0.9,), 0.9, "min"), Score("a", 1, (0.2,), 0.2, "min"), Score("b", 0, (0.6,), 0.6, "min")]
+LABELS = [StepLabels("a", 0, 0, 1, "r", "oracle"), StepLabels("b", 0, -1, 1, "r", "oracle")]
+
+
+def test_rows_are_aligned_and_hold_the_figures():
+    lines = table(evaluate(PROBLEMS, SAMPLES, SCORES, SCORES, LABELS)).split("\n")
+    rows = {line.split("  ")[0]: line for line in lines}
+    start = next(i for i, line in enumerate(lines) if line.startswith("decoding"))
+    assert lines[0].startswith("2 problems")
+    assert len({len(line) for line in lines[start : start + 7]}) == 1
+    assert "0.0 [0.0, 65.8]" in rows["orm_best"]
+    assert "50.0 [9.5, 90.5]" in rows["orm_best"]
+    assert "(50.0-50.0)" in rows["orm_best"]
+    assert "one sample" in rows
+    assert "ORM (aggregate min)" in rows
+    assert "100.0" in rows["orm_label"]
+
+
+def test_what_is_not_known_is_a_dash():
+    greedy = [decodings.mark(Sample(uid, 0, "", "1"), "greedy") for uid in "ab"]
+    text = table(evaluate(PROBLEMS, greedy))
+    row = next(line for line in text.split("\n") if line.startswith("greedy"))
+    assert row.split("  ")[-1].strip() == "-"
+    assert "None" not in text and "nan" not in text
+    assert "one sample" not in text
