@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 
 from procsup_jax.data.worlds import language
 from procsup_jax.data.worlds.draw import choose, pick
@@ -15,15 +14,14 @@ from procsup_jax.text import prompts
 
 def base_documents(
     seed: int, num_documents: int, settings: CorpusSettings | None = None, *, first: int = 0
-) -> Iterator[str]:
+) -> list[str]:
     """Write documents `first`, `first + 1`, ... of the base corpus.
 
     Each is a worksheet of one to three problems of split "base" in the format of `text.prompts`, a blank line between,
     all in one style. Document i depends on (seed, i, settings) only.
     """
     settings = settings or CorpusSettings()
-    for index in range(first, first + num_documents):
-        yield _document(seed, index, settings)
+    return [_document(seed, index, settings) for index in range(first, first + num_documents)]
 
 
 def _document(seed: int, index: int, settings: CorpusSettings) -> str:

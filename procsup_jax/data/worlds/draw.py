@@ -90,7 +90,7 @@ def _attempt(rng: random.Random, settings: WorldSettings) -> World | None:
 def _draw_givens(
     rng: random.Random, settings: WorldSettings, names: list[str], values: dict[str, int], num: int
 ) -> list[Fact]:
-    facts = []
+    facts: list[Fact] = []
     for i in range(num):
         name, number = names.pop(), between(rng, *settings.given_range)
         if i == 1 and rng.random() < settings.equal_given_rate:
@@ -109,7 +109,7 @@ def _draw_derived(
         fact = Fact("sum", name, None, others)
     else:
         relation, others, number = pick(rng, settings.relations), (choose(rng, operands),), None
-        if relation in ("more", "fewer"):
+        if relation in ("more", "fewer", "needs", "spare"):
             number = between(rng, *settings.addend_range)
         elif relation == "times":
             number = choose(rng, settings.factors)

@@ -9,21 +9,30 @@ from typing import Any, NamedTuple
 
 from procsup_jax.errors import UserError
 
-RELATIONS = ("given", "more", "fewer", "times", "half", "sum")
+RELATIONS = ("given", "more", "fewer", "needs", "spare", "times", "half", "sum")
 FORMS = ("one", "difference", "total", "bags", "most", "left")
 
 
 class Fact(NamedTuple):
     """Say how many one person has: `number` for "given", else a relation to `others`.
 
-    more: others[0] + number; fewer: others[0] - number; times: others[0] * number; half: others[0] / 2;
-    sum: others[0] + others[1].
+    more and spare: others[0] + number; fewer and needs: others[0] - number; times: others[0] * number;
+    half: others[0] / 2; sum: others[0] + others[1]. Stories word "needs" and "spare" so that the wrong sign suggests
+    itself ("Bob needs 3 more to match Ann"); steps say "fewer" and "more" for them.
     """
 
     relation: str
     name: str
     number: int | None
     others: tuple[str, ...]
+
+
+_PLAIN = {"needs": "fewer", "spare": "more"}
+
+
+def plain(fact: Fact) -> Fact:
+    """Return the fact in the plain wording that steps use."""
+    return fact._replace(relation=_PLAIN[fact.relation]) if fact.relation in _PLAIN else fact
 
 
 class Question(NamedTuple):
@@ -40,9 +49,9 @@ class Question(NamedTuple):
 
 def relation_value(relation: str, number: int | None, operands: tuple[int, ...]) -> int | float:
     """Return what a relation gives on its operands' values; a float only where a half is no integer."""
-    if relation == "more":
+    if relation in ("more", "spare"):
         return operands[0] + (number or 0)
-    if relation == "fewer":
+    if relation in ("fewer", "needs"):
         return operands[0] - (number or 0)
     if relation == "times":
         return operands[0] * (number or 0)
@@ -113,7 +122,7 @@ class World:
         """Return what two stories share when they differ only in names, objects, sentence order and distractors."""
         trees: dict[str, str] = {}
         for relation, name, number, others in self.facts:
-            trees[name] = f"{relation[0]}{number or ''}({' '.join(sorted(trees[other] for other in others))})"
+            trees[name] = f"{relation[:2]}{number or ''}({' '.join(sorted(trees[other] for other in others))})"
         form, names, number = self.question
         asked = [trees[name] for name in names]
         if form in ("total", "most"):
@@ -147,8 +156,10 @@ def from_json(record: Any) -> World:
     return world
 
 
-_NUM_OTHERS: Mapping[str, int] = {"given": 0, "more": 1, "fewer": 1, "times": 1, "half": 1, "sum": 2}
-_NUMBERED = {"given", "more", "fewer", "times", "bags", "left"}
+_NUM_OTHERS: Mapping[str, int] = {
+    "given": 0, "more": 1, "fewer": 1, "needs": 1, "spare": 1, "times": 1, "half": 1, "sum": 2,
+}  # fmt: skip
+_NUMBERED = {"given", "more", "fewer", "needs", "spare", "times", "bags", "left"}
 
 
 def _check(world: World) -> None:

@@ -15,10 +15,14 @@ _MULTIPLES = {2: "twice", 3: "3 times", 4: "4 times"}
 
 
 def fact_words(fact: Fact) -> str:
-    """Write a derived fact as the story and the steps both write it, e.g. "Bob got 3 more than Ann"."""
+    """Write a derived fact, e.g. "Bob got 3 more than Ann"; the steps write `graph.plain` of the story's."""
     relation, name, number, others = fact
     if relation == "more" or relation == "fewer":
         return f"{name} got {number} {relation} than {others[0]}"
+    if relation == "needs":
+        return f"{name} needs {number} more to match {others[0]}"
+    if relation == "spare":
+        return f"{name} can lose {number} to match {others[0]}"
     if relation == "times":
         return f"{name} got {_MULTIPLES.get(number or 0, f'{number} times')} as many as {others[0]}"
     if relation == "half":

@@ -10,7 +10,7 @@ from itertools import product
 
 from procsup_jax.data.worlds import algebra
 from procsup_jax.data.worlds.algebra import Polynomial
-from procsup_jax.data.worlds.graph import Fact, Question, World
+from procsup_jax.data.worlds.graph import Fact, Question, World, plain
 from procsup_jax.data.worlds.parse import ASKED, ParsedStep, parse_step
 from procsup_jax.text import answers, steps
 
@@ -151,7 +151,7 @@ class _Checker:
         return forms
 
     def _formulas(self, name: str, written: frozenset[Fraction]) -> list[Polynomial]:
-        fact = self.world.fact_of[name]
+        fact = plain(self.world.fact_of[name])
         if fact.relation == "given":
             return _limited([algebra.symbol(fact.number or 0)], written)
         return _limited(_relation_forms(fact, [self._forms(other, written) for other in fact.others]), written)
@@ -211,6 +211,7 @@ def _limited(forms: Iterable[Polynomial], written: frozenset[Fraction]) -> list[
 
 
 def _same_fact(quoted: Fact, fact: Fact) -> bool:
+    quoted, fact = plain(quoted), plain(fact)
     if fact.relation == "sum" == quoted.relation:
         return sorted(quoted.others) == sorted(fact.others)
     return (quoted.relation, quoted.number, quoted.others) == (fact.relation, fact.number, fact.others)

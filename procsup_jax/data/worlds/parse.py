@@ -14,6 +14,7 @@ _NAME = r"[A-Z][a-z]{0,20}"
 _MULTIPLIER = {"twice": 2, "2 times": 2, "3 times": 3, "4 times": 4, "three times": 3, "four times": 4}
 _BULLET = re.compile(r"^\s*(?:[-*]\s+|\d{1,2}[.)]\s+)?")
 _ADDEND = re.compile(rf"({_NAME}) (?:got|has) (\d{{1,12}}) (more|fewer|less) than ({_NAME})")
+_TRAP = re.compile(rf"({_NAME}) (?:needs (\d{{1,12}}) more|can lose (\d{{1,12}})) to match ({_NAME})")
 _FACTOR = re.compile(rf"({_NAME}) (?:got|has) ({'|'.join(_MULTIPLIER)}) as many as ({_NAME})")
 _HALF = re.compile(rf"({_NAME}) (?:got|has) half as many as ({_NAME})")
 _SUM = re.compile(rf"({_NAME}) (?:got|has) as many as ({_NAME}) and ({_NAME}) together")
@@ -79,6 +80,9 @@ def _parse_words(words: str) -> ParsedStep | None:
     if match := _ADDEND.fullmatch(words):
         relation = "more" if match[3] == "more" else "fewer"
         return ParsedStep(fact=Fact(relation, match[1], int(match[2]), (match[4],)))
+    if match := _TRAP.fullmatch(words):
+        relation = "needs" if match[2] else "spare"
+        return ParsedStep(fact=Fact(relation, match[1], int(match[2] or match[3]), (match[4],)))
     if match := _FACTOR.fullmatch(words):
         return ParsedStep(fact=Fact("times", match[1], _MULTIPLIER[match[2]], (match[3],)))
     if match := _HALF.fullmatch(words):

@@ -23,8 +23,15 @@ class WorldSettings:
     given_range: tuple[int, int] = (2, 20)
     addend_range: tuple[int, int] = (2, 15)
     factors: tuple[int, ...] = (2, 3, 4)
-    relations: Weights = (("more", 0.36), ("fewer", 0.34), ("times", 0.17), ("half", 0.13))
-    forms: Weights = (("one", 0.18), ("difference", 0.22), ("total", 0.14), ("bags", 0.22), ("most", 0.24))
+    relations: Weights = (
+        ("more", 0.32),
+        ("fewer", 0.30),
+        ("needs", 0.05),
+        ("spare", 0.05),
+        ("times", 0.16),
+        ("half", 0.12),
+    )
+    forms: Weights = (("one", 0.15), ("difference", 0.25), ("total", 0.12), ("bags", 0.24), ("most", 0.24))
     num_sums: Weights = (("0", 0.35), ("1", 0.45), ("2", 0.20))
     num_unneeded: Weights = (("0", 0.35), ("1", 0.40), ("2", 0.25))
     num_distractors: Weights = (("0", 0.40), ("1", 0.40), ("2", 0.20))
@@ -39,9 +46,10 @@ class SlopSettings:
     """Say how often a writer slips, and how.
 
     `rate` is the probability that a step is written with a slip; `kinds` are the relative weights of the slips
-    (docs/worlds.md describes each); `unneeded_rate` is the probability that a quantity that the question does not need
-    is computed all the same, which is no mistake. `pen_slip_rate` is the share of the "copy" slips after which the
-    writer goes on with the computed value and not with what stands there.
+    (docs/worlds.md describes each). `trap_rate` is the probability that a "needs" or "spare" is read the wrong way
+    round, which makes for errors that many writers share. `pen_slip_rate` is the share of the "copy" slips after which
+    the writer goes on with the computed value and not with what stands there. `unneeded_rate` is the probability that a
+    quantity that the question does not need is computed all the same, which is no mistake.
     """
 
     rate: float = 0.0
@@ -53,6 +61,7 @@ class SlopSettings:
         ("skip", 0.10),
         ("copy", 0.18),
     )
+    trap_rate: float = 0.0
     pen_slip_rate: float = 0.4
     unneeded_rate: float = 0.5
 
@@ -67,7 +76,7 @@ class CorpusSettings:
     """
 
     worlds: WorldSettings = WorldSettings()
-    slop: SlopSettings = SlopSettings(rate=0.08)
+    slop: SlopSettings = SlopSettings(rate=0.08, trap_rate=0.35)
     gsm8k_share: float = 0.68
     num_problems: Weights = (("1", 0.78), ("2", 0.14), ("3", 0.08))
     marked: bool = False

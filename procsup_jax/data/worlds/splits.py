@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
 
 from procsup_jax.data.worlds import language, write
 from procsup_jax.data.worlds import settings as settings_lib
@@ -12,6 +11,7 @@ from procsup_jax.data.worlds.draw import draw_world
 from procsup_jax.data.worlds.graph import World
 from procsup_jax.data.worlds.settings import SlopSettings, WorldSettings
 from procsup_jax.errors import UserError
+from procsup_jax.text import steps
 from procsup_jax.types import Problem
 
 NUM_BUCKETS = 100
@@ -50,7 +50,7 @@ def draw_split(split: str, seed: int, index: int, settings: WorldSettings) -> tu
 
 def problems(
     split: str, num: int, *, seed: int = 0, first: int = 0, settings: WorldSettings | None = None
-) -> Iterator[Problem]:
+) -> list[Problem]:
     """Draw `num` problems of a split from index `first` on, each with its right reference solution and its graph.
 
     `settings` defaults to the split's own: `settings.ood()` for "ood", else `settings.default()`. The uid is
@@ -58,9 +58,12 @@ def problems(
     """
     if settings is None:
         settings = settings_lib.ood() if split == "ood" else settings_lib.default()
+    drawn = []
     for index in range(first, first + num):
         world, rng = draw_split(split, seed, index, settings)
         uid = f"worlds-{split}-{index}" + (f"-s{seed}" if seed else "")
         question = language.story_words(world, rng, settings)
         trace = write.write_trace(world, rng, SlopSettings())
-        yield Problem(uid, question, trace.answer, "\n".join(trace.steps), {"world": world.to_json()})
+        solution = steps.join_steps(trace.steps)
+        drawn.append(Problem(uid, question, trace.answer, solution, {"world": world.to_json()}))
+    return drawn

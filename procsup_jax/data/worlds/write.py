@@ -9,7 +9,7 @@ import random
 
 from procsup_jax.data.worlds import language
 from procsup_jax.data.worlds.draw import choose, pick
-from procsup_jax.data.worlds.graph import Fact, World
+from procsup_jax.data.worlds.graph import Fact, World, plain
 from procsup_jax.data.worlds.settings import SlopSettings
 
 Number = int | float
@@ -60,11 +60,9 @@ def _step_order(world: World, rng: random.Random, unneeded_rate: float) -> list[
         for fact in world.facts
         if fact.relation != "given" and (fact.name in world.needed or rng.random() < unneeded_rate)
     ]
-    wanted = {fact.name for fact in left}
     order = []
     while left:
-        ready = [fact for fact in left if all(name in known or name not in wanted for name in fact.others)]
-        ready = [fact for fact in ready if all(name in known for name in fact.others)]
+        ready = [fact for fact in left if all(name in known for name in fact.others)]
         if not ready:  # an unneeded fact hangs on another one that this writer leaves out
             break
         fact = ready[0] if len(ready) == 1 or rng.random() < 0.6 else choose(rng, ready)
@@ -88,7 +86,13 @@ class _Writer:
     def write_fact(self, fact: Fact) -> None:
         """Write the step that computes a derived quantity, or, by a slip, something like it."""
         slip = self._draw_slip()
-        quoted = self._misquoted(fact) if slip == "misquote" else fact
+        if not slip and fact.relation in ("needs", "spare") and self.rng.random() < self.slop.trap_rate:
+            slip = "trap"
+        quoted = plain(fact)
+        if slip == "misquote":
+            quoted = self._misquoted(quoted)
+        elif slip == "trap":
+            quoted = quoted._replace(relation=_CONFUSED[quoted.relation])
         left, symbol, right = self._operation(quoted)
         if slip == "operation":
             symbol = _CONFUSED_SYMBOLS[symbol]
@@ -182,7 +186,7 @@ class _Writer:
             if other.others and other.name != fact.name and all(name in self.believed for name in other.others)
         ]
         if way < 0.3 and elsewhere:
-            return choose(self.rng, elsewhere)._replace(name=fact.name)
+            return plain(choose(self.rng, elsewhere))._replace(name=fact.name)
         if way < 0.65 and known:
             others = (choose(self.rng, known), *fact.others[1:])
             return fact._replace(others=others)
