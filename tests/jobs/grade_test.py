@@ -1,0 +1,109 @@
+"""The grade job: its verdicts, its file, its summary, and that it starts without the heavy libraries."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from procsup_jax import records
+from procsup_jax.data import gsm8k
+from procsup_jax.errors import UserError
+from procsup_jax.jobs import grade
+from procsup_jax.types import CalculatorFault, Problem, Sample
+
+PROBLEMS = [Problem("a", "2+2?", "4", "2+2=<<2+2=4>>4\n#### 4"), Problem("b", "9*3?", "27", "<<9*3=27>>\n#### 27")]
+
+
+@pytest.fixture
+def files(tmp_path: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path, pathlib.Path]:
+    paths = tmp_path / "p.jsonl", tmp_path / "s.jsonl", tmp_path / "g.jsonl"
+    samples = [
+        Sample("a", 0, "2+2=<<2+2=5>>5\n#### 4.00", None, -1.5, extra={"note": "kept"}),
+        Sample("b", 0, "<<9*3=27>>\n#### -27", "27"),
+        Sample("b", 1, "I do not know", "27"),
+    ]
+    records.write_problems(paths[0], PROBLEMS)
+    records.write_samples(paths[1], samples)
+    return paths
+
+
+def test_verdicts_file_and_summary(files, capsys):
+    problems, samples, output = files
+    summary = grade.run(problems, samples, output)
+    assert summary == {"n": 3, "correct": 1, "no_answer": 1, "faults": 1, "left_out": 0}
+    line = capsys.readouterr().out
+    assert line == "3 solutions: 1 correct (33.3 %), 1 without an answer, 1 calculator faults; 0 left out\n"
+    first, second, third = records.read_graded(output)
+    assert (first.sample.answer, first.correct, first.steps) == ("4", True, ("2+2=<<2+2=5>>5", "#### 4.00"))
+    assert first.calculator_faults == (CalculatorFault(0, "2+2", "5", "4"),)
+    assert (first.sample.logprob, first.sample.extra) == (-1.5, {"note": "kept"})
+    assert (second.sample.answer, second.correct) == ("-27", False)
+    assert (third.sample.answer, third.correct) == (None, False)
+    assert set(json.loads(output.read_text().splitlines()[1])) == {
+        *("problem_uid", "sample", "solution", "answer", "steps", "correct", "calculator_faults")
+    }
+
+
+def test_without_samples_the_references_are_graded(files):
+    problems, _, output = files
+    assert grade.run(problems, output=output)["correct"] == 2
+    graded = records.read_graded(output)
+    assert [(g.sample.key, g.sample.policy) for g in graded] == [(("a", 0), "reference"), (("b", 0), "reference")]
+
+
+def test_grading_twice_writes_the_same_bytes(files):
+    problems, samples, output = files
+    grade.run(problems, samples, output)
+    before = output.read_bytes()
+    grade.run(problems, samples, output)
+    assert output.read_bytes() == before
+
+
+def test_a_sample_of_an_unknown_problem_is_named_or_left_out(files):
+    problems, samples, output = files
+    records.write_samples(samples, [Sample("a", 0, "#### 4"), Sample("x", 0, "#### 4")])
+    with pytest.raises(UserError, match=r's\.jsonl:2: "problem_uid" is "x"'):
+        grade.run(problems, samples, output)
+    assert not output.exists()
+    assert grade.run(problems, samples, output, skip_bad=True) == {
+        **{"n": 1, "correct": 1, "no_answer": 0, "faults": 0, "left_out": 1}
+    }
+
+
+def test_a_problem_without_a_reference_is_named_or_left_out(files):
+    problems, _, output = files
+    records.write_problems(problems, [*PROBLEMS, Problem("c", "why?", "0")])
+    with pytest.raises(UserError, match="problem 'c' has no \"solution\" to grade; .*--samples"):
+        grade.run(problems, output=output)
+    assert grade.run(problems, output=output, skip_bad=True)["left_out"] == 1
+
+
+def test_an_empty_file_is_graded_without_a_share(files, capsys):
+    problems, samples, output = files
+    samples.write_text("")
+    assert grade.run(problems, samples, output)["n"] == 0
+    assert capsys.readouterr().out.startswith("0 solutions: 0 correct, ")
+
+
+def test_importing_grade_imports_nothing_heavy():
+    heavy = ("jax", "flax", "numpy", "sentencepiece", "absl", "tensorflow", "orbax", "ml_collections")
+    code = f"import sys, procsup_jax.jobs.grade; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_reference_of_gsm8k_is_right_in_under_two_seconds(shared_data, tmp_path: pathlib.Path):
+    problems = [p for split in gsm8k.SPLITS for p in gsm8k.load_gsm8k(split, shared_data / "gsm8k")]
+    records.write_problems(tmp_path / "p.jsonl", problems)
+    code = f"import pathlib; from procsup_jax.jobs import grade; d = pathlib.Path({str(tmp_path)!r})\n"
+    code += "import json, time; print(json.dumps(grade.run(d / 'p.jsonl', output=d / 'g.jsonl'))); "
+    code += "print(time.process_time())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    _, summary, processor_s = done.stdout.splitlines()
+    assert json.loads(summary) == {"n": 8792, "correct": 8792, "no_answer": 0, "faults": 2, "left_out": 0}
+    # Processor time, interpreter start included: wall time would measure the machine's other work too.
+    assert float(processor_s) < 2
+    faults = [f for g in records.read_graded(tmp_path / "g.jsonl") for f in g.calculator_faults]
+    assert [f.expression for f in faults] == ["560//10", "180//3"]
