@@ -62,7 +62,9 @@ def _tfds_rows(split: str, data_dir: str | None) -> list[tuple[str, str]]:
         import tensorflow_datasets.text.gsm8k  # registers the builder, which `tfds` alone does not
         from tensorflow_datasets.core import hashing
 
-        source = tfds.data_source("gsm8k", split=split, data_dir=data_dir)
+        # TFDS's own default format can be written and read by TensorFlow only.
+        array_record = {"file_format": "array_record"}
+        source = tfds.data_source("gsm8k", split=split, data_dir=data_dir, builder_kwargs=array_record)
         rows = [(row["question"].decode(), row["answer"].decode()) for row in source]
         # TFDS shuffles by a hash of the line number when it prepares the data: this is the way back.
         order = sorted(range(len(rows)), key=hashing.Hasher(split).hash_key)
