@@ -1,0 +1,1 @@
+"""Problem sets, the generated testbed, and packing into fixed shapes."""

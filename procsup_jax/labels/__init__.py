@@ -1,0 +1,1 @@
+"""Sources of step labels."""
