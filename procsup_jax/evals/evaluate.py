@@ -34,10 +34,7 @@ def evaluate(
     """
     given = {"orm": orm_scores, "prm": prm_scores}
     joined = join(problems, samples, {rm: scores for rm, scores in given.items() if scores is not None}, labels)
-    measured = {
-        decoding: outcomes.measure(joined, decoding, choices)
-        for decoding, choices in outcomes.choose(joined, seed).items()
-    }
+    measured = outcomes.measure_all(joined, seed)
     uids = [problem.uid for problem in problems]
     per_problem = sorted(map(len, joined.drawn.values()))
     return {
@@ -87,15 +84,20 @@ def _one_sample(joined: Joined, seed: int) -> dict[str, Any]:
 
 
 def _differences(measured: Mapping[str, Outcomes], seed: int) -> dict[str, Any]:
-    """Return each decoding's errors minus majority's, over the same problems."""
+    """Return each decoding's errors minus majority's."""
     baseline = measured.get(BASELINE)
     return {
-        decoding: intervals.with_intervals(
-            {
-                "final_answer_error": intervals.paired_difference(outcome.error_b, baseline.error_b, seed=seed),
-                "trace_error": intervals.paired_difference(outcome.trace_b, baseline.trace_b, seed=seed),
-            }
-        )
+        decoding: difference(outcome, baseline, seed=seed)
         for decoding, outcome in measured.items()
         if baseline is not None and decoding != BASELINE
     }
+
+
+def difference(a: Outcomes, b: Outcomes, *, seed: int = 0) -> dict[str, Any]:
+    """Return a's errors minus b's with paired intervals; both are of the same problems in the same order."""
+    return intervals.with_intervals(
+        {
+            "final_answer_error": intervals.paired_difference(a.error_b, b.error_b, seed=seed),
+            "trace_error": intervals.paired_difference(a.trace_b, b.trace_b, seed=seed),
+        }
+    )

@@ -94,19 +94,26 @@ def keep_joined(
     samples: Sequence[Sample],
     scores: Mapping[str, Sequence[Score]],
     labels: Sequence[StepLabels],
-) -> tuple[list[Sample], dict[str, list[Score]], list[StepLabels]]:
-    """Leave out what bad lines have orphaned: samples without their problem or a score, scores and labels of those."""
-    uids = {problem.uid for problem in problems}
+) -> tuple[list[Problem], list[Sample], dict[str, list[Score]], list[StepLabels]]:
+    """Leave out what bad lines have orphaned, so that the rest can be joined.
+
+    Out go samples drawn at a temperature that lost their score, problems that lost their samples of one kind, and
+    all that belongs to either.
+    """
     scored = [{score.key for score in records} for records in scores.values()]
-    kept = [
-        sample
-        for sample in samples
-        if sample.problem_uid in uids
-        and (decodings.decoding_of(sample) is not None or all(sample.key in keys for keys in scored))
-    ]
+    kinds: dict[str | None, set[str]] = {}
+    kept = []
+    for sample in samples:
+        decoding = decodings.decoding_of(sample)
+        if decoding is not None or all(sample.key in keys for keys in scored):
+            kinds.setdefault(decoding, set()).add(sample.problem_uid)
+            kept.append(sample)
+    kept_problems = [problem for problem in problems if all(problem.uid in uids for uids in kinds.values())]
+    uids = {problem.uid for problem in kept_problems}
+    kept = [sample for sample in kept if sample.problem_uid in uids]
     keys = {sample.key for sample in kept}
     kept_scores = {rm: [score for score in records if score.key in keys] for rm, records in scores.items()}
-    return kept, kept_scores, [label for label in labels if label.key in keys]
+    return kept_problems, kept, kept_scores, [label for label in labels if label.key in keys]
 
 
 def _split(
@@ -179,7 +186,8 @@ def _unique(records: Iterable[T], key: Callable[[T], Any], name: Callable[[T], s
             twice.append(record)
         by_key[key(record)] = record
     if twice:
-        raise UserError(f"{len(twice)} {what} are given twice, first {name(twice[0])}; give each once")
+        remedy = "give each once, and each rater a name" if what == "labels" else "give each once"
+        raise UserError(f"{len(twice)} {what} are given twice, first {name(twice[0])}; {remedy}")
     return by_key
 
 

@@ -33,6 +33,11 @@ class Outcomes:
     score_b: tuple[float, ...] | None
 
 
+def measure_all(joined: Joined, seed: int) -> dict[str, Outcomes]:
+    """Return the verdicts on what each decoding chooses, in the order of `DECODINGS`."""
+    return {name: measure(joined, name, choices) for name, choices in choose(joined, seed).items()}
+
+
 def choose(joined: Joined, seed: int) -> dict[str, list[Choice]]:
     """Return what each decoding that the records allow chooses for each problem, in the order of `DECODINGS`."""
     found: dict[str, list[Choice]] = {}

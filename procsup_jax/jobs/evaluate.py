@@ -47,9 +47,10 @@ def run(
     for path in labels:
         label_list += records.read_labels(path, skip_bad=skip_bad, left_out=left_out)
     if left_out:
-        num_read = len(sample_list)
-        sample_list, scores, label_list = join.keep_joined(problem_list, sample_list, scores, label_list)
-        print(f"left out {len(left_out)} bad lines and with them {num_read - len(sample_list)} samples", flush=True)
+        num_read = len(problem_list), len(sample_list)
+        problem_list, sample_list, scores, label_list = join.keep_joined(problem_list, sample_list, scores, label_list)
+        orphans = num_read[0] - len(problem_list), num_read[1] - len(sample_list)
+        print(f"left out {len(left_out)} bad lines and with them {orphans[0]} problems and {orphans[1]} samples")
     result = evaluate(problem_list, sample_list, scores.get("orm"), scores.get("prm"), label_list, seed=seed)
     result["left_out"] = len(left_out)
     files.write_text(output, json.dumps(result, indent=2, allow_nan=False) + "\n")

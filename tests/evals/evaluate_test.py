@@ -5,8 +5,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from procsup_jax.evals import intervals
-from procsup_jax.evals.evaluate import evaluate
+from procsup_jax.evals import intervals, outcomes
+from procsup_jax.evals.evaluate import difference, evaluate
+from procsup_jax.evals.join import join
 from procsup_jax.search import decodings
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
@@ -58,6 +59,20 @@ def test_a_set_worked_out_by_hand():
     assert found["minus_majority"]["orm_weighted"]["trace_error"] == pytest.approx(2 / 3 - 1 / 2)
     assert (found["n"], found["samples_per_problem"], found["raters"]) == (4, [3, 3], ["r"])
     assert found["reward_models"].keys() == {"orm"}
+
+
+def test_two_models_are_compared_on_the_same_problems():
+    problems = [Problem(uid, "?", "1") for uid in "abcd"]
+    by_model = [
+        outcomes.measure_all(
+            join(problems, [Sample(p.uid, 0, "", a) for p, a in zip(problems, row, strict=True)], {}, ()), seed=0
+        )
+        for row in ("1110", "1000")
+    ]
+    found = difference(by_model[0]["majority"], by_model[1]["majority"], seed=0)
+    assert found["final_answer_error"] == -0.5
+    assert found["intervals"]["final_answer_error"] == [-1.0, 0.0]
+    assert found["trace_error"] is None
 
 
 def test_everything_is_there_and_is_json():

@@ -113,8 +113,17 @@ def test_outcome_labels_are_no_process_labels():
 def test_keep_joined_leaves_out_what_bad_lines_orphaned():
     labels = [label(sample) for sample in SAMPLES]
     stray = Sample("c", 0, "", None)
-    samples, scores, labels = keep_joined(PROBLEMS, [*SAMPLES, *GREEDY, stray], {"orm": SCORES[1:]}, labels)
+    problems, samples, scores, labels = keep_joined(PROBLEMS, [*SAMPLES, *GREEDY, stray], {"orm": SCORES[1:]}, labels)
+    assert problems == PROBLEMS
     assert samples == [*SAMPLES[1:], *GREEDY]
     assert scores == {"orm": SCORES[1:]}
     assert [one.key for one in labels] == [sample.key for sample in SAMPLES[1:]]
-    join(PROBLEMS, samples, scores, labels)
+    join(problems, samples, scores, labels)
+
+
+def test_keep_joined_leaves_out_problems_that_lost_their_samples():
+    for samples in ([*SAMPLES, GREEDY[1]], [*SAMPLES[2:], *GREEDY]):
+        problems, samples, scores, _ = keep_joined(PROBLEMS, samples, {"orm": SCORES}, [])
+        assert problems == PROBLEMS[1:]
+        assert samples == [*SAMPLES[2:], GREEDY[1]]
+        join(problems, samples, scores, [])

@@ -15,7 +15,7 @@ SEARCHED = [decodings.mark(Sample(uid, 0, "x", answer), "prm_step") for uid, ans
 
 
 def measured(joined, seed=0):
-    return {name: outcomes.measure(joined, name, choices) for name, choices in outcomes.choose(joined, seed).items()}
+    return outcomes.measure_all(joined, seed)
 
 
 def test_decodings_follow_from_what_is_given():

@@ -79,6 +79,10 @@ def test_bad_lines_stop_the_job_or_are_left_out_with_what_hangs_on_them(paths, c
     paths["scores"].write_text("".join(["{}\n", *scores[1:]]))
     result = run(*arguments, skip_bad=True)
     assert (result["left_out"], result["samples_per_problem"]) == (2, [1, 3])
+    paths["samples"].write_text("".join(["{broken\n", *lines[1:]]).replace(lines[-1], "{broken\n"))
+    result = run(*arguments, skip_bad=True)
+    assert (result["left_out"], result["n"]) == (3, 1)  # b lost its greedy solution
+    assert "with them 1 problems and" in capsys.readouterr().out
 
 
 def test_the_job_needs_no_jax():
