@@ -155,6 +155,16 @@ def _print_slop(num: int, rates: tuple[float, ...], chosen: float) -> None:
         print(f"  {form:10s} {share:.2f} {np.mean([w.answer_right for w in of_form]):.2f}")
 
 
+def majority_error(num: int, num_writers: int, slop: SlopSettings, world_settings: WorldSettings) -> float:
+    """Return the share of stories where the most common answer of independent sloppy writers is wrong."""
+    wrong = 0
+    for index in range(num):
+        world, rng = splits.draw_split("rm", 0, index, world_settings)
+        answers = collections.Counter(write.write_trace(world, rng, slop).answer for _ in range(num_writers))
+        wrong += answers.most_common(1)[0][0] != str(world.answer)
+    return wrong / num
+
+
 def _print_answers(num: int) -> None:
     for split in ("test", "ood"):
         by_form: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
@@ -178,6 +188,8 @@ def main(num: int = 3000, rate: float = settings.CorpusSettings().slop.rate) -> 
     _print_tokens()
     _print_speed(1000)
     _print_slop(num, tuple(sorted({0.04, 0.06, 0.08, 0.1, 0.14, rate})), rate)
+    slop = dataclasses.replace(settings.CorpusSettings().slop, rate=rate)
+    print(f"majority of 16 writers wrong: {majority_error(min(num, 1000), 16, slop, settings.default()):.3f}")
     _print_answers(min(num, 1000))
 
 

@@ -24,10 +24,10 @@ class WorldSettings:
     addend_range: tuple[int, int] = (2, 15)
     factors: tuple[int, ...] = (2, 3, 4)
     relations: Weights = (
-        ("more", 0.32),
-        ("fewer", 0.30),
-        ("needs", 0.05),
-        ("spare", 0.05),
+        ("more", 0.33),
+        ("fewer", 0.32),
+        ("needs", 0.035),
+        ("spare", 0.035),
         ("times", 0.16),
         ("half", 0.12),
     )
@@ -76,7 +76,7 @@ class CorpusSettings:
     """
 
     worlds: WorldSettings = WorldSettings()
-    slop: SlopSettings = SlopSettings(rate=0.08, trap_rate=0.35)
+    slop: SlopSettings = SlopSettings(rate=0.08, trap_rate=0.6)
     gsm8k_share: float = 0.68
     num_problems: Weights = (("1", 0.78), ("2", 0.14), ("3", 0.08))
     marked: bool = False
