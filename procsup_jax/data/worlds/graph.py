@@ -119,9 +119,10 @@ class World:
 
     @property
     def key(self) -> str:
-        """Return what two stories share when they differ only in names, objects, sentence order and distractors."""
+        """Return what two stories share when they differ only in names, objects, wording, order and distractors."""
         trees: dict[str, str] = {}
         for relation, name, number, others in self.facts:
+            relation = _PLAIN.get(relation, relation)
             trees[name] = f"{relation[:2]}{number or ''}({' '.join(sorted(trees[other] for other in others))})"
         form, names, number = self.question
         asked = [trees[name] for name in names]

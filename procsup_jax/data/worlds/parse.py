@@ -25,6 +25,7 @@ _BAGS = re.compile(rf"bags of (\d{{1,12}}) for ({_NAME})")
 _MOST = re.compile(rf"({_NAME}) has ({_NUMBER}) and ({_NAME}) has ({_NUMBER})")
 _ANNOTATED = re.compile(rf"(?:[-+*/(). \d]+= ?)?<<([^=<>]{{1,80}})=({_NUMBER})>> ?(.*)")
 _PLAIN = re.compile(rf"([-+*/(). \d]{{1,80}}) ?= ?({_NUMBER})(?:[,.;] ?(.*))?")
+_SUBJECT = re.compile(rf"(?:So )?({_NAME}|{ASKED}) (?:has|is) (?=[-(<. \d]+.*=)")
 _CONCLUSION = re.compile(rf"(?:({_NAME}|{ASKED}) (?:has|is) )?({_NUMBER})(?: [a-z]{{1,20}})?")
 
 
@@ -64,6 +65,9 @@ def parse_step(step: str) -> ParsedStep | None:
 
 
 def _parse_rest(parsed: ParsedStep, rest: str) -> ParsedStep | None:
+    subject = _SUBJECT.match(rest)
+    if subject:
+        parsed, rest = dataclasses.replace(parsed, subject=subject[1]), rest[subject.end() :]
     match = _ANNOTATED.fullmatch(rest) or _PLAIN.fullmatch(rest)
     if match:
         parsed = dataclasses.replace(parsed, expression=match[1].strip(), result=Fraction(match[2]))
@@ -73,7 +77,10 @@ def _parse_rest(parsed: ParsedStep, rest: str) -> ParsedStep | None:
     conclusion = _CONCLUSION.fullmatch(rest)
     if conclusion is None:
         return None
-    return dataclasses.replace(parsed, subject=conclusion[1], value=Fraction(conclusion[2]))
+    subjects = {name for name in (parsed.subject, conclusion[1]) if name}
+    if len(subjects) > 1:
+        return None
+    return dataclasses.replace(parsed, subject=next(iter(subjects), None), value=Fraction(conclusion[2]))
 
 
 def _parse_words(words: str) -> ParsedStep | None:
