@@ -1,0 +1,268 @@
+"""The compiled half of decoding: lanes of slots that write samples until some lanes have all of theirs.
+
+A lane owns one problem: its prompt's keys and values, kept once, and g slots with only their own suffix. A finished
+slot takes the lane's next sample inside the loop. The prompt's last token is kept out of the prefix and fed as each
+sample's first input, so that starting a sample is no special case. Axis letters: n lane, g slot of a lane, k sample.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from procsup_jax.decode import calculator, filters
+from procsup_jax.decode.calculator import CalculatorState, CalculatorTables
+from procsup_jax.decode.settings import DecodeSettings
+from procsup_jax.models import api
+from procsup_jax.models.api import KV, DecoderParams, ModelConfig
+from procsup_jax.parallel import rules
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """Hold everything static about a decoding program; `marker_id` is the token that announces the final answer."""
+
+    config: ModelConfig
+    settings: DecodeSettings
+    eos_id: int
+    sep_id: int
+    marker_id: int
+
+
+class VocabTables(NamedTuple):
+    """Hold a vocabulary's tables: which tokens may be written, and the calculator's (None: it is off)."""
+
+    allowed_v: jax.Array
+    calculator: CalculatorTables | None
+
+
+class Lanes(NamedTuple):
+    """Hold the state of n lanes with g slots and room for k samples each.
+
+    sample_ng: the sample a slot writes, k when it has none; count_ng: how many tokens of it are written; token_ng: the
+    last of them (or the prompt's last); marked_ng: the current step announces the final answer; next_sample_n: the next
+    one to start. Results: out_nkt the tokens, len_nk how many so far, logprob_nk, stopped_nk (ended before the limit).
+    """
+
+    prefix: KV
+    prefix_len_n: jax.Array
+    start_n: jax.Array
+    key_n2: jax.Array
+    next_sample_n: jax.Array
+    sample_ng: jax.Array
+    count_ng: jax.Array
+    token_ng: jax.Array
+    marked_ng: jax.Array
+    logprob_ng: jax.Array
+    suffix: KV
+    calculator: CalculatorState
+    out_nkt: jax.Array
+    len_nk: jax.Array
+    logprob_nk: jax.Array
+    stopped_nk: jax.Array
+
+
+class NewPrompts(NamedTuple):
+    """Hold prompts to put into lanes: row_r the lanes (n: none), tokens without the last one, and that one.
+
+    key_r2 is the raw random key of each problem.
+    """
+
+    row_r: jax.Array
+    tokens_rp: jax.Array
+    len_r: jax.Array
+    start_r: jax.Array
+    key_r2: jax.Array
+
+
+@functools.partial(jax.jit, static_argnames=("program", "lanes", "slots", "prefix_len"))
+def init_lanes(program: Program, lanes: int, slots: int, prefix_len: int) -> Lanes:
+    """Return lanes without a problem."""
+    config, k, t = program.config, program.settings.num_samples, program.settings.max_new_tokens
+    per_lane, per_slot = jnp.zeros(lanes, jnp.int32), jnp.zeros((lanes, slots), jnp.int32)
+    state = Lanes(
+        prefix=api.init_kv(config, lanes, prefix_len),
+        prefix_len_n=per_lane,
+        start_n=per_lane,
+        key_n2=jnp.zeros((lanes, 2), jnp.uint32),
+        next_sample_n=per_lane + k,
+        sample_ng=per_slot + k,
+        count_ng=per_slot,
+        token_ng=per_slot,
+        marked_ng=per_slot > 0,
+        logprob_ng=per_slot.astype(jnp.float32),
+        suffix=api.init_kv(config, lanes * slots, t),
+        calculator=calculator.init_state((lanes, slots)),
+        out_nkt=jnp.zeros((lanes, k, t), jnp.int32),
+        len_nk=jnp.zeros((lanes, k), jnp.int32),
+        logprob_nk=jnp.zeros((lanes, k), jnp.float32),
+        stopped_nk=jnp.zeros((lanes, k), bool),
+    )
+    return _pin(state)
+
+
+@functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("state",))
+def assign(program: Program, dparams: DecoderParams, state: Lanes, new: NewPrompts) -> Lanes:
+    """Read new prompts into their lanes and start the first samples of each."""
+    k = program.settings.num_samples
+    n, g = state.sample_ng.shape
+    _, kv = api.prefill(program.config, dparams, new.tokens_rp, new.len_r)
+    put = lambda old, value: old.at[new.row_r].set(value, mode="drop")  # noqa: E731
+    is_new_n = put(jnp.zeros(n, bool), True)
+    start_r1 = new.start_r[:, None]
+    state = state._replace(
+        prefix=api.put_rows(program.config, state.prefix, new.row_r, kv),
+        prefix_len_n=put(state.prefix_len_n, new.len_r),
+        start_n=put(state.start_n, new.start_r),
+        key_n2=put(state.key_n2, new.key_r2),
+        next_sample_n=put(state.next_sample_n, min(g, k)),
+        sample_ng=put(state.sample_ng, jnp.minimum(jnp.arange(g), k)),
+        count_ng=put(state.count_ng, 0),
+        token_ng=put(state.token_ng, jnp.broadcast_to(start_r1, (*new.row_r.shape, g))),
+        marked_ng=put(state.marked_ng, False),
+        logprob_ng=put(state.logprob_ng, 0.0),
+        calculator=calculator.reset(state.calculator, jnp.broadcast_to(is_new_n[:, None], (n, g))),
+        len_nk=put(state.len_nk, 0),
+    )
+    return _pin(state)
+
+
+@functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("state",))
+def run(
+    program: Program,
+    dparams: DecoderParams,
+    tables: VocabTables,
+    state: Lanes,
+    first_sample: jax.Array,
+    min_idle: jax.Array,
+    max_steps: jax.Array,
+) -> tuple[Lanes, jax.Array]:
+    """Write tokens until `min_idle` lanes are out of samples or `max_steps` are done.
+
+    Return also how many slots of each lane are busy. Sample j of a lane is the problem's sample `first_sample` + j.
+    """
+    k = program.settings.num_samples
+    busy = lambda state: jnp.sum(state.sample_ng < k, -1)  # noqa: E731
+
+    def go_on(carry: tuple[jax.Array, Lanes]) -> jax.Array:
+        step, state = carry
+        return (step < max_steps) & (jnp.sum(busy(state) == 0) < min_idle)
+
+    def body(carry: tuple[jax.Array, Lanes]) -> tuple[jax.Array, Lanes]:
+        step, state = carry
+        return step + 1, _step(program, dparams, tables, state, first_sample)
+
+    _, state = jax.lax.while_loop(go_on, body, (jnp.int32(0), state))
+    return _pin(state), rules.constrain(busy(state), (None,))
+
+
+@jax.jit
+def results(state: Lanes) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Return tokens, lengths, log-probabilities and stops of all lanes' samples, whole on every device."""
+    whole = lambda array: rules.constrain(array, (None,) * array.ndim)  # noqa: E731
+    return whole(state.out_nkt), whole(state.len_nk), whole(state.logprob_nk), whole(state.stopped_nk)
+
+
+def _step(
+    program: Program, dparams: DecoderParams, tables: VocabTables, state: Lanes, first_sample: jax.Array
+) -> Lanes:
+    """Write one token in every slot."""
+    hidden, suffix = api.extend(
+        program.config,
+        dparams,
+        state.token_ng[..., None],
+        state.prefix,
+        state.prefix_len_n,
+        state.suffix,
+        state.count_ng,
+    )
+    logits_ngv = api.unembed(program.config, dparams, hidden[:, :, 0])
+    token, logprob = draw(
+        program.settings, tables, logits_ngv, token_keys(state.key_n2, first_sample + state.sample_ng, state.count_ng)
+    )
+    state = state._replace(suffix=suffix)
+    if tables.calculator is not None:
+        token, forced = calculator.force(state.calculator, token)
+        logprob = jnp.where(forced, 0.0, logprob)
+        state = state._replace(calculator=calculator.advance(tables.calculator, state.calculator, token))
+    return _refill(program, *_record(program, state, token, logprob))
+
+
+def token_keys(key_n2: jax.Array, sample_ng: jax.Array, index_ng: jax.Array) -> jax.Array:
+    """Return the random key of each slot's next token: fold_in(fold_in(problem's key, sample), token index)."""
+    fold = lambda key, sample, index: jax.random.fold_in(jax.random.fold_in(key, sample), index)  # noqa: E731
+    return jax.vmap(jax.vmap(fold, (None, 0, 0)))(
+        jax.random.wrap_key_data(key_n2, impl="threefry2x32"), sample_ng, index_ng
+    )
+
+
+def draw(
+    settings: DecodeSettings, tables: VocabTables, logits_ngv: jax.Array, keys_ng: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return a token for each slot and its log-probability (nats) under the whole distribution at temperature 1."""
+    n, g, v = logits_ngv.shape
+    logits_xv = logits_ngv.reshape(n * g, v)
+    allowed_xv = jnp.where(tables.allowed_v, logits_xv, -jnp.inf)
+    token_x = filters.sample(
+        keys_ng.reshape(n * g),
+        allowed_xv,
+        temperature=settings.temperature,
+        top_k=settings.top_k,
+        top_p=settings.top_p,
+    )
+    return token_x.reshape(n, g), filters.log_prob(logits_xv, token_x).reshape(n, g)
+
+
+def _record(program: Program, state: Lanes, token_ng: jax.Array, logprob_ng: jax.Array) -> tuple[Lanes, jax.Array]:
+    """Write the new tokens into the results; return also which slots are free (those write nothing)."""
+    lane_n1 = jnp.arange(token_ng.shape[0])[:, None]
+    count_ng, logprob_ng = state.count_ng + 1, state.logprob_ng + logprob_ng
+    stopped_ng = _ends(program, token_ng, state.marked_ng)
+    put = lambda old, value: old.at[lane_n1, state.sample_ng].set(value, mode="drop")  # noqa: E731
+    free_ng = (state.sample_ng >= program.settings.num_samples) | stopped_ng
+    free_ng |= count_ng >= program.settings.max_new_tokens
+    state = state._replace(
+        count_ng=count_ng,
+        logprob_ng=logprob_ng,
+        token_ng=token_ng,
+        marked_ng=(state.marked_ng | (token_ng == program.marker_id)) & (token_ng != program.sep_id),
+        out_nkt=state.out_nkt.at[lane_n1, state.sample_ng, state.count_ng].set(token_ng, mode="drop"),
+        len_nk=put(state.len_nk, count_ng),
+        logprob_nk=put(state.logprob_nk, logprob_ng),
+        stopped_nk=put(state.stopped_nk, stopped_ng),
+    )
+    return state, free_ng
+
+
+def _ends(program: Program, token_ng: jax.Array, marked_ng: jax.Array) -> jax.Array:
+    line_break_ends = marked_ng if program.settings.stop == "solution" else jnp.ones_like(marked_ng)
+    return (token_ng == program.eos_id) | ((token_ng == program.sep_id) & line_break_ends)
+
+
+def _refill(program: Program, state: Lanes, free_ng: jax.Array) -> Lanes:
+    """Give free slots their lane's next samples, in slot order."""
+    k = program.settings.num_samples
+    next_ng = state.next_sample_n[:, None] + jnp.cumsum(free_ng, -1, dtype=jnp.int32) - 1
+    return state._replace(
+        next_sample_n=jnp.minimum(state.next_sample_n + jnp.sum(free_ng, -1, dtype=jnp.int32), k),
+        sample_ng=jnp.where(free_ng, jnp.minimum(next_ng, k), state.sample_ng),
+        count_ng=jnp.where(free_ng, 0, state.count_ng),
+        token_ng=jnp.where(free_ng, state.start_n[:, None], state.token_ng),
+        marked_ng=state.marked_ng & ~free_ng,
+        logprob_ng=jnp.where(free_ng, 0.0, state.logprob_ng),
+        calculator=calculator.reset(state.calculator, free_ng),
+    )
+
+
+def _pin(state: Lanes) -> Lanes:
+    """Shard every array over its lanes, so that the programs hand each other one layout."""
+    reading = jax.tree.map(
+        lambda a: rules.constrain(a, (None,) * (a.ndim - 2) + ("batch", None)), state.calculator.reading
+    )
+    others = state._asdict() | {"calculator": state.calculator.queue_f}
+    pinned = jax.tree.map(lambda a: rules.constrain(a, ("batch",) + (None,) * (a.ndim - 1)), others)
+    return Lanes(**pinned | {"calculator": CalculatorState(reading, pinned["calculator"])})

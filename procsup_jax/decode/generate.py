@@ -1,0 +1,258 @@
+"""Sample solutions of problems from a policy: token level (`generate`) and text level (`sample_problems`)."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from procsup_jax.decode import calculator, engine
+from procsup_jax.decode.engine import NewPrompts, Program, VocabTables
+from procsup_jax.decode.settings import DecodeSettings
+from procsup_jax.errors import UserError
+from procsup_jax.models import api
+from procsup_jax.models.api import DecoderParams, ModelConfig, Params
+from procsup_jax.parallel import rules
+from procsup_jax.progress import Progress
+from procsup_jax.text import answers, prompts
+from procsup_jax.text.vocab import Vocab
+from procsup_jax.types import Problem, Sample
+
+__all__ = ["DecodeSettings", "Generated", "Prompt", "generate", "sample_problems"]
+
+ANSWER_MARKER = "#### "
+_CHUNK_STEPS = 256
+
+decoder_params = jax.jit(api.decoder_params, static_argnums=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Prompt:
+    """Hold the token ids of a prompt; `uid` names its problem and decides its random keys."""
+
+    uid: str
+    tokens: Sequence[int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Generated:
+    """Hold a sample as written.
+
+    `tokens` includes the token that ended it, unless `stopped` is False: then it ran into max_new_tokens. `logprob`
+    (nats) sums the log-probabilities of the tokens the policy chose under its whole distribution at temperature 1,
+    whatever temperature and filters drew them; a token forced by the calculator was not its choice and adds 0.
+    """
+
+    uid: str
+    sample: int
+    tokens: tuple[int, ...]
+    logprob: float
+    stopped: bool
+
+
+def generate(
+    config: ModelConfig,
+    params: Params,
+    vocab: Vocab,
+    prompts: Sequence[Prompt],
+    settings: DecodeSettings,
+    *,
+    seed: int,
+    mesh: Mesh | None = None,
+    first_sample: int = 0,
+) -> list[list[Generated]]:
+    """Write `settings.num_samples` samples for each prompt, numbered from `first_sample`, in the prompts' order.
+
+    A sample depends on the params, its prompt and fold_in(fold_in(fold_in(key(seed), crc32(uid)), sample), index of
+    the token), on nothing else: not on lanes, slots, the other prompts or the mesh (up to rounding in the logits).
+    With a mesh the lanes are spread over its data and fsdp axes; params are used as they are placed.
+
+    Raises UserError when the vocabulary does not fit the model or a prompt leaves too little room.
+    """
+    _check(config, vocab, prompts, settings)
+    done: dict[int, list[Generated]] = {}
+    with rules.use(mesh), Progress("sampling", len(prompts) * settings.num_samples, "sample") as progress:
+        decoder = _Decoder(
+            program=make_program(config, vocab, settings),
+            dparams=decoder_params(config, params),
+            tables=vocab_tables(config, vocab, settings.calculator),
+            seed=seed,
+            first_sample=first_sample,
+        )
+        for prefix_len, group in _by_prefix_len(prompts).items():
+            lanes = num_lanes(settings.lanes, len(group), mesh)
+            slots = min(settings.slots, settings.num_samples)
+            for index, samples in decoder.run([(i, prompts[i]) for i in group], lanes, slots, prefix_len):
+                done[index] = samples
+                progress.update(len(samples))
+    return [done[i] for i in range(len(prompts))]
+
+
+def sample_problems(
+    config: ModelConfig,
+    params: Params,
+    vocab: Vocab,
+    problems: Sequence[Problem],
+    settings: DecodeSettings,
+    *,
+    seed: int,
+    mesh: Mesh | None = None,
+    examples: Sequence[Problem] = (),
+    policy: str | None = None,
+) -> list[Sample]:
+    """Sample solutions of problems, zero-shot or after worked `examples`: all of a problem, in order, then the next's.
+
+    `policy` names the sampler in the records. `logprob` is that of `Generated`; `tokens` counts the end token.
+    """
+    written = [Prompt(p.uid, vocab.encode(prompts.n_shot_prompt(p.question, examples))) for p in problems]
+    generated = generate(config, params, vocab, written, settings, seed=seed, mesh=mesh)
+    return [to_sample(vocab, g, policy) for samples in generated for g in samples]
+
+
+def to_sample(vocab: Vocab, generated: Generated, policy: str | None) -> Sample:
+    """Return the record of a sample: its text without the token that ended it, and the final answer in it."""
+    body = generated.tokens[:-1] if generated.stopped else generated.tokens
+    solution = vocab.decode(body)
+    return Sample(
+        problem_uid=generated.uid,
+        sample=generated.sample,
+        solution=solution,
+        answer=answers.extract_answer(solution),
+        logprob=generated.logprob,
+        tokens=len(generated.tokens),
+        policy=policy,
+    )
+
+
+def make_program(config: ModelConfig, vocab: Vocab, settings: DecodeSettings) -> Program:
+    """Return what is static about decoding with these settings; equal inputs share compiled programs."""
+    marker = vocab.encode(ANSWER_MARKER)
+    # How a run is cut into batches shows in the arrays' shapes.
+    settings = dataclasses.replace(settings, lanes=1, slots=1)
+    return Program(config, settings, vocab.eos_id, vocab.sep_id, marker[0] if len(marker) == 1 else -1)
+
+
+def vocab_tables(config: ModelConfig, vocab: Vocab, with_calculator: bool) -> VocabTables:
+    """Return a vocabulary's tables; a token that stands for no text is never written, eos apart."""
+    allowed = [bool(data) for data in vocab.token_bytes()]
+    allowed[vocab.eos_id] = True
+    allowed_v = np.zeros(config.vocab_size, bool)
+    allowed_v[: len(allowed)] = allowed
+    return VocabTables(jnp.asarray(allowed_v), calculator.make_tables(vocab) if with_calculator else None)
+
+
+def problem_key(seed: int, uid: str) -> np.ndarray:
+    """Return the raw random key of a problem, uint32 [2], from which those of its tokens are folded."""
+    key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), zlib.crc32(uid.encode()))
+    return np.asarray(jax.random.key_data(key))
+
+
+def length_bucket(length: int, smallest: int = 32) -> int:
+    """Round a length up to 1, 1.5, 2, 3, 4, 6, ... times `smallest`, so that few shapes are compiled."""
+    size = smallest
+    while size < length:
+        if size * 3 // 2 >= length:
+            return size * 3 // 2
+        size *= 2
+    return size
+
+
+def num_lanes(wanted: int, num_prompts: int, mesh: Mesh | None) -> int:
+    """Return how many lanes to run: no more than there are prompts, and a multiple of the devices they spread over."""
+    lanes = min(wanted, num_prompts)
+    shards = 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
+    return -(-lanes // shards) * shards
+
+
+@dataclasses.dataclass(frozen=True)
+class _Decoder:
+    """Feed prompts of one length bucket to the lanes and collect what they wrote."""
+
+    program: Program
+    dparams: DecoderParams
+    tables: VocabTables
+    seed: int
+    first_sample: int
+
+    def run(
+        self, prompts: Sequence[tuple[int, Prompt]], lanes: int, slots: int, prefix_len: int
+    ) -> Iterator[tuple[int, list[Generated]]]:
+        """Yield each (index, prompt)'s index and samples as they come in."""
+        waiting = collections.deque(prompts)
+        owners: dict[int, tuple[int, Prompt]] = {}
+        swap_size = max(1, lanes // 4)
+        state = engine.init_lanes(self.program, lanes, slots, prefix_len)
+        while waiting or owners:
+            free = [lane for lane in range(lanes) if lane not in owners][: len(waiting)]
+            for start in range(0, len(free), swap_size):
+                rows = free[start : start + swap_size]
+                for lane in rows:
+                    owners[lane] = waiting.popleft()
+                new = self._new_prompts({lane: owners[lane] for lane in rows}, swap_size, lanes, prefix_len)
+                state = engine.assign(self.program, self.dparams, state, new)
+            enough = swap_size if waiting else lanes
+            state, busy_n = engine.run(
+                self.program, self.dparams, self.tables, state, self.first_sample, enough, _CHUNK_STEPS
+            )
+            finished = [lane for lane, busy in enumerate(np.asarray(busy_n)) if not busy and lane in owners]
+            if finished:
+                arrays = [np.asarray(array) for array in engine.results(state)]
+                for lane in finished:
+                    index, prompt = owners.pop(lane)
+                    yield index, self._generated(prompt.uid, *(array[lane] for array in arrays))
+
+    def _new_prompts(
+        self, owners: Mapping[int, tuple[int, Prompt]], size: int, lanes: int, prefix_len: int
+    ) -> NewPrompts:
+        row_r, len_r, start_r = np.full(size, lanes), np.zeros(size, np.int32), np.zeros(size, np.int32)
+        tokens_rp, key_r2 = np.zeros((size, prefix_len), np.int32), np.zeros((size, 2), np.uint32)
+        for i, (lane, (_, prompt)) in enumerate(owners.items()):
+            row_r[i], len_r[i], start_r[i] = lane, len(prompt.tokens) - 1, prompt.tokens[-1]
+            tokens_rp[i, : len_r[i]] = prompt.tokens[:-1]
+            key_r2[i] = problem_key(self.seed, prompt.uid)
+        return NewPrompts(*map(jnp.asarray, (row_r, tokens_rp, len_r, start_r, key_r2)))
+
+    def _generated(
+        self, uid: str, out_kt: np.ndarray, len_k: np.ndarray, logprob_k: np.ndarray, stopped_k: np.ndarray
+    ) -> list[Generated]:
+        return [
+            Generated(uid, self.first_sample + k, tuple(row[:length].tolist()), float(logprob_k[k]), bool(stopped_k[k]))
+            for k, (row, length) in enumerate(zip(out_kt, len_k, strict=True))
+        ]
+
+
+def _by_prefix_len(prompts: Sequence[Prompt]) -> dict[int, list[int]]:
+    """Group the prompts' indices by the bucket of their lengths, the last token left out."""
+    groups: dict[int, list[int]] = collections.defaultdict(list)
+    for index, prompt in enumerate(prompts):
+        groups[length_bucket(len(prompt.tokens) - 1)].append(index)
+    return dict(sorted(groups.items()))
+
+
+def _check(config: ModelConfig, vocab: Vocab, prompts: Sequence[Prompt], settings: DecodeSettings) -> None:
+    check_vocab(config, vocab)
+    for prompt in prompts:
+        if not prompt.tokens:
+            raise UserError(f"problem {prompt.uid!r}: its prompt is empty; expected at least one token")
+        total = len(prompt.tokens) + settings.max_new_tokens
+        if total > config.max_len:
+            raise UserError(
+                f"problem {prompt.uid!r}: a prompt of {len(prompt.tokens)} tokens and max_new_tokens="
+                f"{settings.max_new_tokens} make {total}, more than the model's max_len={config.max_len}: "
+                "lower max_new_tokens, give fewer worked examples, or leave the problem out"
+            )
+
+
+def check_vocab(config: ModelConfig, vocab: Vocab) -> None:
+    """Raise UserError when the model has fewer token rows than the vocabulary has tokens."""
+    if vocab.size > config.vocab_size:
+        raise UserError(
+            f"the vocabulary has {vocab.size} tokens and the model vocab_size={config.vocab_size}: "
+            "use the vocabulary that the model was trained with"
+        )

@@ -1,0 +1,44 @@
+"""What a decoding run is asked to do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from procsup_jax.errors import UserError
+
+STOPS = ("solution", "step")
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodeSettings:
+    """Set how solutions are sampled.
+
+    `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 leave the distribution whole; `num_samples` is the number of
+    samples of each problem (the paper's K, 96); `max_new_tokens` bounds a sample, its end token included. `stop`
+    "solution" ends at eos, or at the line break after the final answer; "step" at the first line break or eos.
+    `calculator` forces the values of `<<EXPR=`. `lanes` problems with `slots` samples each are decoded at a time:
+    they set speed and memory and never change a sample.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    num_samples: int = 1
+    max_new_tokens: int = 256
+    stop: str = "solution"
+    calculator: bool = True
+    lanes: int = 8
+    slots: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("num_samples", "max_new_tokens", "lanes", "slots"):
+            if getattr(self, name) < 1:
+                raise UserError(f"decode {name}={getattr(self, name)}: expected at least 1")
+        if not self.temperature >= 0.0:
+            raise UserError(f"decode temperature={self.temperature}: expected 0 (greedy) or more")
+        if self.top_k < 0:
+            raise UserError(f"decode top_k={self.top_k}: expected 0 (off) or more")
+        if not 0.0 < self.top_p <= 1.0:
+            raise UserError(f"decode top_p={self.top_p}: expected 0 < top_p <= 1 (1 is off)")
+        if self.stop not in STOPS:
+            raise UserError(f"decode stop={self.stop!r}: expected one of {', '.join(STOPS)}")

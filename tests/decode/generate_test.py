@@ -1,0 +1,262 @@
+import dataclasses
+import random
+import zlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from procsup_jax.decode import generate
+from procsup_jax.decode.generate import DecodeSettings, Prompt
+from procsup_jax.errors import UserError
+from procsup_jax.models import api
+from procsup_jax.parallel import mesh as meshes
+from procsup_jax.parallel import rules
+from procsup_jax.text import vocab as vocabs
+from procsup_jax.types import Problem
+
+TEXTS = [
+    "Question: Ann has 5 apples and gets 3 more. How many has she?\nSolution:\nAnn: 5 + 3 = <<5+3=8>>8 apples\n#### 8",
+    "Question: Bob had 12 pens, gave 7 away. How many are left?\nSolution:\nBob: 12 - 7 = <<12-7=5>>5 pens\n#### 5",
+]
+
+
+@pytest.fixture(scope="session")
+def vocab(tmp_path_factory):
+    return vocabs.train_vocab(TEXTS, 340, tmp_path_factory.mktemp("vocab") / "v.model", seed=0)
+
+
+@pytest.fixture(scope="session")
+def config(vocab):
+    return api.ModelConfig(
+        vocab_size=vocab.size + 3,
+        num_layers=2,
+        d_model=16,
+        num_heads=2,
+        num_kv_heads=1,
+        head_dim=8,
+        d_ff=24,
+        max_len=128,
+        shift_width=2,
+    )
+
+
+@pytest.fixture(scope="session")
+def params(config, vocab):
+    """Return a random model with firm opinions (its embedding also unembeds) that often ends."""
+    params = api.init_params(config, jax.random.key(0))
+    scale = np.full((config.vocab_size, 1), 30.0)
+    scale[vocab.eos_id] = 150.0
+    return {**params, "embedding": params["embedding"] * scale}
+
+
+def random_prompts(vocab, num, max_words=12, seed=0):
+    rng = random.Random(seed)
+    words = ["Ann", " has", " 5", " apples", "7", "\n", "How", " many", "?"]
+    texts = ["".join(rng.choices(words, k=rng.randint(1, max_words))) for _ in range(num)]
+    return [Prompt(f"p{i}", vocab.encode(text)) for i, text in enumerate(texts)]
+
+
+def naive_sample(config, params, vocab, prompt, settings, seed, sample):
+    """Write one sample by re-reading everything for each token, choosing tokens by the documented keys."""
+    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(prompt.uid.encode()))
+    key = jax.random.fold_in(key, sample)
+    allowed = np.array([bool(b) for b in vocab.token_bytes()] + [False] * (config.vocab_size - vocab.size))
+    allowed[vocab.eos_id] = True
+    tokens, logprob, marked = [], 0.0, False
+    for index in range(settings.max_new_tokens):
+        logits = next_logits(config, params, [*prompt.tokens, *tokens])
+        kept = np.where(allowed, logits, -np.inf)
+        if settings.temperature == 0.0:
+            token = int(np.argmax(kept))
+        else:
+            probs = np.exp((kept - kept.max()) / settings.temperature, dtype=np.float64)
+            uniform = float(jax.random.uniform(jax.random.fold_in(key, index)))
+            token = int(np.searchsorted(np.cumsum(probs), uniform * probs.sum(), side="right"))
+        logprob += float(jax.nn.log_softmax(logits)[token])
+        tokens.append(token)
+        marked |= token == vocab.encode("#### ")[0]
+        if token == vocab.eos_id or (token == vocab.sep_id and (marked or settings.stop == "step")):
+            return tuple(tokens), logprob, True
+        marked &= token != vocab.sep_id
+    return tuple(tokens), logprob, False
+
+
+_PADDED = 128
+
+
+@jax.jit(static_argnums=0)
+def _all_logits(config, params, tokens_1l, length):
+    positions = jnp.arange(_PADDED)[None]
+    hidden = api.hidden(config, params, tokens_1l, positions, (positions < length).astype(jnp.int32))
+    return api.unembed(config, params, hidden)
+
+
+def next_logits(config, params, tokens):
+    padded = np.zeros((1, _PADDED), np.int32)
+    padded[0, : len(tokens)] = tokens
+    return np.asarray(_all_logits(config, params, padded, len(tokens))[0, len(tokens) - 1])
+
+
+def flat(generated):
+    return [(g.uid, g.sample, g.tokens, g.stopped) for samples in generated for g in samples]
+
+
+def logprobs(generated):
+    return np.array([g.logprob for samples in generated for g in samples])
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0, 0.7])
+def test_equals_sampling_by_uncached_forward_passes(config, params, vocab, temperature):
+    settings = DecodeSettings(
+        temperature=temperature, num_samples=3, max_new_tokens=12, calculator=False, lanes=2, slots=2
+    )
+    prompts = random_prompts(vocab, 4, max_words=40)
+    assert len({generate.length_bucket(len(p.tokens)) for p in prompts}) > 1
+    got = generate.generate(config, params, vocab, prompts, settings, seed=5)
+    for prompt, samples in zip(prompts, got, strict=True):
+        for sample in samples:
+            tokens, logprob, stopped = naive_sample(config, params, vocab, prompt, settings, 5, sample.sample)
+            assert (sample.tokens, sample.stopped) == (tokens, stopped)
+            assert sample.logprob == pytest.approx(logprob, abs=1e-3)
+    lengths = {len(s.tokens) for samples in got for s in samples}
+    assert temperature == 0.0 or len(lengths) > 1
+
+
+def test_samples_depend_on_nothing_but_prompt_seed_and_index(config, params, vocab):
+    settings = DecodeSettings(num_samples=5, max_new_tokens=12, lanes=3, slots=4)
+    prompts = random_prompts(vocab, 7)
+    base = generate.generate(config, params, vocab, prompts, settings, seed=1)
+    assert [[g.sample for g in samples] for samples in base] == [[0, 1, 2, 3, 4]] * 7
+    assert [samples[0].uid for samples in base] == [p.uid for p in prompts]
+    for lanes, slots in [(1, 1), (7, 5)]:
+        other = dataclasses.replace(settings, lanes=lanes, slots=slots)
+        got = generate.generate(config, params, vocab, prompts, other, seed=1)
+        assert flat(got) == flat(base)
+        np.testing.assert_allclose(logprobs(got), logprobs(base), rtol=1e-5, atol=1e-5)
+    shuffled = generate.generate(config, params, vocab, prompts[::-2], settings, seed=1)
+    assert flat(shuffled) == flat(base[::-2])
+    later = generate.generate(
+        config, params, vocab, prompts, dataclasses.replace(settings, num_samples=2), seed=1, first_sample=3
+    )
+    assert flat(later) == flat([samples[3:] for samples in base])
+    assert flat(generate.generate(config, params, vocab, prompts, settings, seed=2)) != flat(base)
+
+
+@pytest.mark.parametrize("axes", [(8, 1, 1), (2, 2, 2)])
+def test_a_mesh_changes_no_sample(config, params, vocab, axes):
+    settings = DecodeSettings(num_samples=3, max_new_tokens=8, lanes=4, slots=2)
+    prompts = random_prompts(vocab, 5)
+    base = generate.generate(config, params, vocab, prompts, settings, seed=1)
+    mesh = meshes.make_mesh(meshes.MeshSettings(*axes))
+    placed = jax.device_put(params, rules.tree_sharding(mesh, api.param_axes(config), api.abstract_params(config)))
+    got = generate.generate(config, placed, vocab, prompts, settings, seed=1, mesh=mesh)
+    assert flat(got) == flat(base)
+    np.testing.assert_allclose(logprobs(got), logprobs(base), rtol=1e-4, atol=1e-4)
+
+
+def scripted(config, vocab, text):
+    """Return a model that writes `text` greedily, whatever came before: token i is followed by token i + 1.
+
+    Its layers add nothing, and each token's embedding points at its successor's.
+    """
+    ids = vocab.encode(text) if isinstance(text, str) else text
+    assert len(set(ids[:-1])) == len(ids) - 1, "a bigram model can't write a token twice"
+    wide = dataclasses.replace(config, d_model=config.vocab_size, shift_width=0, tied_embeddings=False, num_layers=1)
+    params = jax.tree.map(jnp.zeros_like, api.init_params(wide, jax.random.key(0)))
+    successor = np.zeros((wide.vocab_size, wide.d_model), np.float32)
+    for before, after in zip(ids[:-1], ids[1:], strict=True):
+        successor[before, after] = 1.0
+    scale = params["final_norm"]
+    return wide, {
+        **params,
+        "embedding": jnp.asarray(successor),
+        "unembedding": jnp.eye(wide.vocab_size),
+        "final_norm": jax.tree.map(jnp.ones_like, scale),
+    }
+
+
+def test_the_calculator_writes_the_value(config, vocab):
+    wide, params = scripted(config, vocab, [*vocab.encode("<<5+3="), vocab.encode("9")[0], vocab.eos_id])
+    _, after_close = scripted(config, vocab, [vocab.encode(">>")[0], vocab.eos_id])
+    params["embedding"] = params["embedding"] + after_close["embedding"]
+    prompt = [Prompt("a", vocab.encode("<<"))]
+    settings = DecodeSettings(temperature=0.0, max_new_tokens=16, slots=1)
+    [[forced]] = generate.generate(wide, params, vocab, prompt, settings, seed=0)
+    assert vocab.decode(forced.tokens) == "5+3=9"
+    # The prompt opened no expression for the calculator, which reads only what the policy writes.
+    wide, params = scripted(config, vocab, [*vocab.encode("\n<<5+3="), vocab.encode("9")[0], vocab.eos_id])
+    params["embedding"] = params["embedding"] + after_close["embedding"]
+    prompt = [Prompt("a", vocab.encode("Ann\n"))]
+    [[forced]] = generate.generate(wide, params, vocab, prompt, settings, seed=0)
+    assert vocab.decode(forced.tokens) == "<<5+3=8>>"
+    assert forced.tokens[-1] == vocab.eos_id and forced.stopped
+    [[free]] = generate.generate(wide, params, vocab, prompt, dataclasses.replace(settings, calculator=False), seed=0)
+    assert vocab.decode(free.tokens) == "<<5+3=9"
+    logits = next_logits(wide, params, vocab.encode("Ann\n"))
+    each = float(jax.nn.log_softmax(logits).max())
+    assert forced.logprob == pytest.approx(7 * each, rel=1e-3)
+
+
+def test_stop_rules(config, vocab):
+    ids = [vocab.sep_id, *vocab.encode("#### 5")]
+    wide, params = scripted(config, vocab, [*ids, vocab.sep_id])
+    start = [Prompt("a", vocab.encode("\n"))]
+    settings = DecodeSettings(temperature=0.0, max_new_tokens=9, slots=1)
+    [[final]] = generate.generate(wide, params, vocab, start, settings, seed=0)
+    assert (vocab.decode(final.tokens), final.stopped) == ("#### 5\n", True)
+    wide, params = scripted(config, vocab, [vocab.encode("5")[0], vocab.sep_id, *vocab.encode("7+"), vocab.eos_id])
+    start = [Prompt("a", vocab.encode("5"))]
+    [[whole]] = generate.generate(wide, params, vocab, start, settings, seed=0)
+    assert (vocab.decode(whole.tokens), whole.stopped) == ("\n7+", True)
+    [[step]] = generate.generate(wide, params, vocab, start, dataclasses.replace(settings, stop="step"), seed=0)
+    assert (step.tokens, step.stopped) == ((vocab.sep_id,), True)
+    [[cut]] = generate.generate(wide, params, vocab, start, dataclasses.replace(settings, max_new_tokens=3), seed=0)
+    assert (vocab.decode(cut.tokens), cut.stopped) == ("\n7+", False)
+    record = generate.to_sample(vocab, whole, "sft")
+    assert (record.solution, record.tokens, record.policy) == ("\n7+", 4, "sft")
+
+
+def test_reserved_tokens_and_rows_past_the_vocabulary_are_never_written(config, params, vocab):
+    settings = DecodeSettings(temperature=50.0, num_samples=40, max_new_tokens=16, slots=40, calculator=False)
+    [samples] = generate.generate(config, params, vocab, random_prompts(vocab, 1), settings, seed=0)
+    written = {t for s in samples for t in s.tokens}
+    assert len(written) > 150
+    reserved = {vocab.pad_id, vocab.unk_id, vocab.bos_id, vocab.correct_id, vocab.incorrect_id}
+    assert not written & reserved and max(written) < vocab.size
+
+
+def test_records_hold_text_answer_and_worked_examples(config, params, vocab):
+    problems = [Problem("a", "How many?", "5", "x\n#### 5"), Problem("b", "7 apples?", "7")]
+    settings = DecodeSettings(num_samples=2, max_new_tokens=8)
+    zero = generate.sample_problems(config, params, vocab, problems, settings, seed=0, policy="sft")
+    assert [s.key for s in zero] == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+    assert {s.policy for s in zero} == {"sft"}
+    few = generate.sample_problems(config, params, vocab, problems, settings, seed=0, examples=problems[:1])
+    assert [s.solution for s in few] != [s.solution for s in zero]
+
+
+def test_errors_name_the_value_and_the_fix(config, params, vocab):
+    settings = DecodeSettings(max_new_tokens=125)
+    long = [Prompt("long-one", vocab.encode("Ann has"))]
+    with pytest.raises(UserError, match="'long-one'.*max_new_tokens=125.*max_len=128.*lower max_new_tokens"):
+        generate.generate(config, params, vocab, long, settings, seed=0)
+    small = dataclasses.replace(config, vocab_size=10)
+    with pytest.raises(UserError, match=f"has {vocab.size} tokens.*vocab_size=10"):
+        generate.generate(small, params, vocab, long, DecodeSettings(), seed=0)
+    with pytest.raises(UserError, match="prompt is empty"):
+        generate.generate(config, params, vocab, [Prompt("e", [])], settings, seed=0)
+
+
+@pytest.mark.parametrize(
+    "change", [{"top_p": 0.0}, {"temperature": -1.0}, {"top_k": -1}, {"stop": "line"}, {"lanes": 0}, {"num_samples": 0}]
+)
+def test_settings_out_of_range_are_refused(change):
+    [(name, value)] = change.items()
+    with pytest.raises(UserError, match=f"decode {name}={value!r}: expected"):
+        DecodeSettings(**change)
+
+
+def test_no_prompts_give_no_samples(config, params, vocab):
+    assert generate.generate(config, params, vocab, [], DecodeSettings(), seed=0) == []
