@@ -57,6 +57,12 @@ def row_head(model: str, how: str = "", key: str = "") -> str:
     return element("th", key, element("span", element("span", text(model), class_="model"), " ", second), scope="row")
 
 
+def key(letter: str, model: str, decoding: str) -> str:
+    """Return a row's letter with its mark; focusing it lights the row up in every figure."""
+    parts = [mark(model, decoding), element("b", letter)]
+    return element("button", *parts, type="button", class_="key", aria_label=f"Row {letter}: find it in the figures")
+
+
 def mark(model: str, decoding: str) -> str:
     """Return a row's mark of the scatter plot as a small picture."""
     return _icon(scatter.marker(model, decoding, 9, 9), names.rl_kind(model))

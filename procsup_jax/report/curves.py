@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from procsup_jax.report import line_chart, names, paper_results, svg
-from procsup_jax.report.results import Results
+from procsup_jax.report.results import Epoch, Results
 
 # Key of a curve's row -> what it is called at the line's end, its description, its CSS class.
 ERRORS = {
@@ -26,7 +25,7 @@ def selective_figures(results: Results, test_set: str = "test") -> list[svg.Figu
             figures.append(
                 line_chart.line_chart(
                     [line for _, line in lines],
-                    f"selective-{base.replace('_', '-')}",
+                    names.slug("selective", base),
                     title,
                     "problems abstained on, %",
                     "final-answer error on the rest, %",
@@ -51,31 +50,32 @@ def _dash(decoding: str) -> str:
     return {"orm": "solid", "prm": "dashed"}.get(decoding.partition("_")[0], "dotted")
 
 
-def learning_figures(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[svg.Figure]:
+def learning_figures(curves: Mapping[str, Sequence[Epoch]]) -> list[svg.Figure]:
     """Draw errors over the epochs of expert iteration, one panel a model on a common scale, the kept epoch ringed."""
     panels = {model: _learning_lines(model, curves[model]) for model in names.in_order(names.MODELS, curves)}
     tops = [py for lines in panels.values() for line in lines for _, py in line.points]
     return [
         line_chart.line_chart(
             lines,
-            f"learning-{model.replace('_', '-')}",
+            names.slug("learning", model),
             names.label(names.MODELS, model),
             "epoch",
             "error, %",
             x_format="d",
-            tags_right=64.0,
+            tags_right=76.0,
             top=max(tops),
+            size=(345.0, 250.0),
         )
         for model, lines in panels.items()
         if lines
     ]
 
 
-def _learning_lines(model: str, rows: Sequence[Mapping[str, Any]]) -> list[line_chart.Line]:
+def _learning_lines(model: str, epochs: Sequence[Epoch]) -> list[line_chart.Line]:
     lines = []
     for key, (tag, description, dash) in ERRORS.items():
-        points = [(float(row["epoch"]), float(row[key])) for row in rows if row.get(key) is not None]
+        points = [(each.epoch, each.errors[key]) for each in epochs if key in each.errors]
         if len(points) > 1:
-            kept = [(float(r["epoch"]), float(r[key])) for r in rows if r.get("chosen") and r.get(key) is not None]
+            kept = [(each.epoch, each.errors[key]) for each in epochs if each.chosen and key in each.errors]
             lines.append(line_chart.Line(tag, description, f"{names.rl_kind(model)} {dash}", points, kept))
     return lines

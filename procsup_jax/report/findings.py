@@ -59,7 +59,7 @@ def findings(results: Results, test_set: str = "test") -> list[Finding]:
 
 def quote(estimate: Estimate) -> str:
     """Write an estimate as `14.1 % [12.3, 16.1]`."""
-    written = f"{names.percent(estimate.value)} %"
+    written = f"{names.percent(estimate.value)}\u00a0%"
     if estimate.lo is None or estimate.hi is None:
         return written
     return f"{written} [{names.percent(estimate.lo)}, {names.percent(estimate.hi)}]"

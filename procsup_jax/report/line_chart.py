@@ -32,17 +32,19 @@ def line_chart(
     x_format: str = "%",
     tags_right: float = 0.0,
     top: float | None = None,
+    size: tuple[float, float] = (WIDTH, HEIGHT),
 ) -> svg.Figure:
     """Draw shares over x; `x_format` as in svg.axes.
 
     Lines are named at their right ends in a margin of width `tags_right`, or at their left ends where that is 0.
     `top` fixes the y axis's end, so that several panels can share it.
     """
+    width, height = size
     xs = [px for each in lines for px, _ in each.points]
     gutter = 0.0 if tags_right else 28.0
-    x = svg.Scale(min(xs), max(max(xs), min(xs) + 1e-9), 40 + gutter, WIDTH - tags_right - 8)
+    x = svg.Scale(min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1, 40 + gutter, width - tags_right - 8)
     values = [top] if top is not None else [py for each in lines for _, py in each.points]
-    y = svg.scale_from_zero(values, HEIGHT - 44, 30)
+    y = svg.scale_from_zero(values, height - 44, 30)
     ends = [each.points[-1 if tags_right else 0] for each in lines]
     places = spread([y(py) for _, py in ends], 13.0, y.end, y.start)
     body = svg.axes(x, y, x_title, y_title, x_format, gutter)
@@ -51,7 +53,7 @@ def line_chart(
         for each, end, place in zip(lines, ends, places, strict=True)
     )
     listing = "; ".join(f"{each.description}: {_listed(each, x_format)}" for each in lines)
-    return svg.Figure(name, title, f"{title}. {listing}.", WIDTH, HEIGHT, body)
+    return svg.Figure(name, title, f"{title}. {listing}.", width, height, body)
 
 
 def _line(each: Line, x: svg.Scale, y: svg.Scale, tag: str) -> str:

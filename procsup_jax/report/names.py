@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Iterable
 
 MODELS = {
@@ -43,6 +45,13 @@ def in_order(names: dict[str, str], keys: Iterable[str]) -> list[str]:
     """Return `keys` in the order of `names`, unknown keys last and sorted."""
     order = {name: i for i, name in enumerate(names)}
     return sorted(keys, key=lambda key: (order.get(key, len(order)), key))
+
+
+def slug(*keys: str) -> str:
+    """Return a file name and anchor for keys: lower case, digits and `-`; different keys stay different."""
+    plain = "-".join(keys).replace("_", "-")
+    safe = re.sub(r"[^a-z0-9-]+", "-", plain)
+    return safe if safe == plain else f"{safe[:60]}-{zlib.crc32(plain.encode('utf-8', 'replace')):08x}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:

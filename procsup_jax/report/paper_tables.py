@@ -28,7 +28,7 @@ def _table_1_row(
     results: Results, row: Table1Row, found: Decoding | None, traces: svg.Scale, finals: svg.Scale, ood_set: str
 ) -> str:
     kind = names.rl_kind(row.model)
-    key = element("span", cells.mark(row.model, row.decoding), element("b", row.letter), class_="key")
+    key = cells.key(row.letter, row.model, row.decoding)
     return element(
         "tr",
         cells.row_head(names.label(names.MODELS, row.model), names.label(names.DECODINGS, row.decoding), key),

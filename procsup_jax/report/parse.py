@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from procsup_jax.errors import UserError
-from procsup_jax.report.results import Agreement, Approach, Decoding, Difference, Estimate, Evaluation, Results
+from procsup_jax.report.results import Agreement, Approach, Decoding, Difference, Epoch, Estimate, Evaluation, Results
+
+CURVES = ("validation_error", "test_error", "trace_error")
 
 
 def parse(raw: Mapping[str, Any]) -> Results:
@@ -37,7 +39,7 @@ def parse(raw: Mapping[str, Any]) -> Results:
         wall_clock={stage: _number(value, f"wall_clock.{stage}") for stage, value in wall_clock.items()},
         models=models,
         aucs=_reward_models(raw.get("reward_models"), "reward_models") or _own_aucs(models),
-        curves={name: _rows(value, f"curves.{name}") for name, value in curves.items()},
+        curves={name: _epochs(value, f"curves.{name}") for name, value in curves.items()},
         base=_mapping(raw.get("base"), "base"),
         differences=_all_differences(raw),
     )
@@ -74,14 +76,10 @@ def _all_differences(raw: Mapping[str, Any]) -> dict[tuple[str, Approach, Approa
     for i, entry in enumerate(raw.get("differences") or ()):
         path = f"differences[{i}]"
         entry = _mapping(entry, path)
-        try:
-            (a, b), test_set = (tuple(map(str, entry[side])) for side in ("a", "b")), str(entry.get("set", "test"))
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f'results: {path} is {entry!r}, expected "a": [model, decoding] and "b" likewise'
-            ) from error
+        a, b = (_approach(entry.get(side), entry, path) for side in ("a", "b"))
+        test_set = str(entry.get("set", "test"))
         for metric, difference in _differences(entry, path):
-            found[test_set, (a[0], a[-1]), (b[0], b[-1]), metric] = difference
+            found[test_set, a, b, metric] = difference
     for model, sets in raw["models"].items():
         for test_set, evaluation in _mapping(sets, f"models.{model}").items():
             path = f"models.{model}.{test_set}.minus_majority"
@@ -89,6 +87,12 @@ def _all_differences(raw: Mapping[str, Any]) -> dict[tuple[str, Approach, Approa
                 for metric, difference in _differences(_mapping(entry, f"{path}.{decoding}"), f"{path}.{decoding}"):
                     found[test_set, (model, decoding), (model, "majority"), metric] = difference
     return found
+
+
+def _approach(value: Any, entry: Mapping[str, Any], path: str) -> Approach:
+    if not isinstance(value, list) or len(value) != 2:
+        raise UserError(f'results: {path} is {dict(entry)!r}, expected "a": [model, decoding] and "b" likewise')
+    return str(value[0]), str(value[1])
 
 
 def _differences(raw: Mapping[str, Any], path: str) -> list[tuple[str, Difference]]:
@@ -158,10 +162,15 @@ def _agreement(raw: Any, path: str) -> Agreement:
     return Agreement(share, None if n is None else int(n))
 
 
-def _rows(value: Any, path: str) -> list[Mapping[str, Any]]:
+def _epochs(value: Any, path: str) -> list[Epoch]:
     if not isinstance(value, list):
         raise UserError(f"results: {path} is {value!r}, expected a list of objects, one an epoch")
-    return [_mapping(row, f"{path}[{i}]") for i, row in enumerate(value)]
+    return [_epoch(_mapping(row, f"{path}[{i}]"), f"{path}[{i}]") for i, row in enumerate(value)]
+
+
+def _epoch(raw: Mapping[str, Any], path: str) -> Epoch:
+    errors = {key: _share(value, f"{path}.{key}") for key, value in raw.items() if key in CURVES and value is not None}
+    return Epoch(_number(raw.get("epoch"), f"{path}.epoch"), errors, bool(raw.get("chosen")))
 
 
 def _estimate(value: Any, interval: Any, n: Any, path: str) -> Estimate:

@@ -65,6 +65,15 @@ class Difference:
 
 
 @dataclasses.dataclass(frozen=True)
+class Epoch:
+    """Hold the errors after an epoch of expert iteration, by metric; `chosen` marks the epoch that was kept."""
+
+    epoch: float
+    errors: Mapping[str, float]
+    chosen: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Results:
     """Hold a run's results.json.
 
@@ -79,7 +88,7 @@ class Results:
     wall_clock: Mapping[str, float]
     models: Mapping[str, Mapping[str, Evaluation]]
     aucs: Mapping[str, Mapping[str, Estimate]]
-    curves: Mapping[str, Sequence[Mapping[str, Any]]]
+    curves: Mapping[str, Sequence[Epoch]]
     base: Mapping[str, Any]
     differences: Mapping[tuple[str, Approach, Approach, str], Difference]
 

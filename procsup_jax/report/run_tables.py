@@ -77,7 +77,7 @@ def everything(results: Results) -> str:
 def _measured(results: Results, model: str, test_set: str, decoding: str) -> str:
     found = results.models[model][test_set].decodings[decoding]
     raters = names.UNKNOWN
-    if found.trace_min is not None and found.trace_max is not None:
+    if found.trace_min is not None and found.trace_max is not None and found.trace_min < found.trace_max:
         raters = f"{names.percent(found.trace_min)}–{names.percent(found.trace_max)}"
     return element(
         "tr",

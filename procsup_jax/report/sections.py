@@ -129,7 +129,7 @@ def agreement_section(results: Results, figures: list[svg.Figure]) -> Section:
             for where, agreement in results.models[model][test_set].agreement.items():
                 where_name = {"all_steps": "all steps", "last_step": "last steps"}.get(where, where)
                 title = f"{names.label(names.MODELS, model)}, {names.label(names.SETS, test_set)}, {where_name}"
-                figure = heatmap.heatmap(agreement, f"agreement-{model}-{test_set}-{where}".replace("_", "-"), title)
+                figure = heatmap.heatmap(agreement, names.slug("agreement", model, test_set, where), title)
                 count = "" if agreement.n is None else f"{agreement.n:,} steps"
                 panels.append((model == "sft" and test_set == "test", _figure(figure, figures, count)))
     first = [panel for preferred, panel in panels if preferred] or [panel for _, panel in panels[:2]]
@@ -159,7 +159,7 @@ def learning_section(results: Results, figures: list[svg.Figure]) -> Section:
     """Return the learning curves of expert iteration."""
     drawn = [_figure(figure, figures, "") for figure in curves.learning_figures(results.curves)]
     lead = "Errors after each epoch of expert iteration; a ring marks the epoch that was kept."
-    return Section("learning", "Learning", "Learning curves", lead, _grid(drawn) if drawn else "")
+    return Section("learning", "Learning", "Learning curves", lead, _grid(drawn, "figures small") if drawn else "")
 
 
 def examples_section(prepared: Sequence[Mapping[str, Any]]) -> Section:
@@ -224,8 +224,8 @@ def _figure(figure: svg.Figure, figures: list[svg.Figure], note: str) -> str:
     return element("figure", caption, figure.inline())
 
 
-def _grid(panels: Sequence[str]) -> str:
-    return element("div", *panels, class_="figures")
+def _grid(panels: Sequence[str], class_: str = "figures") -> str:
+    return element("div", *panels, class_=class_)
 
 
 def _scroll(table: str, label: str) -> str:

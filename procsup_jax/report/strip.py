@@ -21,7 +21,7 @@ def strip_scale(estimates: Iterable[Estimate | None], papers: Iterable[float | N
 def strip(estimate: Estimate | None, paper: float | None, scale: svg.Scale, kind: str, hollow: bool = False) -> str:
     """Return the plot of one estimate; it repeats the numbers beside it, so it is hidden from screen readers."""
     middle = HEIGHT / 2
-    parts = [svg.line(tick, 2, tick, HEIGHT - 2, "grid") for tick in map(scale, scale.ticks(4))]
+    parts = [svg.line(tick, 2, tick, HEIGHT - 2, "grid") for tick in map(scale, scale.ticks())]
     if paper is not None:
         parts.append(svg.line(scale.clip(paper), 3, scale.clip(paper), HEIGHT - 3, "paper-tick"))
     if estimate is not None:
@@ -38,10 +38,7 @@ def strip(estimate: Estimate | None, paper: float | None, scale: svg.Scale, kind
 def strip_axis(scale: svg.Scale, ratio: bool = False) -> str:
     """Return the tick labels that head a column of strips: percentages, or with `ratio` the shares themselves."""
     parts = [
-        svg.label(
-            scale(tick), HEIGHT - 6, f"{round(tick if ratio else 100 * tick, 6):g}", class_="tick", anchor="middle"
-        )
-        for tick in scale.ticks(5 if ratio else 4)
+        svg.label(scale(tick), HEIGHT - 6, _tick(tick, ratio), class_="tick", anchor="middle") for tick in scale.ticks()
     ]
     return _svg("".join(parts), "strip strip-axis")
 
@@ -55,3 +52,7 @@ def _svg(body: str, class_: str) -> str:
         aria_hidden="true",
         focusable="false",
     )
+
+
+def _tick(share: float, ratio: bool) -> str:
+    return f"{round(share, 6):g}".removeprefix("0") or "0" if ratio else f"{round(100 * share, 6):g}"

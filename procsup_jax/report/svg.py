@@ -74,9 +74,9 @@ class Scale:
         """Return the coordinate of the value of [lo, hi] that is nearest to `value`."""
         return self(min(max(value, self.lo), self.hi))
 
-    def ticks(self, count: int = 5) -> list[float]:
-        """Return about `count` round values within [lo, hi]."""
-        step = round_step((self.hi - self.lo) / count)
+    def ticks(self, count: int = 5, least: float = 0.0) -> list[float]:
+        """Return about `count` round values within [lo, hi], at least `least` apart."""
+        step = max(round_step((self.hi - self.lo) / count), least)
         first = math.ceil(self.lo / step - 1e-9)
         last = math.floor(self.hi / step + 1e-9)
         return [i * step for i in range(first, last + 1)]
@@ -105,7 +105,7 @@ def axes(x: Scale, y: Scale, x_title: str, y_title: str, x_format: str = "%", gu
     for value in y.ticks(4):
         parts.append(line(left, y(value), x.end, y(value), "grid"))
         parts.append(label(left - 7, y(value) + 3.8, _tick(value, "%"), anchor="end"))
-    for value in x.ticks(5):
+    for value in x.ticks(5, least=1.0 if x_format == "d" else 0.0):
         parts.append(line(x(value), y.start, x(value), y.start + 4, "axis"))
         parts.append(label(x(value), y.start + 17, _tick(value, x_format), anchor="middle"))
     parts.append(line(left, y.start, x.end, y.start, "axis"))

@@ -1,4 +1,4 @@
-"""A made-up run, plausible in size and in full: results.json and examples as docs/report.md describes them."""
+"""A made-up run in which everything was measured: results.json and examples as docs/report.md describes them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,23 @@ import math
 from typing import Any
 
 import numpy as np
+import pytest
 
 from procsup_jax.report import paper_results
 
 JUDGES = ("orm_prediction", "prm_prediction", "orm_label", "prm_label")
+
+
+@pytest.fixture
+def results() -> dict[str, Any]:
+    """Return results.json of a whole run."""
+    return make_results()
+
+
+@pytest.fixture
+def examples() -> list[dict[str, Any]]:
+    """Return the lines of its examples.jsonl."""
+    return make_examples()
 
 
 def interval(share: float, n: int) -> list[float]:
@@ -54,7 +67,7 @@ def agreement(values: tuple[float, ...], n: int) -> dict[str, Any]:
     return {**matrix, "n": n}
 
 
-def results(n: int = 400) -> dict[str, Any]:
+def make_results(n: int = 400) -> dict[str, Any]:
     """Return a run in which everything was measured."""
     models: dict[str, Any] = {}
     for row in paper_results.TABLE_1:
@@ -130,7 +143,7 @@ def noisy(labels: list[int], rng: np.random.Generator, spread: float) -> list[fl
     return [round(float(np.clip(0.1 + 0.8 * label + rng.normal(0, spread), 0.01, 0.99)), 4) for label in labels]
 
 
-def examples(count: int = 60, seed: int = 0) -> list[dict[str, Any]]:
+def make_examples(count: int = 60, seed: int = 0) -> list[dict[str, Any]]:
     """Return solutions of all verdicts, some without labels or with one reward model only."""
     rng = np.random.default_rng(seed)
     rows = [

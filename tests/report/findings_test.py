@@ -1,0 +1,109 @@
+import pytest
+
+from procsup_jax.report import findings, parse
+
+
+def found(results):
+    return findings.findings(parse.parse(results))
+
+
+def entry(final, trace=None, half=0.02, n=500):
+    return {
+        "final_answer_error": final,
+        "trace_error": trace,
+        "n": n,
+        "intervals": {
+            "final_answer_error": [final - half, final + half],
+            "trace_error": None if trace is None else [trace - half, trace + half],
+        },
+    }
+
+
+def run(**models):
+    return {"models": {model: {"test": {"decoding": decodings}} for model, decodings in models.items()}}
+
+
+@pytest.mark.parametrize(
+    ("orm", "prm", "verdict", "overlap"),
+    [(0.15, 0.14, "+1.0", "overlap"), (0.10, 0.16, "−6.0", "apart"), (0.12, 0.12, "0.0", "overlap")],
+)
+def test_outcome_against_process_follows_the_figures(orm, prm, verdict, overlap):
+    finding = found(run(sft={"orm_weighted": entry(orm), "prm_weighted": entry(prm)}))[0]
+    assert finding.verdict == f"Outcome minus process: {verdict}\u00a0points (reranking)"
+    assert f"intervals {overlap}" in finding.sentences[0]
+    assert f"{100 * orm:.1f}\u00a0% [{100 * orm - 2:.1f}, {100 * orm + 2:.1f}]" in finding.sentences[0]
+    assert "n = 500" in finding.sentences[0].replace("\u00a0", " ")
+    assert [c.estimate.value for c in finding.comparisons] == [orm, prm]
+
+
+def test_a_paired_interval_is_quoted_where_there_is_one():
+    results = run(sft={"orm_weighted": entry(0.15), "prm_weighted": entry(0.14)})
+    results["differences"] = [
+        {
+            "a": ["sft", "orm_weighted"],
+            "b": ["sft", "prm_weighted"],
+            "final_answer_error": 0.01,
+            "intervals": {"final_answer_error": [0.002, 0.018]},
+        }
+    ]
+    sentence = found(results)[0].sentences[0]
+    assert sentence.endswith("difference in points +1.0 [+0.2, +1.8].")
+
+
+@pytest.mark.parametrize(("process", "outcome", "gap"), [(0.85, 0.77, "+8.0"), (0.70, 0.74, "−4.0")])
+def test_emulation_reports_either_direction(process, outcome, gap):
+    results = run(sft={"majority": entry(0.2)})
+    cells = {"orm_prediction": {"prm_label": process, "orm_label": outcome}, "n": 913}
+    results["models"]["sft"]["test"]["agreement"] = {"all_steps": cells}
+    finding = found(results)[1]
+    assert finding.verdict == f"Process minus outcome: {gap}\u00a0points (all steps)"
+    assert f"process label in {100 * process:.1f} %" in finding.sentences[0] and "(913)" in finding.sentences[0]
+    assert [c.paper for c in finding.comparisons] == [0.85, 0.77]
+
+
+def test_low_trace_error_counts_only_what_lies_below():
+    results = run(
+        sft={"majority": entry(0.2, 0.11), "orm_weighted": entry(0.15, 0.13), "prm_weighted": entry(0.15, 0.04)},
+        sft_final_answer_rl={"majority": entry(0.2, 0.12), "orm_weighted": entry(0.2, 0.11)},
+    )
+    finding = found(results)[2]
+    assert finding.verdict == "2 of 3 with a reward model lie below SFT + Final-Answer RL (majority)"
+    assert "1 of 3 lie below it with intervals apart" in finding.sentences[1]
+    assert "11.0 to 12.0 % (2 approaches); with one, by reranking or RL, it is 4.0 to 13.0 %" in finding.sentences[0]
+
+
+def test_reward_models_that_harm_are_not_said_to_help():
+    results = run(
+        sft={"majority": entry(0.10, 0.05), "orm_weighted": entry(0.20, 0.15)},
+        sft_final_answer_rl={"majority": entry(0.10)},
+        sft_orm_rl={"majority": entry(0.08)},
+    )
+    finding = found(results)[3]
+    assert (
+        finding.verdict == "A lower final-answer error in 0 of 1 by reranking, in 1 of 1 by RL against a reward model"
+    )
+    reranked, learned = finding.changes
+    assert (reranked.final, reranked.trace) == ("+10.0 (intervals apart)", "+10.0 (intervals apart)")
+    assert (learned.final, learned.trace) == ("−2.0 (intervals overlap)", None)
+
+
+def test_what_was_not_measured_has_no_verdict_and_no_figures():
+    for finding in found({"models": {}}):
+        assert finding.verdict is None and not finding.comparisons and not finding.changes
+        assert finding.sentences[0].startswith("It needs")
+
+
+def test_nothing_is_canned(results):
+    """Halve every error that a reward model touched, then double it: no verdict may survive both."""
+    verdicts = []
+    for factor in (0.5, 2.0):
+        scaled = {"models": {}}
+        for model, sets in results["models"].items():
+            decodings = {}
+            for name, each in sets["test"]["decoding"].items():
+                by = factor if "orm" in name or "prm_w" in name or model.endswith(("orm_rl", "prm_rl")) else 1.0
+                by = 1.0 if "prm_w" in name else by
+                decodings[name] = entry(each["final_answer_error"] * by, each["trace_error"] * by, half=0.0)
+            scaled["models"][model] = {"test": {"decoding": decodings}}
+        verdicts.append([f.verdict for f in found(scaled)])
+    assert all(a != b for a, b in zip(verdicts[0], verdicts[1], strict=True) if a is not None)

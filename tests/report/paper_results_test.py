@@ -1,0 +1,22 @@
+import pytest
+
+from procsup_jax.report import names, paper_results
+
+
+@pytest.mark.parametrize("row", [r for r in paper_results.TABLE_1 if r.trace is not None], ids=lambda r: r.letter)
+def test_trace_error_is_the_mean_of_its_two_raters(row):
+    assert row.trace_min < row.trace < row.trace_max
+    assert abs((row.trace_min + row.trace_max) / 2 - row.trace) < 0.11  # both ends are rounded to .1
+
+
+def test_rows_are_named_once_by_known_names():
+    keys = [(row.model, row.decoding) for row in paper_results.TABLE_1]
+    assert len(set(keys)) == len(keys) == 12
+    assert {m for m, _ in keys} == set(names.MODELS) == {row.model for row in paper_results.TABLE_3}
+    assert {d for _, d in keys} <= set(names.DECODINGS)
+    assert "".join(row.letter for row in paper_results.TABLE_1) == "ABCDEFGHIJKL"
+
+
+def test_tables_1_and_3_agree_on_reranked_error():
+    for row in paper_results.TABLE_3:
+        assert paper_results.table1_row(row.model, row.weighted_by).final == row.weighted
