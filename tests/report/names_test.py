@@ -1,0 +1,22 @@
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from procsup_jax.report import names
+
+
+@given(st.lists(st.text(), min_size=1, max_size=3))
+def test_slugs_are_safe_file_names(keys):
+    assert re.fullmatch(r"[a-z0-9-]*", names.slug(*keys)) and len(names.slug("x", *keys)) <= 60 + 9 or len(keys) > 1
+
+
+def test_slugs_keep_plain_names_and_tell_others_apart():
+    assert names.slug("learning", "sft_orm_rl") == "learning-sft-orm-rl"
+    assert names.slug("learning", "../x") != names.slug("learning", "..\\x")
+
+
+def test_durations_and_points_are_written_plainly():
+    written = [names.duration(s) for s in (0, 7.44, 59.96, 185, 3600, 7800)]
+    assert written == ["0.0 s", "7.4 s", "1 min 00 s", "3 min 05 s", "1 h 00 min", "2 h 10 min"]
+    assert [names.points(d) for d in (0.012, -0.0651, -0.0001)] == ["+1.2", "−6.5", "0.0"]
