@@ -13,42 +13,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.parallel import mesh as meshes
 from procsup_jax.parallel import rules
-from procsup_jax.text import vocab as vocabs
 from procsup_jax.types import Problem
-
-TEXTS = [
-    "Question: Ann has 5 apples and gets 3 more. How many has she?\nSolution:\nAnn: 5 + 3 = <<5+3=8>>8 apples\n#### 8",
-    "Question: Bob had 12 pens, gave 7 away. How many are left?\nSolution:\nBob: 12 - 7 = <<12-7=5>>5 pens\n#### 5",
-]
-
-
-@pytest.fixture(scope="session")
-def vocab(tmp_path_factory):
-    return vocabs.train_vocab(TEXTS, 340, tmp_path_factory.mktemp("vocab") / "v.model", seed=0)
-
-
-@pytest.fixture(scope="session")
-def config(vocab):
-    return api.ModelConfig(
-        vocab_size=vocab.size + 3,
-        num_layers=2,
-        d_model=16,
-        num_heads=2,
-        num_kv_heads=1,
-        head_dim=8,
-        d_ff=24,
-        max_len=128,
-        shift_width=2,
-    )
-
-
-@pytest.fixture(scope="session")
-def params(config, vocab):
-    """Return a random model with firm opinions (its embedding also unembeds) that often ends."""
-    params = api.init_params(config, jax.random.key(0))
-    scale = np.full((config.vocab_size, 1), 30.0)
-    scale[vocab.eos_id] = 150.0
-    return {**params, "embedding": params["embedding"] * scale}
 
 
 def random_prompts(vocab, num, max_words=12, seed=0):
@@ -156,57 +121,33 @@ def test_a_mesh_changes_no_sample(config, params, vocab, axes):
     np.testing.assert_allclose(logprobs(got), logprobs(base), rtol=1e-4, atol=1e-4)
 
 
-def scripted(config, vocab, text):
-    """Return a model that writes `text` greedily, whatever came before: token i is followed by token i + 1.
-
-    Its layers add nothing, and each token's embedding points at its successor's.
-    """
-    ids = vocab.encode(text) if isinstance(text, str) else text
-    assert len(set(ids[:-1])) == len(ids) - 1, "a bigram model can't write a token twice"
-    wide = dataclasses.replace(config, d_model=config.vocab_size, shift_width=0, tied_embeddings=False, num_layers=1)
-    params = jax.tree.map(jnp.zeros_like, api.init_params(wide, jax.random.key(0)))
-    successor = np.zeros((wide.vocab_size, wide.d_model), np.float32)
-    for before, after in zip(ids[:-1], ids[1:], strict=True):
-        successor[before, after] = 1.0
-    scale = params["final_norm"]
-    return wide, {
-        **params,
-        "embedding": jnp.asarray(successor),
-        "unembedding": jnp.eye(wide.vocab_size),
-        "final_norm": jax.tree.map(jnp.ones_like, scale),
-    }
-
-
-def test_the_calculator_writes_the_value(config, vocab):
-    wide, params = scripted(config, vocab, [*vocab.encode("<<5+3="), vocab.encode("9")[0], vocab.eos_id])
-    _, after_close = scripted(config, vocab, [vocab.encode(">>")[0], vocab.eos_id])
-    params["embedding"] = params["embedding"] + after_close["embedding"]
-    prompt = [Prompt("a", vocab.encode("<<"))]
+def test_the_calculator_writes_the_value(scripted, vocab):
+    to_nine = [*vocab.encode("\n<<5+3="), vocab.encode("9")[0], vocab.eos_id]
+    wide, params = scripted(to_nine, [vocab.encode(">>")[0], vocab.eos_id])
     settings = DecodeSettings(temperature=0.0, max_new_tokens=16, slots=1)
-    [[forced]] = generate.generate(wide, params, vocab, prompt, settings, seed=0)
-    assert vocab.decode(forced.tokens) == "5+3=9"
-    # The prompt opened no expression for the calculator, which reads only what the policy writes.
-    wide, params = scripted(config, vocab, [*vocab.encode("\n<<5+3="), vocab.encode("9")[0], vocab.eos_id])
-    params["embedding"] = params["embedding"] + after_close["embedding"]
     prompt = [Prompt("a", vocab.encode("Ann\n"))]
     [[forced]] = generate.generate(wide, params, vocab, prompt, settings, seed=0)
     assert vocab.decode(forced.tokens) == "<<5+3=8>>"
     assert forced.tokens[-1] == vocab.eos_id and forced.stopped
-    [[free]] = generate.generate(wide, params, vocab, prompt, dataclasses.replace(settings, calculator=False), seed=0)
+    each = float(jax.nn.log_softmax(next_logits(wide, params, vocab.encode("Ann\n"))).max())
+    assert forced.logprob == pytest.approx(6 * each, rel=1e-3)  # << 5 + 3 = and eos: two tokens were forced
+
+    off = dataclasses.replace(settings, calculator=False)
+    [[free]] = generate.generate(wide, params, vocab, prompt, off, seed=0)
     assert vocab.decode(free.tokens) == "<<5+3=9"
-    logits = next_logits(wide, params, vocab.encode("Ann\n"))
-    each = float(jax.nn.log_softmax(logits).max())
-    assert forced.logprob == pytest.approx(7 * each, rel=1e-3)
+    # An expression that the prompt left open is not the policy's.
+    [[theirs]] = generate.generate(wide, params, vocab, [Prompt("a", vocab.encode("<<"))], settings, seed=0)
+    assert vocab.decode(theirs.tokens) == "5+3=9"
 
 
-def test_stop_rules(config, vocab):
-    ids = [vocab.sep_id, *vocab.encode("#### 5")]
-    wide, params = scripted(config, vocab, [*ids, vocab.sep_id])
-    start = [Prompt("a", vocab.encode("\n"))]
-    settings = DecodeSettings(temperature=0.0, max_new_tokens=9, slots=1)
-    [[final]] = generate.generate(wide, params, vocab, start, settings, seed=0)
+def test_stop_rules(scripted, vocab):
+    settings = DecodeSettings(temperature=0.0, max_new_tokens=9, slots=1, calculator=False)
+    wide, params = scripted([vocab.sep_id, *vocab.encode("#### 5"), vocab.sep_id])
+    [[final]] = generate.generate(wide, params, vocab, [Prompt("a", [vocab.sep_id])], settings, seed=0)
     assert (vocab.decode(final.tokens), final.stopped) == ("#### 5\n", True)
-    wide, params = scripted(config, vocab, [vocab.encode("5")[0], vocab.sep_id, *vocab.encode("7+"), vocab.eos_id])
+    assert generate.to_sample(vocab, final, None).solution == "#### 5"
+
+    _, params = scripted([*vocab.encode("5\n7+"), vocab.eos_id])
     start = [Prompt("a", vocab.encode("5"))]
     [[whole]] = generate.generate(wide, params, vocab, start, settings, seed=0)
     assert (vocab.decode(whole.tokens), whole.stopped) == ("\n7+", True)

@@ -1,0 +1,141 @@
+"""Read reward models: the probability of `correct` after each step of a solution."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from procsup_jax.decode.generate import check_vocab, length_bucket
+from procsup_jax.errors import UserError
+from procsup_jax.models import api
+from procsup_jax.models.api import ModelConfig, Params
+from procsup_jax.parallel import rules
+from procsup_jax.progress import Progress
+from procsup_jax.text import prompts, steps
+from procsup_jax.text.vocab import Vocab
+from procsup_jax.types import Problem, Sample
+
+
+class _Document(NamedTuple):
+    """Hold a prompt with a solution, and the positions of its steps' end tokens."""
+
+    tokens: list[int]
+    ends: list[int]
+
+
+def score_samples(
+    config: ModelConfig,
+    params: Params,
+    vocab: Vocab,
+    problems: Sequence[Problem],
+    samples: Sequence[Sample],
+    *,
+    batch_size: int,
+    mesh: Mesh | None = None,
+) -> list[np.ndarray]:
+    """Return for each sample the probability of `correct` after each of its steps, float32 [s]; one pass a sample.
+
+    A probability is the sigmoid of `api.rm_logit` at the step's end token, as in training: the separator after it,
+    eos after the last. A solution without steps (empty) gives an empty array. Equal solutions of one problem are read
+    once. What a sample gets does not depend on the others, their order, or `batch_size` (up to rounding).
+
+    Raises UserError when a sample's problem is absent, when prompt and solution exceed the model's max_len, and when
+    the vocabulary does not fit the model.
+    """
+    check_vocab(config, vocab)
+    if batch_size < 1:
+        raise UserError(f"score batch_size={batch_size}: expected at least 1")
+    questions = {problem.uid: problem.question for problem in problems}
+    documents: dict[tuple[str, str], _Document] = {}
+    for sample in samples:
+        key = (sample.problem_uid, sample.solution)
+        if key not in documents:
+            documents[key] = _document(config, vocab, questions, sample)
+    probs: dict[tuple[str, str], np.ndarray] = {}
+    with rules.use(mesh), Progress("scoring", len(documents), "solution") as progress:
+        for keys in _batches(documents, batch_size):
+            logits_bs = _read(config, params, vocab, [documents[key] for key in keys], batch_size)
+            for key, logits_s in zip(keys, logits_bs, strict=False):
+                probs[key] = _sigmoid(logits_s[: len(documents[key].ends)])
+            progress.update(len(keys))
+    return [probs[sample.problem_uid, sample.solution].copy() for sample in samples]
+
+
+def _document(config: ModelConfig, vocab: Vocab, questions: dict[str, str], sample: Sample) -> _Document:
+    if sample.problem_uid not in questions:
+        raise UserError(
+            f"sample {sample.sample} of problem {sample.problem_uid!r}: there is no such problem; pass the problems "
+            "that the samples were drawn for"
+        )
+    tokens = vocab.encode(prompts.problem_prompt(questions[sample.problem_uid]))
+    prompt_len, ends = len(tokens), []
+    for step in steps.split_steps(sample.solution):
+        tokens += [*vocab.encode(step), vocab.sep_id]
+        ends.append(len(tokens) - 1)
+    if ends:
+        tokens[-1] = vocab.eos_id
+    if len(tokens) > config.max_len:
+        raise UserError(
+            f"sample {sample.sample} of problem {sample.problem_uid!r}: a prompt of {prompt_len} tokens and a solution "
+            f"of {len(tokens) - prompt_len} exceed the model's max_len={config.max_len}: leave the sample out, or "
+            "sample with a lower max_new_tokens"
+        )
+    return _Document(tokens, ends)
+
+
+def _batches(documents: dict[tuple[str, str], _Document], batch_size: int) -> list[list[tuple[str, str]]]:
+    """Group documents of one length bucket."""
+    by_bucket: dict[int, list[tuple[str, str]]] = {}
+    for key, document in documents.items():
+        by_bucket.setdefault(length_bucket(len(document.tokens)), []).append(key)
+    return [
+        keys[start : start + batch_size]
+        for _, keys in sorted(by_bucket.items())
+        for start in range(0, len(keys), batch_size)
+    ]
+
+
+def _read(
+    config: ModelConfig, params: Params, vocab: Vocab, documents: Sequence[_Document], batch_size: int
+) -> np.ndarray:
+    """Return the reward model's logits at the documents' step ends, [b, s], rows past the documents meaningless."""
+    length = length_bucket(max(len(d.tokens) for d in documents))
+    num_steps = length_bucket(max(len(d.ends) for d in documents), smallest=8)
+    tokens_bl = np.zeros((batch_size, length), np.int32)
+    len_b, ends_bs = np.zeros(batch_size, np.int32), np.zeros((batch_size, num_steps), np.int32)
+    for row, document in enumerate(documents):
+        len_b[row] = len(document.tokens)
+        tokens_bl[row, : len_b[row]] = document.tokens
+        ends_bs[row, : len(document.ends)] = document.ends
+    logits = _step_logits(config, vocab.correct_id, vocab.incorrect_id, params, tokens_bl, len_b, ends_bs)
+    return np.asarray(logits)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _step_logits(
+    config: ModelConfig,
+    correct_id: int,
+    incorrect_id: int,
+    params: Params,
+    tokens_bl: jax.Array,
+    len_b: jax.Array,
+    ends_bs: jax.Array,
+) -> jax.Array:
+    batch = lambda a: rules.constrain(a, ("batch",) + (None,) * (a.ndim - 1))  # noqa: E731
+    tokens_bl, len_b, ends_bs = batch(tokens_bl), batch(len_b), batch(ends_bs)
+    positions_bl = jnp.broadcast_to(jnp.arange(tokens_bl.shape[1]), tokens_bl.shape)
+    segments_bl = (positions_bl < len_b[:, None]).astype(jnp.int32)
+    hidden_bld = api.hidden(config, params, tokens_bl, positions_bl, segments_bl)
+    hidden_bsd = jnp.take_along_axis(hidden_bld, ends_bs[..., None], axis=1)
+    logits_bs = api.rm_logit(config, params, hidden_bsd, correct_id, incorrect_id)
+    return rules.constrain(logits_bs, (None, None))
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return (1.0 / (1.0 + np.exp(-logits.astype(np.float64)))).astype(np.float32)

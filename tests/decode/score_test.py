@@ -1,0 +1,77 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from procsup_jax.decode import score
+from procsup_jax.errors import UserError
+from procsup_jax.models import api
+from procsup_jax.parallel import mesh as meshes
+from procsup_jax.parallel import rules
+from procsup_jax.types import Problem, Sample
+
+PROBLEMS = [Problem("a", "Ann has 5 apples. How many?", "5"), Problem("b", "Bob?", "7")]
+SOLUTIONS = ["Ann: 5 + 3 = 8\n\n8 apples\n#### 8", "#### 5", "", "5\n#### 8"]
+SAMPLES = [Sample(p.uid, i, s) for p in PROBLEMS for i, s in enumerate(SOLUTIONS)]
+
+
+@pytest.fixture(scope="module")
+def probs(config, params, vocab):
+    return score.score_samples(config, params, vocab, PROBLEMS, SAMPLES, batch_size=3)
+
+
+def test_reads_the_reward_model_at_each_step_end(config, params, vocab, probs):
+    prompt = "Question: Ann has 5 apples. How many?\nSolution:\n"
+    for text, ending, place in [
+        (prompt + "Ann: 5 + 3 = 8\n\n", [], 0),
+        (prompt + "Ann: 5 + 3 = 8\n\n8 apples\n", [], 1),
+        (prompt + SOLUTIONS[0], [vocab.eos_id], 2),
+    ]:
+        ids = jnp.array([vocab.encode(text) + ending])
+        positions = jnp.arange(ids.shape[1])[None]
+        hidden = api.hidden(config, params, ids, positions, jnp.ones_like(ids))
+        logits = api.unembed(config, params, hidden[0, -1])
+        want = jax.nn.sigmoid(logits[vocab.correct_id] - logits[vocab.incorrect_id])
+        np.testing.assert_allclose(probs[0][place], want, rtol=1e-5)
+    assert [len(p) for p in probs] == [3, 1, 0, 2] * 2
+    assert len({float(x) for p in probs for x in p}) > 8
+
+
+def test_does_not_depend_on_batch_size_order_or_company(config, params, vocab, probs):
+    for batch_size in (1, 8):
+        again = score.score_samples(config, params, vocab, PROBLEMS, SAMPLES, batch_size=batch_size)
+        for got, want in zip(again, probs, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-5)
+    backwards = score.score_samples(config, params, vocab, PROBLEMS, SAMPLES[::-1], batch_size=3)
+    for got, want in zip(backwards, probs[::-1], strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5)
+    [alone] = score.score_samples(config, params, vocab, PROBLEMS[1:], SAMPLES[-1:], batch_size=3)
+    np.testing.assert_allclose(alone, probs[-1], rtol=1e-5)
+
+
+def test_equal_solutions_get_equal_arrays_of_their_own(config, params, vocab, probs):
+    twice = [SAMPLES[0], SAMPLES[3], Sample("a", 9, SOLUTIONS[0])]
+    first, _, second = score.score_samples(config, params, vocab, PROBLEMS, twice, batch_size=3)
+    np.testing.assert_array_equal(first, second)
+    first[:] = 0
+    np.testing.assert_allclose(second, probs[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("axes", [(4, 2, 1), (1, 2, 2)])
+def test_a_mesh_changes_no_score(config, params, vocab, probs, axes):
+    mesh = meshes.make_mesh(meshes.MeshSettings(*axes))
+    placed = jax.device_put(params, rules.tree_sharding(mesh, api.param_axes(config), api.abstract_params(config)))
+    sharded = score.score_samples(config, placed, vocab, PROBLEMS, SAMPLES, batch_size=8, mesh=mesh)
+    for got, want in zip(sharded, probs, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4)
+
+
+def test_errors_name_problem_sample_and_lengths(config, params, vocab):
+    run = lambda samples: score.score_samples(config, params, vocab, PROBLEMS, samples, batch_size=2)  # noqa: E731
+    with pytest.raises(UserError, match="sample 4 of problem 'b': a prompt of .* solution of .* max_len=128.*leave"):
+        run([Sample("b", 4, "7 + " * 60)])
+    with pytest.raises(UserError, match="sample 0 of problem 'c': there is no such problem"):
+        run([Sample("c", 0, "x")])
+    with pytest.raises(UserError, match="batch_size=0"):
+        score.score_samples(config, params, vocab, PROBLEMS, [], batch_size=0)
+    assert run([]) == []
