@@ -31,7 +31,9 @@ class Batches:
                 f"batch_size={batch_size}: expected a positive multiple of the number of processes ({num_processes})"
             )
         self._packed = packed
-        rows = grain.MapDataset.source(np.arange(packed.num_rows)).seed(seed % 2**32).shuffle().repeat()
+        # Endless for any purpose; grain's own endless repeat overflows for batches of one row.
+        num_epochs = 2**62 // packed.num_rows
+        rows = grain.MapDataset.source(np.arange(packed.num_rows)).seed(seed % 2**32).shuffle().repeat(num_epochs)
         rows = rows[process_index::num_processes].batch(batch_size // num_processes)
         options = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
         self.iterator: grain.DatasetIterator = iter(rows.to_iter_dataset(options))

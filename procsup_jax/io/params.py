@@ -133,7 +133,7 @@ def _digest(arrays: Mapping[str, np.ndarray]) -> str:
     return content.hexdigest()
 
 
-def _write_folder(target: pathlib.Path, arrays: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> None:
+def _write_folder(target: pathlib.Path, arrays: Any, header: Mapping[str, Any]) -> None:
     with files.explain_os_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))

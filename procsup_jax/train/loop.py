@@ -105,8 +105,8 @@ class _Fit:
         self._lr = optim.learning_rate(settings.optim, settings.num_steps)
         loss_fn = make_loss(config, loss, vocab_ids)
         abstract = abstract_state(config, params, optimiser, mesh)
-        dropout_key = jax.random.key(seed) if settings.dropout else None
-        self._train_step = make_train_step(loss_fn, optimiser, abstract, dropout_key=dropout_key, mesh=mesh)
+        self._dropout_key = jax.random.key(seed) if settings.dropout else None
+        self._train_step = make_train_step(loss_fn, optimiser, abstract, mesh)
         self._evaluate = make_eval(loss_fn, mesh)
         self._in_flight: collections.deque[tuple[int, int, StepInfo]] = collections.deque()
         self._identity = identity(config, loss, train, valid, settings, seed)
@@ -150,7 +150,8 @@ class _Fit:
         """Start one step and take in the steps before it that have ended; returns a note for the progress bar."""
         batch = next(self._batches)
         num_tokens = np.count_nonzero(batch["segments"]) * jax.process_count()
-        self._state, info = self._train_step(self._state, place(batch, self._settings.grad_accum, self._mesh))
+        placed = place(batch, self._settings.grad_accum, self._mesh)
+        self._state, info = self._train_step(self._state, placed, self._dropout_key)
         self.step += 1
         self._in_flight.append((self.step, int(num_tokens), info))
         return self._absorb(MAX_IN_FLIGHT)
@@ -160,12 +161,12 @@ class _Fit:
         note = ""
         while len(self._in_flight) > leave:
             step, num_tokens, info = self._in_flight.popleft()
-            sums, grad_norm = np.array([float(x) for x in info.sums]), float(info.grad_norm)
-            if not (np.isfinite(sums).all() and math.isfinite(grad_norm)):
-                raise UserError(self._not_finite(step, f"loss {sums[0] / sums[1]}, gradient norm {grad_norm}"))
-            self._window += sums
+            loss, grad_norm = float(info.sums.loss) / float(info.sums.weight), float(info.grad_norm)
+            if not (math.isfinite(loss) and math.isfinite(grad_norm)):
+                raise UserError(self._not_finite(step, f"loss {loss}, gradient norm {grad_norm}"))
+            self._window += [float(x) for x in info.sums]
             self._tokens += num_tokens
-            note = f"loss {sums[0] / sums[1]:.4f}"
+            note = f"loss {loss:.4f}"
             if step % self._settings.log_every == 0:
                 self._log(step, grad_norm)
         return note

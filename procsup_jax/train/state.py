@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -37,7 +38,7 @@ def abstract_state(
     config: api.ModelConfig, params: api.Params, optimiser: optax.GradientTransformation, mesh: Mesh | None
 ) -> TrainState:
     """Return the state's shapes, types and, with a mesh, shardings: moments lie like their parameters."""
-    shapes = jax.eval_shape(lambda p: TrainState(jnp.zeros((), jnp.int32), p, optimiser.init(p)), params)
+    shapes = jax.eval_shape(functools.partial(_start, optimiser), params)
     if mesh is None:
         return shapes
     whole = rules.sharding(mesh, ())
@@ -59,9 +60,10 @@ def abstract_state(
 def init_state(abstract: TrainState, params: api.Params, optimiser: optax.GradientTransformation) -> TrainState:
     """Start from a copy of `params`, straight into the shards that `abstract` names."""
     shardings = jax.tree.map(lambda shape: shape.sharding, abstract)
+    return jax.jit(functools.partial(_start, optimiser), out_shardings=shardings)(params)
 
-    def init(params: api.Params) -> TrainState:
-        params = jax.tree.map(jnp.copy, params)
-        return TrainState(jnp.zeros((), jnp.int32), params, optimiser.init(params))
 
-    return jax.jit(init, out_shardings=shardings)(params)
+def _start(optimiser: optax.GradientTransformation, params: api.Params) -> TrainState:
+    """Return the state before the first step; the moments are float32 whatever the parameters are."""
+    wide = jax.tree.map(lambda array: array.astype(jnp.float32), params)
+    return TrainState(jnp.zeros((), jnp.int32), jax.tree.map(jnp.copy, params), optimiser.init(wide))

@@ -1,0 +1,80 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from procsup_jax.data import pack, pipeline
+from procsup_jax.errors import UserError
+from procsup_jax.train import losses
+
+
+def test_lm_sums_are_the_weighted_cross_entropy_and_accuracy():
+    rng = np.random.default_rng(0)
+    logits_blv = 5 * rng.normal(size=(2, 7, 11)).astype(np.float32)
+    targets_bl, weights_bl = rng.integers(0, 11, (2, 7)), rng.random((2, 7), np.float32)
+    sums = jax.jit(losses.lm_sums)(logits_blv, targets_bl, weights_bl)
+    nats_bl = jax.jit(optax.softmax_cross_entropy_with_integer_labels)(logits_blv, targets_bl)
+    np.testing.assert_allclose(sums.loss, (nats_bl * weights_bl).sum(), rtol=1e-6)
+    np.testing.assert_allclose(sums.weight, weights_bl.sum(), rtol=1e-6)
+    np.testing.assert_allclose(sums.correct, ((logits_blv.argmax(-1) == targets_bl) * weights_bl).sum(), rtol=1e-6)
+
+
+def test_lm_sums_survive_large_logits():
+    logits_blv = np.array([[[1e4, -1e4, 0.0]]], np.float32)
+    nats = jax.jit(jax.value_and_grad(lambda x: losses.lm_sums(x, jnp.array([[1]]), jnp.ones((1, 1))).loss))
+    loss, grad_blv = nats(logits_blv)
+    assert float(loss) == 2e4
+    np.testing.assert_allclose(grad_blv, [[[1, -1, 0]]])
+
+
+def test_rm_sums_are_the_weighted_binary_cross_entropy_and_accuracy():
+    logits_bl = np.array([[-3.0, 0.5, 200.0, -200.0]], np.float32)
+    targets_bl, weights_bl = np.array([[0, 0, 1, 1]]), np.array([[1.0, 2.0, 1.0, 0.0]], np.float32)
+    sums = jax.jit(losses.rm_sums)(logits_bl, targets_bl, weights_bl)
+    nats_bl = jax.jit(optax.sigmoid_binary_cross_entropy)(logits_bl, targets_bl)
+    np.testing.assert_allclose(sums.loss, (nats_bl * weights_bl).sum(), rtol=1e-6)
+    assert (float(sums.weight), float(sums.correct)) == (4.0, 2.0)
+
+
+def random_rm_examples(rng, num):
+    return [
+        pack.rm_example(
+            rng.integers(0, 29, 3), [rng.integers(0, 29, n) for n in rng.integers(1, 4, 3)], rng.random(3) < 0.5, 1 + i
+        )
+        for i in range(num)
+    ]
+
+
+def random_lm_examples(rng, num):
+    return [pack.lm_example(rng.integers(0, 29, 3), rng.integers(0, 29, n)) for n in rng.integers(1, 9, num)]
+
+
+@pytest.mark.parametrize(("name", "make"), [("lm", random_lm_examples), ("rm", random_rm_examples)])
+def test_packed_documents_have_the_loss_they_have_alone(config, params, name, make):
+    examples = make(np.random.default_rng(0), 12)
+    loss = jax.jit(losses.make_loss(config, name, (30, 31)))
+    together = pack.pack(examples, 24)
+    assert together.num_rows < 8
+    alone = [pack.pack([example], 24) for example in examples]
+    whole = loss(params, pipeline.take_rows(together, np.arange(together.num_rows)), None)
+    parts = [loss(params, pipeline.take_rows(one, np.arange(1)), None) for one in alone]
+    for total, each in zip(whole, zip(*parts, strict=True), strict=True):
+        np.testing.assert_allclose(total, sum(map(float, each)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "make"), [("lm", random_lm_examples), ("rm", random_rm_examples)])
+def test_targets_without_weight_do_not_matter(config, params, name, make):
+    packed = pack.pack(make(np.random.default_rng(1), 6), 24)
+    batch = dict(pipeline.take_rows(packed, np.arange(packed.num_rows)))
+    loss = jax.jit(losses.make_loss(config, name, (30, 31)))
+    before = loss(params, batch, None)
+    batch["targets"] = np.where(batch["weights"] > 0, batch["targets"], 1 - batch["targets"] % 2)
+    assert all(float(a) == float(b) for a, b in zip(before, loss(params, batch, None), strict=True))
+
+
+def test_unknown_or_incomplete_losses_are_refused(config):
+    with pytest.raises(UserError, match='loss=\'mse\': expected "lm" or "rm"'):
+        losses.make_loss(config, "mse")
+    with pytest.raises(UserError, match="needs vocab_ids"):
+        losses.make_loss(config, "rm")

@@ -1,0 +1,131 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from procsup_jax.data import pipeline
+from procsup_jax.errors import UserError
+from procsup_jax.parallel import mesh as meshes
+from procsup_jax.train import losses, optim, state, step
+
+
+class Trainer:
+    """Compile a step once, then take steps on batches of 8 rows."""
+
+    def __init__(self, config, params, packed, *, mesh=None, peak_lr=1e-2):
+        optimiser = optim.make_optimiser(optim.OptimSettings(peak_lr=peak_lr), 10, optim.decay_mask(config))
+        abstract = state.abstract_state(config, params, optimiser, mesh)
+        self.start = lambda: state.init_state(abstract, params, optimiser)
+        self.step = step.make_train_step(losses.make_loss(config, "lm"), optimiser, abstract, mesh)
+        self.packed, self.mesh = packed, mesh
+
+    def __call__(self, *, num_steps=2, grad_accum=1, key=None):
+        """Return the parameters and the last step's report."""
+        now, batches = self.start(), pipeline.Batches(self.packed, 8, 0)
+        for _ in range(num_steps):
+            now, info = self.step(now, step.place(next(batches), grad_accum, self.mesh), key)
+        assert int(now.step) == num_steps
+        return now.params, info
+
+
+def assert_close(tree, other, atol):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=atol), tree, other)
+
+
+@pytest.fixture(scope="module")
+def packed(make_documents):
+    return make_documents(30, 0)
+
+
+@pytest.fixture(scope="module")
+def trainer(config, params, packed):
+    return Trainer(config, params, packed)
+
+
+@pytest.fixture(scope="module")
+def plain(trainer):
+    return trainer()
+
+
+def test_accumulated_microbatches_equal_the_large_batch(trainer, packed, plain):
+    weights_b = next(pipeline.Batches(packed, 8, 0))["weights"].sum(1)
+    assert len(set(weights_b.tolist())) > 1, "rows of unequal weight are what a mean of means gets wrong"
+    accumulated, info = trainer(grad_accum=4)
+    assert_close(accumulated, plain[0], 1e-5)
+    np.testing.assert_allclose(info.sums, plain[1].sums, rtol=1e-5)
+    np.testing.assert_allclose(info.grad_norm, plain[1].grad_norm, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("shape", "grad_accum"), [((4, 2, 1), 1), ((2, 2, 2), 1), ((2, 2, 2), 2)])
+def test_sharded_steps_equal_unsharded_ones(config, params, packed, plain, shape, grad_accum):
+    if jax.device_count() < 8:
+        pytest.skip("needs eight devices: XLA_FLAGS=--xla_force_host_platform_device_count=8")
+    mesh = meshes.make_mesh(meshes.MeshSettings(*shape))
+    sharded, info = Trainer(config, params, packed, mesh=mesh)(grad_accum=grad_accum)
+    assert_close(sharded, plain[0], 1e-5)
+    np.testing.assert_allclose(info.sums, plain[1].sums, rtol=1e-5)
+    np.testing.assert_allclose(info.grad_norm, plain[1].grad_norm, rtol=1e-5)
+    embedding = sharded["embedding"]
+    assert embedding.addressable_shards[0].data.size == embedding.size // (shape[1] * shape[2])
+
+
+@pytest.fixture(scope="module")
+def dropping(config, params, packed):
+    return Trainer(dataclasses.replace(config, dropout=0.5), params, packed, peak_lr=1e-6)
+
+
+def test_dropout_is_a_function_of_the_key_and_the_step(dropping):
+    first, first_info = dropping(key=jax.random.key(0))
+    again, again_info = dropping(key=jax.random.key(0))
+    _, other_info = dropping(key=jax.random.key(1))
+    jax.tree.map(np.testing.assert_array_equal, (first, first_info), (again, again_info))
+    assert float(first_info.sums.loss) != float(other_info.sums.loss)
+
+
+def test_each_step_draws_its_own_dropout(dropping):
+    rows = step.place(pipeline.take_rows(dropping.packed, np.zeros(8, int)), 1, None)
+    now, first = dropping.step(dropping.start(), rows, jax.random.key(0))
+    _, second = dropping.step(now, rows, jax.random.key(0))
+    assert abs(float(first.sums.loss) - float(second.sums.loss)) > 1e-2, "a learning rate of 1e-6 moves less"
+
+
+def test_each_microbatch_draws_its_own_dropout(dropping):
+    rows = step.place(pipeline.take_rows(dropping.packed, np.zeros(8, int)), 2, None)
+    losses_a = []
+    for microbatch in range(2):
+        only = np.arange(2)[:, None, None] == microbatch
+        batch = {**rows, "weights": rows["weights"] * only}
+        losses_a.append(float(dropping.step(dropping.start(), batch, jax.random.key(0))[1].sums.loss))
+    assert abs(losses_a[0] - losses_a[1]) > 1e-2
+
+
+def test_the_callers_parameters_stay_alive(params, plain):
+    assert all(not array.is_deleted() for array in jax.tree.leaves(params))
+
+
+def test_evaluation_is_the_mean_over_all_rows(config, params, packed):
+    evaluate = step.make_eval(losses.make_loss(config, "lm"))
+    by_three, at_once = evaluate(params, packed, 3), evaluate(params, packed, packed.num_rows)
+    loss = jax.jit(losses.make_loss(config, "lm"))
+    sums = loss(params, pipeline.take_rows(packed, np.arange(packed.num_rows)), None)
+    np.testing.assert_allclose(by_three["loss"], sums.loss / sums.weight, rtol=1e-5)
+    assert by_three == pytest.approx(at_once, rel=1e-5)
+
+
+def test_parameters_in_sixteen_bits_keep_their_type(config, params, packed):
+    config = dataclasses.replace(config, dtype="bfloat16", param_dtype="bfloat16")
+    narrow = jax.tree.map(lambda array: np.asarray(array).astype(jnp.bfloat16), params)
+    trainer = Trainer(config, narrow, packed)
+    before = jax.eval_shape(trainer.start)
+    batch = step.place(next(pipeline.Batches(packed, 8, 0)), 2, None)
+    after, info = jax.eval_shape(trainer.step, before, batch, None)
+    assert jax.tree.map(lambda a: (a.shape, a.dtype), before) == jax.tree.map(lambda a: (a.shape, a.dtype), after)
+    assert after.params["embedding"].dtype == jnp.bfloat16
+    assert info.grad_norm.dtype == info.sums.loss.dtype == jnp.float32
+
+
+def test_a_batch_that_does_not_divide_is_refused():
+    with pytest.raises(UserError, match=r"batch_size=6: expected a positive multiple of 4 \(grad_accum=4"):
+        step.check_batch_size(6, 4, None)
