@@ -163,6 +163,15 @@ def length_bucket(length: int, smallest: int = 32) -> int:
     return size
 
 
+def pad_rows(rows: Sequence[Sequence[int]], size: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return token rows padded to int32 [size, length], and their lengths [size]."""
+    tokens_rp, len_r = np.zeros((size, length), np.int32), np.zeros(size, np.int32)
+    for i, row in enumerate(rows):
+        len_r[i] = len(row)
+        tokens_rp[i, : len_r[i]] = row
+    return tokens_rp, len_r
+
+
 def num_lanes(wanted: int, num_prompts: int, mesh: Mesh | None) -> int:
     """Return how many lanes to run: no more than there are prompts, and a multiple of the devices they spread over."""
     lanes = min(wanted, num_prompts)
@@ -210,12 +219,10 @@ class _Decoder:
     def _new_prompts(
         self, owners: Mapping[int, tuple[int, Prompt]], size: int, lanes: int, prefix_len: int
     ) -> NewPrompts:
-        row_r, len_r, start_r = np.full(size, lanes), np.zeros(size, np.int32), np.zeros(size, np.int32)
-        tokens_rp, key_r2 = np.zeros((size, prefix_len), np.int32), np.zeros((size, 2), np.uint32)
+        tokens_rp, len_r = pad_rows([prompt.tokens[:-1] for _, prompt in owners.values()], size, prefix_len)
+        row_r, start_r, key_r2 = np.full(size, lanes), np.zeros(size, np.int32), np.zeros((size, 2), np.uint32)
         for i, (lane, (_, prompt)) in enumerate(owners.items()):
-            row_r[i], len_r[i], start_r[i] = lane, len(prompt.tokens) - 1, prompt.tokens[-1]
-            tokens_rp[i, : len_r[i]] = prompt.tokens[:-1]
-            key_r2[i] = problem_key(self.seed, prompt.uid)
+            row_r[i], start_r[i], key_r2[i] = lane, prompt.tokens[-1], problem_key(self.seed, prompt.uid)
         return NewPrompts(*map(jnp.asarray, (row_r, tokens_rp, len_r, start_r, key_r2)))
 
     def _generated(
