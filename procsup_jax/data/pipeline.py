@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Self
+from typing import Any, Self
 
 import grain
 import numpy as np
@@ -36,16 +36,24 @@ class Batches:
         rows = grain.MapDataset.source(np.arange(packed.num_rows)).seed(seed % 2**32).shuffle().repeat(num_epochs)
         rows = rows[process_index::num_processes].batch(batch_size // num_processes)
         options = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
-        self.iterator: grain.DatasetIterator = iter(rows.to_iter_dataset(options))
+        self._iterator: grain.DatasetIterator = iter(rows.to_iter_dataset(options))
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Batch:
-        batch = take_rows(self._packed, next(self.iterator))
+        batch = take_rows(self._packed, next(self._iterator))
         if not batch["weights"].any():
             raise UserError("a batch has no label: every row needs at least one position with weight > 0")
         return batch
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the place in the stream as a JSON object; it is the same for every number of processes."""
+        return self._iterator.get_state()
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go to a place that `get_state` returned."""
+        self._iterator.set_state(state)
 
 
 def take_rows(packed: Packed, rows_b: np.ndarray) -> Batch:

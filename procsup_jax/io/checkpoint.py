@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-import grain
 import orbax.checkpoint as ocp
 
 from procsup_jax import files
@@ -18,8 +17,8 @@ from procsup_jax import files
 class Checkpoints:
     """Keep the newest checkpoint of a fit in `folder`, each written aside and renamed when it is whole.
 
-    A checkpoint holds trees of arrays by name, the data iterator's place, and a JSON object. Writing goes on in the
-    background; `wait` or leaving the context ends it.
+    A checkpoint holds trees of arrays by name, and a JSON object that is equal in all processes. Writing goes on in
+    the background; `wait` or leaving the context ends it.
     """
 
     def __init__(self, folder: files.PathLike) -> None:
@@ -35,34 +34,24 @@ class Checkpoints:
         """Return the step of the newest whole checkpoint, None when there is none."""
         return self._manager.latest_step()
 
-    def save(
-        self, step: int, trees: Mapping[str, Any], iterator: grain.DatasetIterator, info: Mapping[str, Any]
-    ) -> None:
+    def save(self, step: int, trees: Mapping[str, Any], info: Mapping[str, Any]) -> None:
         """Write a checkpoint unless this step's is there; the arrays may be donated as soon as this returns."""
         if self.latest_step() == step:
             return
-        arrays = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
+        items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
         with _explain_errors(self.folder):
-            self._manager.save(
-                step,
-                args=ocp.args.Composite(
-                    **arrays, data=grain.checkpoint.CheckpointSave(iterator), info=ocp.args.JsonSave(dict(info))
-                ),
-            )
+            self._manager.save(step, args=ocp.args.Composite(**items, info=ocp.args.JsonSave(dict(info))))
 
     def restore_info(self) -> dict[str, Any]:
         """Return the newest checkpoint's JSON object."""
         with _explain_errors(self.folder, "read"):
             return self._manager.restore(self.latest_step(), args=ocp.args.Composite(info=ocp.args.JsonRestore())).info
 
-    def restore(self, abstract: Mapping[str, Any], iterator: grain.DatasetIterator) -> dict[str, Any]:
-        """Return the newest checkpoint's trees by the shapes and shardings of `abstract`; sets the iterator."""
-        arrays = {name: ocp.args.StandardRestore(tree) for name, tree in abstract.items()}
+    def restore(self, abstract: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the newest checkpoint's trees by the shapes and shardings of `abstract`."""
+        items = {name: ocp.args.StandardRestore(tree) for name, tree in abstract.items()}
         with _explain_errors(self.folder, "read"):
-            found = self._manager.restore(
-                self.latest_step(),
-                args=ocp.args.Composite(**arrays, data=grain.checkpoint.CheckpointRestore(iterator)),
-            )
+            found = self._manager.restore(self.latest_step(), args=ocp.args.Composite(**items))
         return {name: found[name] for name in abstract}
 
     def wait(self) -> None:

@@ -132,7 +132,7 @@ class _Fit:
                     self._validate()
                 if self._due(settings.checkpoint_every):
                     self._save()
-                if interrupts.received is not None:
+                if interrupts.requested(self.step):
                     self._stop(interrupts)
         self._absorb(0)
         self._save()
@@ -222,15 +222,17 @@ class _Fit:
             "early_stop": dataclasses.asdict(self._early_stop),
             "window": self._window.tolist(),
             "has_best": self._best is not None,
+            "data": self._batches.get_state(),
         }
         self.metrics.flush()
-        self._checkpoints.save(self.step, trees, self._batches.iterator, info)
+        self._checkpoints.save(self.step, trees, info)
 
     def _restore(self, checkpoints: Checkpoints, abstract: Any) -> None:
         info = checkpoints.restore_info()
         check_same(info["identity"], self._identity, checkpoints.folder)
         wanted = {"state": abstract, **({"best": abstract.params} if info["has_best"] else {})}
-        found = checkpoints.restore(wanted, self._batches.iterator)
+        found = checkpoints.restore(wanted)
+        self._batches.set_state(info["data"])
         self._state, self._best = found["state"], found.get("best")
         self.step = int(self._state.step)
         best = info["early_stop"]

@@ -45,10 +45,10 @@ def test_the_place_is_restored_exactly():
     batches = pipeline.Batches(rows(7), 3, 5)
     for _ in range(4):
         next(batches)
-    state = batches.iterator.get_state()
+    state = batches.get_state()
     wanted = [row_ids(next(batches)) for _ in range(6)]
     other = pipeline.Batches(rows(7), 3, 5)
-    other.iterator.set_state(state)
+    other.set_state(state)
     assert [row_ids(next(other)) for _ in range(6)] == wanted
 
 
@@ -59,6 +59,15 @@ def test_processes_share_each_batch():
         parts = [row_ids(next(share)) for share in shares]
         assert [len(part) for part in parts] == [3, 3]
         assert collections.Counter(itertools.chain(*parts)) == collections.Counter(row_ids(next(whole)))
+
+
+def test_a_place_holds_for_another_number_of_processes():
+    whole = pipeline.Batches(rows(9), 6, 3)
+    for _ in range(4):
+        next(whole)
+    share = pipeline.Batches(rows(9), 6, 3, process_index=1, num_processes=2)
+    share.set_state(whole.get_state())
+    assert set(row_ids(next(share))) < set(row_ids(next(whole)))
 
 
 def test_arrays_are_what_the_model_takes():
