@@ -125,6 +125,8 @@ def _put(old: jax.Array, new: jax.Array, start_r: jax.Array, take_r: jax.Array |
 
 
 def _gather(x_rcd: jax.Array, cols: jax.Array) -> jax.Array:
+    if not x_rcd.shape[1]:
+        return jnp.zeros((*cols.shape, x_rcd.shape[2]), x_rcd.dtype)
     rows = jnp.arange(x_rcd.shape[0])[:, None]
     values = x_rcd.at[rows, jnp.maximum(cols, 0)].get(mode="fill", fill_value=0)
     return jnp.where(cols[..., None] >= 0, values, 0)

@@ -1,0 +1,71 @@
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import pytest
+
+from procsup_jax.models import api
+
+CONFIG = api.ModelConfig(
+    vocab_size=40, num_layers=2, d_model=16, num_heads=4, num_kv_heads=2, head_dim=8, d_ff=24, shift_width=2, max_len=64
+)
+
+
+jitted_hidden = jax.jit(api.hidden, static_argnums=0)
+
+
+@pytest.fixture
+def config() -> api.ModelConfig:
+    return CONFIG
+
+
+@pytest.fixture(params=["plain", "shifted"])
+def each_config(request: pytest.FixtureRequest) -> api.ModelConfig:
+    """Run without and with the token shift, untied and tied."""
+    if request.param == "plain":
+        return dataclasses.replace(CONFIG, shift_width=0, tied_embeddings=False)
+    return CONFIG
+
+
+@pytest.fixture
+def make_params() -> Callable[[api.ModelConfig], api.Params]:
+    return random_params
+
+
+@functools.cache
+def random_params(config: api.ModelConfig) -> api.Params:
+    """Draw every parameter at random, those that start at zero or one as well, so that each one matters."""
+    rng = np.random.default_rng(0)
+    return jax.tree.map(
+        lambda a: np.asarray(a) + 0.3 * rng.standard_normal(a.shape).astype(a.dtype),
+        api.init_params(config, jax.random.key(0)),
+    )
+
+
+@pytest.fixture
+def tokens_bl() -> np.ndarray:
+    return np.random.default_rng(2).integers(0, CONFIG.vocab_size, (3, 24))
+
+
+@pytest.fixture
+def hidden() -> Callable[..., np.ndarray]:
+    """Return api.hidden, jitted once for all tests, with its result on the host."""
+    return host_hidden
+
+
+def host_hidden(config: api.ModelConfig, params: api.Params, tokens_bl, positions_bl, segments_bl, **kwargs):
+    arrays = (np.asarray(a, np.int32) for a in (tokens_bl, positions_bl, segments_bl))
+    return np.asarray(jitted_hidden(config, params, *arrays, **kwargs))
+
+
+@pytest.fixture
+def run() -> Callable[[api.ModelConfig, api.Params, np.ndarray], np.ndarray]:
+    """Return hidden states of whole, unpacked rows."""
+    return whole_rows
+
+
+def whole_rows(config: api.ModelConfig, params: api.Params, tokens_bl: np.ndarray) -> np.ndarray:
+    positions = np.broadcast_to(np.arange(tokens_bl.shape[1]), tokens_bl.shape)
+    return host_hidden(config, params, tokens_bl, positions, np.ones_like(tokens_bl))
