@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 from jax.sharding import Mesh
 
 from procsup_jax.data.pack import Packed
@@ -9,6 +10,20 @@ from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.train.settings import FitSettings
 from procsup_jax.train.step import check_batch_size
+
+
+def check_params(config: api.ModelConfig, params: api.Params) -> None:
+    """Raise UserError naming the first parameter that is not as `config` says."""
+    found, wanted = (
+        {jax.tree_util.keystr(path): array.shape for path, array in jax.tree_util.tree_leaves_with_path(tree)}
+        for tree in (params, api.abstract_params(config))
+    )
+    for name in sorted(found.keys() | wanted.keys()):
+        if found.get(name) != wanted.get(name):
+            raise UserError(
+                f"parameter {name} has shape {found.get(name, 'absent')}, the model config wants "
+                f"{wanted.get(name, 'none such')}: train a model with the config it was made with"
+            )
 
 
 def check_inputs(

@@ -23,15 +23,15 @@ from procsup_jax.io.checkpoint import Checkpoints
 from procsup_jax.io.metrics import MetricsWriter
 from procsup_jax.models import api
 from procsup_jax.progress import Progress
-from procsup_jax.train import optim
-from procsup_jax.train.checks import check_inputs
+from procsup_jax.train.checks import check_inputs, check_params
 from procsup_jax.train.early_stop import EarlyStop
 from procsup_jax.train.identity import check_same, identity
 from procsup_jax.train.interrupt import Interrupts
-from procsup_jax.train.losses import LossName, make_loss
+from procsup_jax.train.losses import LossName
+from procsup_jax.train.programs import programs
 from procsup_jax.train.settings import FitResult, FitSettings
-from procsup_jax.train.state import abstract_state, copy_tree, init_state
-from procsup_jax.train.step import StepInfo, make_eval, make_train_step, place
+from procsup_jax.train.state import copy_tree
+from procsup_jax.train.step import StepInfo, place
 
 MAX_IN_FLIGHT = 2
 
@@ -59,6 +59,7 @@ def fit(
     the current step, which is saved first.
     """
     config = dataclasses.replace(config, dropout=settings.dropout)
+    check_params(config, params)
     check_inputs(config, loss, train, valid, settings, mesh)
     folder = None if workdir is None else pathlib.Path(workdir) / name
     with contextlib.ExitStack() as stack:
@@ -101,24 +102,21 @@ class _Fit:
             process_index=jax.process_index(),
             num_processes=jax.process_count(),
         )
-        optimiser = optim.make_optimiser(settings.optim, settings.num_steps, optim.decay_mask(config))
-        self._lr = optim.learning_rate(settings.optim, settings.num_steps)
-        loss_fn = make_loss(config, loss, vocab_ids)
-        abstract = abstract_state(config, params, optimiser, mesh)
+        self._programs = programs(config, loss, vocab_ids, settings.optim, settings.num_steps, mesh)
         self._dropout_key = jax.random.key(seed) if settings.dropout else None
-        self._train_step = make_train_step(loss_fn, optimiser, abstract, mesh)
-        self._evaluate = make_eval(loss_fn, mesh)
         self._in_flight: collections.deque[tuple[int, int, StepInfo]] = collections.deque()
-        self._identity = identity(config, loss, train, valid, settings, seed)
+        self._identity: dict[str, Any] = {}
+        if checkpoints is not None:
+            self._identity = identity(config, params, loss, train, valid, settings, seed)
 
         self.step = 0
         self._early_stop = EarlyStop(settings.patience)
         self._window = np.zeros(3)
         self._best: api.Params | None = None
         if checkpoints is not None and checkpoints.latest_step() is not None:
-            self._restore(checkpoints, abstract)
+            self._restore(checkpoints)
         else:
-            self._state = init_state(abstract, params, optimiser)
+            self._state = self._programs.init(params)
         self._start = self._logged_at = time.monotonic()
         self._tokens = 0
 
@@ -151,7 +149,7 @@ class _Fit:
         batch = next(self._batches)
         num_tokens = np.count_nonzero(batch["segments"]) * jax.process_count()
         placed = place(batch, self._settings.grad_accum, self._mesh)
-        self._state, info = self._train_step(self._state, placed, self._dropout_key)
+        self._state, info = self._programs.step(self._state, placed, self._dropout_key)
         self.step += 1
         self._in_flight.append((self.step, int(num_tokens), info))
         return self._absorb(MAX_IN_FLIGHT)
@@ -180,7 +178,7 @@ class _Fit:
                 "loss": float(loss / weight),
                 "accuracy": float(correct / weight),
                 "grad_norm": grad_norm,
-                "lr": float(self._lr(step - 1)),
+                "lr": float(self._programs.learning_rate(step - 1)),
             },
             {"tokens_per_s": self._tokens / (now - self._logged_at), "elapsed_s": now - self._start},
         )
@@ -192,7 +190,7 @@ class _Fit:
             return
         began = time.monotonic()
         rows = self._settings.batch_size // self._settings.grad_accum
-        means = self._evaluate(self._state.params, self._valid, rows)
+        means = self._programs.evaluate(self._state.params, self._valid, rows)
         if not math.isfinite(means["loss"]):
             raise UserError(self._not_finite(self.step, f"validation loss {means['loss']}"))
         self.metrics.write(self.step, {f"valid_{name}": value for name, value in means.items()})
@@ -227,9 +225,10 @@ class _Fit:
         self.metrics.flush()
         self._checkpoints.save(self.step, trees, info)
 
-    def _restore(self, checkpoints: Checkpoints, abstract: Any) -> None:
+    def _restore(self, checkpoints: Checkpoints) -> None:
         info = checkpoints.restore_info()
         check_same(info["identity"], self._identity, checkpoints.folder)
+        abstract = self._programs.abstract
         wanted = {"state": abstract, **({"best": abstract.params} if info["has_best"] else {})}
         found = checkpoints.restore(wanted)
         self._batches.set_state(info["data"])

@@ -14,6 +14,9 @@ from procsup_jax.models import api
 LossName = Literal["lm", "rm"]
 Batch = Mapping[str, jax.Array]
 
+# 16 MiB of float32 for each row of a batch: 4,096 positions of a vocabulary of 1,024, or 128 of 32,768.
+MAX_LOGITS = 2**22
+
 
 class Sums(NamedTuple):
     """Hold a loss as sums over positions times their weights: nats, weights, and correct predictions."""
@@ -58,6 +61,38 @@ def rm_sums(logits_bl: jax.Array, targets_bl: jax.Array, weights_bl: jax.Array) 
     return Sums((nats_bl * weights_bl).sum(), weights_bl.sum(), (right_bl * weights_bl).sum())
 
 
+def chunked_lm_sums(
+    config: api.ModelConfig,
+    params: api.Params,
+    hidden_bld: jax.Array,
+    targets_bl: jax.Array,
+    weights_bl: jax.Array,
+    *,
+    max_logits: int = MAX_LOGITS,
+) -> Sums:
+    """Sum the cross-entropy from hidden states, with at most `max_logits` logits of a row in memory at once.
+
+    Longer rows are cut into equal chunks whose logits are computed again in the backward pass.
+    """
+    num_chunks, length = 1, targets_bl.shape[1]
+    while length % num_chunks or length // num_chunks * config.vocab_size > max(max_logits, config.vocab_size):
+        num_chunks += 1
+
+    def chunk_sums(hidden_btd: jax.Array, targets_bt: jax.Array, weights_bt: jax.Array) -> Sums:
+        return lm_sums(api.unembed(config, params, hidden_btd), targets_bt, weights_bt)
+
+    if num_chunks == 1:
+        return chunk_sums(hidden_bld, targets_bl, weights_bl)
+
+    def cut(array: jax.Array) -> jax.Array:
+        return jnp.moveaxis(array.reshape(array.shape[0], num_chunks, -1, *array.shape[2:]), 1, 0)
+
+    def body(sums: Sums, chunk: tuple[jax.Array, ...]) -> tuple[Sums, None]:
+        return sums + jax.checkpoint(chunk_sums)(*chunk), None
+
+    return jax.lax.scan(body, Sums.zero(), (cut(hidden_bld), cut(targets_bl), cut(weights_bl)))[0]
+
+
 def make_loss(config: api.ModelConfig, loss: LossName, vocab_ids: tuple[int, int] | None = None) -> LossFn:
     """Return the function from (params, batch [b, l], dropout key or None) to `Sums`.
 
@@ -73,7 +108,7 @@ def make_loss(config: api.ModelConfig, loss: LossName, vocab_ids: tuple[int, int
             config, params, batch["tokens"], batch["positions"], batch["segments"], dropout_key=dropout_key
         )
         if vocab_ids is None or loss == "lm":
-            return lm_sums(api.unembed(config, params, hidden_bld), batch["targets"], batch["weights"])
+            return chunked_lm_sums(config, params, hidden_bld, batch["targets"], batch["weights"])
         return rm_sums(api.rm_logit(config, params, hidden_bld, *vocab_ids), batch["targets"], batch["weights"])
 
     return sums

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -22,27 +23,22 @@ class TrainState(NamedTuple):
     opt_state: Any
 
 
-def copy_tree(tree: Any, shardings: Any = None) -> Any:
+@jax.jit
+def copy_tree(tree: Any) -> Any:
     """Return a copy in buffers of its own, so that donating one leaves the other alive."""
-    return jax.jit(lambda arrays: jax.tree.map(jnp.copy, arrays), out_shardings=shardings)(tree)
-
-
-def param_shardings(config: api.ModelConfig, mesh: Mesh | None) -> Any:
-    """Return the shardings of the parameters by the rules table; None without a mesh."""
-    if mesh is None:
-        return None
-    return rules.tree_sharding(mesh, api.param_axes(config), api.abstract_params(config))
+    return jax.tree.map(jnp.copy, tree)
 
 
 def abstract_state(
-    config: api.ModelConfig, params: api.Params, optimiser: optax.GradientTransformation, mesh: Mesh | None
+    config: api.ModelConfig, optimiser: optax.GradientTransformation, mesh: Mesh | None = None
 ) -> TrainState:
     """Return the state's shapes, types and, with a mesh, shardings: moments lie like their parameters."""
-    shapes = jax.eval_shape(functools.partial(_start, optimiser), params)
+    params = api.abstract_params(config)
+    shapes = jax.eval_shape(functools.partial(_start, optimiser, params), params)
     if mesh is None:
         return shapes
     whole = rules.sharding(mesh, ())
-    like_params = param_shardings(config, mesh)
+    like_params = rules.tree_sharding(mesh, api.param_axes(config), params)
     like_opt_state = optax.tree_utils.tree_map_params(
         optimiser, lambda _, like: like, shapes.opt_state, like_params, transform_non_params=lambda _: whole
     )
@@ -57,13 +53,14 @@ def abstract_state(
     )
 
 
-def init_state(abstract: TrainState, params: api.Params, optimiser: optax.GradientTransformation) -> TrainState:
-    """Start from a copy of `params`, straight into the shards that `abstract` names."""
+def make_init(optimiser: optax.GradientTransformation, abstract: TrainState) -> Callable[[api.Params], TrainState]:
+    """Compile the making of a state from a copy of the parameters, straight into the shards that `abstract` names."""
     shardings = jax.tree.map(lambda shape: shape.sharding, abstract)
-    return jax.jit(functools.partial(_start, optimiser), out_shardings=shardings)(params)
+    return jax.jit(functools.partial(_start, optimiser, abstract.params), out_shardings=shardings)
 
 
-def _start(optimiser: optax.GradientTransformation, params: api.Params) -> TrainState:
+def _start(optimiser: optax.GradientTransformation, like: api.Params, params: api.Params) -> TrainState:
     """Return the state before the first step; the moments are float32 whatever the parameters are."""
-    wide = jax.tree.map(lambda array: array.astype(jnp.float32), params)
-    return TrainState(jnp.zeros((), jnp.int32), jax.tree.map(jnp.copy, params), optimiser.init(wide))
+    kept = jax.tree.map(lambda array, shape: jnp.array(array, shape.dtype, copy=True), params, like)
+    wide = jax.tree.map(lambda array: array.astype(jnp.float32), kept)
+    return TrainState(jnp.zeros((), jnp.int32), kept, optimiser.init(wide))

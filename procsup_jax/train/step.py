@@ -12,6 +12,7 @@ import optax
 from jax.sharding import Mesh
 
 from procsup_jax.data import pipeline
+from procsup_jax.data.pack import Packed
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.parallel import rules
@@ -27,6 +28,7 @@ class StepInfo(NamedTuple):
 
 
 TrainStep = Callable[[TrainState, Batch, jax.Array | None], tuple[TrainState, StepInfo]]
+Evaluate = Callable[[api.Params, Packed, int], dict[str, float]]
 
 
 def make_train_step(
@@ -77,11 +79,11 @@ def make_train_step(
     return run
 
 
-def make_eval(loss: LossFn, mesh: Mesh | None = None) -> Callable[[api.Params, pipeline.Packed, int], dict[str, float]]:
+def make_eval(loss: LossFn, mesh: Mesh | None = None) -> Evaluate:
     """Compile the evaluation of (params, packed rows, batch size): mean loss and accuracy over all of the rows."""
     compiled = jax.jit(lambda params, batch: loss(params, {n: x[0] for n, x in batch.items()}, None))
 
-    def run(params: api.Params, packed: pipeline.Packed, batch_size: int) -> dict[str, float]:
+    def run(params: api.Params, packed: Packed, batch_size: int) -> dict[str, float]:
         total = Sums.zero()
         for batch in pipeline.padded_batches(packed, batch_size):
             with rules.use(mesh):

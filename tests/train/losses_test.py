@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,6 +37,25 @@ def test_rm_sums_are_the_weighted_binary_cross_entropy_and_accuracy():
     nats_bl = jax.jit(optax.sigmoid_binary_cross_entropy)(logits_bl, targets_bl)
     np.testing.assert_allclose(sums.loss, (nats_bl * weights_bl).sum(), rtol=1e-6)
     assert (float(sums.weight), float(sums.correct)) == (4.0, 2.0)
+
+
+@pytest.mark.parametrize("max_logits", [1, 3 * 11, 4 * 11, 6 * 11])
+def test_chunks_change_neither_loss_nor_gradient(config, params, max_logits):
+    config = dataclasses.replace(config, vocab_size=11)
+    rng = np.random.default_rng(0)
+    params = {**params, "embedding": params["embedding"][:11]}
+    hidden_bld = rng.normal(size=(2, 6, config.d_model)).astype(np.float32)
+    targets_bl, weights_bl = rng.integers(0, 11, (2, 6)), rng.random((2, 6), np.float32)
+
+    def loss(params, hidden_bld, limit):
+        sums = losses.chunked_lm_sums(config, params, hidden_bld, targets_bl, weights_bl, max_logits=limit)
+        return sums.loss, sums
+
+    compiled = jax.jit(jax.grad(loss, (0, 1), has_aux=True), static_argnums=2)
+    whole, chunked = (compiled(params, hidden_bld, limit) for limit in (losses.MAX_LOGITS, max_logits))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), whole, chunked)
+    text = str(jax.make_jaxpr(lambda p, h: loss(p, h, max_logits))(params, hidden_bld))
+    assert ("scan" in text) == (max_logits < 6 * 11)
 
 
 def random_rm_examples(rng, num):

@@ -16,8 +16,9 @@ class Trainer:
 
     def __init__(self, config, params, packed, *, mesh=None, peak_lr=1e-2):
         optimiser = optim.make_optimiser(optim.OptimSettings(peak_lr=peak_lr), 10, optim.decay_mask(config))
-        abstract = state.abstract_state(config, params, optimiser, mesh)
-        self.start = lambda: state.init_state(abstract, params, optimiser)
+        abstract = state.abstract_state(config, optimiser, mesh)
+        init = state.make_init(optimiser, abstract)
+        self.start = lambda: init(params)
         self.step = step.make_train_step(losses.make_loss(config, "lm"), optimiser, abstract, mesh)
         self.packed, self.mesh = packed, mesh
 
