@@ -246,5 +246,6 @@ class _Fit:
         else:
             self._checkpoints.wait()
             how = "run the same command again to go on from there"
-        print(f"{self._name}: stopped after step {self.step}; {how}", file=sys.stderr)
+        if jax.process_index() == 0:
+            print(f"{self._name}: stopped after step {self.step}; {how}", file=sys.stderr)
         interrupts.leave()
