@@ -134,8 +134,15 @@ def advance(tables: CalculatorTables, state: CalculatorState, tokens: jax.Array)
 
     start = (state.reading, jnp.zeros(tokens.shape, bool))
     reading, done = jax.lax.fori_loop(0, jnp.max(lens), read, start)
-    fill = lambda: jnp.where(done[..., None], _value_tokens(tables, reading.value), queue_f)  # noqa: E731
-    return CalculatorState(reading, jax.lax.cond(jnp.any(done), fill, lambda: queue_f))
+    return CalculatorState(
+        reading, jax.lax.cond(jnp.any(done), lambda: _fill(tables, reading, done, queue_f), lambda: queue_f)
+    )
+
+
+def _fill(tables: CalculatorTables, reading: ExpressionState, done: jax.Array, queue_f: jax.Array) -> jax.Array:
+    """Queue the values of the expressions that are done; the other slots' numbers would only take time."""
+    value = rational.select(done, reading.value, rational.whole(0, done.shape))
+    return jnp.where(done[..., None], _value_tokens(tables, value), queue_f)
 
 
 def _value_tokens(tables: CalculatorTables, value: rational.Rational) -> jax.Array:

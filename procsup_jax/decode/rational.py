@@ -69,23 +69,33 @@ def decimal_digits(a: Rational) -> tuple[jax.Array, jax.Array, jax.Array]:
     def next_three(carry: tuple[U64, jax.Array], _: None) -> tuple[tuple[U64, jax.Array], jax.Array]:
         rest, exact = carry
         shifted, overflow = uint64.multiply(rest, thousand)
-        part, rest, divided = uint64.divide(shifted, a.den, rounds=1)
+        part, rest, divided = uint64.divide(shifted, a.den)
         return (rest, exact & ~overflow & divided), part.lo
 
-    (rest, exact), parts = jax.lax.scan(next_three, (rest, exact), length=FRACTION_DIGITS // 3)
-    fraction = [part // scale % 10 for part in parts for scale in (100, 10, 1)]
-    stack = lambda digits: jnp.stack(digits, -1).astype(jnp.int32)  # noqa: E731
-    return stack(_integer_digits(quotient)), stack(fraction), exact & uint64.is_zero(rest)
+    num_parts = FRACTION_DIGITS // 3
+    whole_numbers = ((rest, exact), jnp.zeros((num_parts, *exact.shape), jnp.uint32))
+    (rest, exact), parts = jax.lax.cond(
+        jnp.all(uint64.is_zero(rest)),
+        lambda: whole_numbers,
+        lambda: jax.lax.scan(next_three, (rest, exact), length=num_parts),
+    )
+    fraction = jnp.stack([parts // scale % 10 for scale in (100, 10, 1)], -1)
+    fraction = jnp.moveaxis(fraction, 0, -2).reshape(*exact.shape, FRACTION_DIGITS)
+    return _integer_digits(quotient), fraction.astype(jnp.int32), exact & uint64.is_zero(rest)
 
 
-def _integer_digits(value: U64) -> list[jax.Array]:
-    """Return the INTEGER_DIGITS digits of a 64-bit integer, most significant first."""
-    words = [value.hi >> 16, value.hi & 0xFFFF, value.lo >> 16, value.lo & 0xFFFF]
-    digits: list[jax.Array] = []
-    for _ in range(INTEGER_DIGITS // 4):
-        rest = jnp.zeros_like(value.lo)
-        for i, word in enumerate(words):  # schoolbook division by 10**4
+def _integer_digits(value: U64) -> jax.Array:
+    """Return the INTEGER_DIGITS digits of a 64-bit integer, int32 on a new last axis, most significant first."""
+
+    def take_four(words: tuple[jax.Array, ...], _: None) -> tuple[tuple[jax.Array, ...], jax.Array]:
+        rest, quotients = jnp.zeros_like(words[0]), []
+        for word in words:  # schoolbook division by 10**4, in words of 16 bits
             part = (rest << 16) | word
-            words[i], rest = part // 10_000, part % 10_000
-        digits += [rest % 10, rest // 10 % 10, rest // 100 % 10, rest // 1000]
-    return digits[::-1]
+            quotients.append(part // 10_000)
+            rest = part % 10_000
+        return tuple(quotients), jnp.stack([rest // scale % 10 for scale in (1000, 100, 10, 1)], -1)
+
+    words = (value.hi >> 16, value.hi & 0xFFFF, value.lo >> 16, value.lo & 0xFFFF)
+    _, digits = jax.lax.scan(take_four, words, length=INTEGER_DIGITS // 4)
+    digits = jnp.moveaxis(digits[::-1], 0, -2).reshape(*value.lo.shape, INTEGER_DIGITS)
+    return digits.astype(jnp.int32)

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 # Share of a float32 quotient given up so that, with its rounding (below 2**-22), it never exceeds the true one.
 _SAFETY = 1.0 - 2.0**-20
 _TWO_32 = 2.0**32
+# Each round takes about 19 bits off a quotient of up to 64, the last ones subtract the divisor itself.
+_ROUNDS = 6
 
 
 class U64(NamedTuple):
@@ -82,30 +84,29 @@ def times_ten_plus(a: U64, digit: jax.Array) -> tuple[U64, jax.Array]:
     return add(add(by_eight, by_two)[0], units)[0], a.hi >= 2**32 // 10
 
 
-def divide(a: U64, b: U64, rounds: int = 4) -> tuple[U64, U64, jax.Array]:
+def divide(a: U64, b: U64) -> tuple[U64, U64, jax.Array]:
     """Return quotient, remainder and where they are exact (b > 0, remainder < b), found by float32 estimates.
 
-    Each round takes about 19 bits off the quotient, so 4 rounds suffice for any, 1 for a quotient below 2**18. The
-    remainder is updated in integers, so whatever the estimates are, an element reported exact is exact.
+    The remainder is updated in integers, so whatever the estimates are, an element reported exact is exact.
     """
     divisor = jnp.maximum(_to_float(b), 1.0)
 
-    def refine(_: int, carry: tuple[U64, U64]) -> tuple[U64, U64]:
-        quotient, rest = carry
-        ratio = jnp.floor(_to_float(rest) / divisor * _SAFETY)
+    def unfinished(carry: tuple[jax.Array, U64, U64]) -> jax.Array:
+        count, _, rest = carry
+        return (count < _ROUNDS) & ~jnp.all(less(rest, b))
+
+    def refine(carry: tuple[jax.Array, U64, U64]) -> tuple[jax.Array, U64, U64]:
+        count, quotient, rest = carry
+        ratio = jnp.maximum(jnp.floor(_to_float(rest) / divisor * _SAFETY), 1.0)
         hi = jnp.floor(ratio / _TWO_32)
         part = U64(hi.astype(jnp.uint32), (ratio - hi * _TWO_32).astype(jnp.uint32))
         product, overflow = multiply(part, b)
         fits = ~overflow & ~less(rest, product)
         rest = select(fits, subtract(rest, product), rest)
-        return select(fits, add(quotient, part)[0], quotient), rest
+        return count + 1, select(fits, add(quotient, part)[0], quotient), rest
 
     zero = jnp.zeros_like(a.hi)
-    quotient, rest = jax.lax.fori_loop(0, rounds, refine, (U64(zero, zero), a))
-    for _ in range(2):
-        fits = ~less(rest, b) & ~is_zero(b)
-        rest = select(fits, subtract(rest, b), rest)
-        quotient, _overflow = add(quotient, U64(zero, fits.astype(jnp.uint32)))
+    _, quotient, rest = jax.lax.while_loop(unfinished, refine, (jnp.int32(0), U64(zero, zero), a))
     return quotient, rest, less(rest, b)
 
 
