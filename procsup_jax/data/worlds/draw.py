@@ -56,9 +56,9 @@ def draw_world(rng: random.Random, settings: WorldSettings) -> World:
 def _attempt(rng: random.Random, settings: WorldSettings) -> World | None:
     form = pick(rng, settings.forms)
     num_asked = 2 if form in ("difference", "most") else 2 + (rng.random() < 0.3) if form == "total" else 1
-    num_derived = between(rng, settings.min_steps, settings.max_steps) - (form != "one")
-    shared = form == "difference" and rng.random() < settings.shared_rate
-    num_trunk = between(rng, 1, num_derived - 1) if shared else num_derived
+    num_derived = int(pick(rng, settings.num_steps)) - (form != "one")
+    shared = form == "difference" and num_derived > 2 and rng.random() < settings.shared_rate
+    num_trunk = max(1, num_derived - between(rng, 2, 3)) if shared else num_derived
     num_sums = min(int(pick(rng, settings.num_sums)), num_trunk - 1)
     names = list(NAMES)
     rng.shuffle(names)
@@ -67,11 +67,12 @@ def _attempt(rng: random.Random, settings: WorldSettings) -> World | None:
     unused = [fact.name for fact in facts]
     sums = set(rng.sample(range(num_trunk), num_sums))
     for i in range(num_derived):
-        if shared and i == num_trunk:
+        if i == num_trunk:  # both people's numbers go back to the last one so far
             unused = unused * 2
+        operands = unused if i < num_trunk or i > num_trunk + 1 else unused[:1]
         name = names.pop()
         for _ in range(_NUM_TRIES):
-            fact = _draw_derived(rng, settings, name, i in sums, unused, values)
+            fact = _draw_derived(rng, settings, name, i in sums, operands, values)
             if fact is not None:
                 break
         else:

@@ -11,14 +11,13 @@ Weights = tuple[tuple[str, float], ...]
 class WorldSettings:
     """Say which stories are drawn.
 
-    `min_steps` and `max_steps` bound the computed steps that the question needs (the final answer line not counted).
+    `num_steps` weighs the number of computed steps that the question needs (the final answer line not counted).
     Rates are probabilities per story, weights are relative. `shared_rate` (of the differences): both people's numbers
     go back to one person's; `equal_given_rate`: two given numbers are equal; `bystander_rate`: one given number is
     needed for nothing; `swap_rate`: the sentences are not in a solvable order.
     """
 
-    min_steps: int = 3
-    max_steps: int = 6
+    num_steps: Weights = (("4", 0.45), ("5", 0.35), ("6", 0.20))
     max_value: int = 99
     given_range: tuple[int, int] = (2, 20)
     addend_range: tuple[int, int] = (2, 15)
@@ -31,13 +30,13 @@ class WorldSettings:
         ("times", 0.16),
         ("half", 0.12),
     )
-    forms: Weights = (("one", 0.15), ("difference", 0.25), ("total", 0.12), ("bags", 0.24), ("most", 0.24))
+    forms: Weights = (("one", 0.13), ("difference", 0.24), ("total", 0.11), ("bags", 0.26), ("most", 0.26))
     num_sums: Weights = (("0", 0.35), ("1", 0.45), ("2", 0.20))
-    num_unneeded: Weights = (("0", 0.35), ("1", 0.40), ("2", 0.25))
-    num_distractors: Weights = (("0", 0.40), ("1", 0.40), ("2", 0.20))
-    shared_rate: float = 0.6
+    num_unneeded: Weights = (("0", 0.30), ("1", 0.60), ("2", 0.10))
+    num_distractors: Weights = (("0", 0.45), ("1", 0.45), ("2", 0.10))
+    shared_rate: float = 0.8
     equal_given_rate: float = 0.35
-    bystander_rate: float = 0.25
+    bystander_rate: float = 0.2
     swap_rate: float = 0.5
 
 
@@ -54,12 +53,11 @@ class SlopSettings:
 
     rate: float = 0.0
     kinds: Weights = (
-        ("person", 0.20),
-        ("number", 0.14),
-        ("operation", 0.14),
-        ("misquote", 0.24),
+        ("person", 0.22),
+        ("number", 0.15),
+        ("misquote", 0.33),
         ("skip", 0.10),
-        ("copy", 0.18),
+        ("copy", 0.20),
     )
     trap_rate: float = 0.0
     pen_slip_rate: float = 0.4
@@ -76,7 +74,7 @@ class CorpusSettings:
     """
 
     worlds: WorldSettings = WorldSettings()
-    slop: SlopSettings = SlopSettings(rate=0.08, trap_rate=0.6)
+    slop: SlopSettings = SlopSettings(rate=0.07, trap_rate=0.6)
     gsm8k_share: float = 0.68
     num_problems: Weights = (("1", 0.78), ("2", 0.14), ("3", 0.08))
     marked: bool = False
@@ -91,7 +89,6 @@ def ood() -> WorldSettings:
     """Return the settings of the out-of-distribution split: longer chains, and a form that no other split has."""
     return dataclasses.replace(
         WorldSettings(),
-        min_steps=5,
-        max_steps=8,
+        num_steps=(("5", 0.20), ("6", 0.35), ("7", 0.30), ("8", 0.15)),
         forms=(("one", 0.12), ("difference", 0.14), ("total", 0.10), ("bags", 0.14), ("most", 0.16), ("left", 0.34)),
     )

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import operator
 import random
+from fractions import Fraction
 
 from procsup_jax.data.worlds import language
 from procsup_jax.data.worlds.draw import choose, pick
-from procsup_jax.data.worlds.graph import Fact, World, plain
+from procsup_jax.data.worlds.graph import Fact, World, plain, question_value, relation_value
 from procsup_jax.data.worlds.settings import SlopSettings
+from procsup_jax.text import calculator
 
-Number = int | float
 _SYMBOLS = {"more": "+", "fewer": "-", "times": "*", "half": "/", "sum": "+"}
-_CONFUSED_SYMBOLS = {"+": "-", "-": "+", "*": "+", "/": "*"}
+_ASKED_SYMBOLS = {"difference": "-", "total": "+", "bags": "/", "left": "-"}
 _CONFUSED = {"more": "fewer", "fewer": "more", "times": "more", "half": "times", "sum": "more"}
 
 
@@ -38,11 +37,6 @@ class Trace:
     steps: tuple[str, ...]
     answer: str
     slips: tuple[str, ...]
-
-
-def number_words(value: Number) -> str:
-    """Write a value as plain decimal digits."""
-    return str(value) if isinstance(value, int) else f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def write_trace(world: World, rng: random.Random, slop: SlopSettings, style: Style = GSM8K) -> Trace:
@@ -77,7 +71,7 @@ class _Writer:
 
     def __init__(self, world: World, rng: random.Random, slop: SlopSettings, style: Style) -> None:
         self.world, self.rng, self.slop, self.style = world, rng, slop, style
-        self.believed: dict[str, Number] = {
+        self.believed: dict[str, int] = {
             fact.name: fact.number or 0 for fact in world.facts if fact.relation == "given"
         }
         self.steps: list[str] = []
@@ -93,76 +87,74 @@ class _Writer:
             quoted = self._misquoted(quoted)
         elif slip == "trap":
             quoted = quoted._replace(relation=_CONFUSED[quoted.relation])
-        left, symbol, right = self._operation(quoted)
-        if slip == "operation":
-            symbol = _CONFUSED_SYMBOLS[symbol]
-        elif slip == "number" and quoted.number is not None:
-            right = self._story_number(quoted.number)
+        operands = [self.believed[name] for name in quoted.others]
+        number = quoted.number
+        if slip == "number" and number is not None:
+            number = self._story_number(number)
         elif slip in ("number", "person"):
             slip = "person"
-            if len(quoted.others) == 2 and self.rng.random() < 0.5:
-                right = self._other_value(quoted.others)
-            else:
-                left = self._other_value(quoted.others)
-        value = _compute(left, symbol, right)
+            operands[int(self.rng.random() * len(operands))] = self._other_value(quoted.others)
+        if not _makes_sense(quoted.relation, number, operands):
+            number = number or 2
+            quoted = quoted._replace(relation=_CONFUSED[quoted.relation], number=quoted.number or 2)
+        value = int(relation_value(quoted.relation, number, tuple(operands)))
         concluded = self._made_up(value) if slip in ("copy", "skip") else value
         if slip:
             self.slips.append(slip)
         if slip != "skip":
-            expression = f"{number_words(left)}{symbol}{number_words(right)}"
-            self._line(language.fact_words(quoted), expression, value, fact.name, concluded)
+            terms = [*operands, 2 if quoted.relation == "half" else number] if quoted.relation != "sum" else operands
+            expression = _SYMBOLS[quoted.relation].join(map(str, terms))
+            self._line(language.fact_words(quoted), expression, str(value), fact.name, concluded)
         pen_slip = slip == "copy" and self.rng.random() < self.slop.pen_slip_rate
         self.believed[fact.name] = value if pen_slip else concluded
 
     def finish(self) -> Trace:
         """Write the step for the question itself, where it needs one, and the last line."""
         question = self.world.question
-        operands = [self.believed[name] for name in question.names]
-        answer = operands[0] if question.form == "one" else self._write_asked(operands)
+        answer = self.believed[question.names[0]] if question.form == "one" else self._write_asked()
         if self._draw_slip():
             self.slips.append("final")
             answer = self._made_up(answer)
-        text = number_words(answer)
-        return Trace((*self.steps, self.style.closing.format(text)), text, tuple(self.slips))
+        return Trace((*self.steps, self.style.closing.format(answer)), str(answer), tuple(self.slips))
 
-    def _write_asked(self, operands: list[Number]) -> Number:
-        question, number = self.world.question, self.world.question.number or 0
-        slip = self._draw_slip()
+    def _write_asked(self) -> int:
+        quoted, slip = self.world.question, self._draw_slip()
         if slip:
             self.slips.append("asked")
-        if slip in ("person", "number", "misquote"):
-            operands[int(self.rng.random() * len(operands))] = self._other_value(question.names)
-        if question.form == "most":
-            answer = max(operands) if slip in ("", "person", "number", "misquote") else min(operands)
-            words = language.asked_words(question, [number_words(value) for value in operands])
-            self.steps.append(f"{self.style.bullet}{words}: it is {number_words(answer)}")
-            return answer
-        symbol = {"difference": "-", "left": "-", "total": "+", "bags": "/"}[question.form]
-        if slip == "operation":
-            symbol = _CONFUSED_SYMBOLS[symbol]
-        terms = operands if len(operands) > 1 else [operands[0], number]
-        value = functools.reduce(lambda left, right: _compute(left, symbol, right), terms)
-        answer = int(value // 1) if question.form == "bags" else value
+        if slip == "misquote":
+            others = [name for name in self.believed if name not in quoted.names]
+            quoted = quoted._replace(names=(choose(self.rng, others), *quoted.names[1:])) if others else quoted
+        operands = [self.believed[name] for name in quoted.names]
+        if slip in ("person", "number"):
+            operands[int(self.rng.random() * len(operands))] = self._other_value(quoted.names)
+        if quoted.form == "difference" and operands[0] < operands[1]:  # nobody takes the larger from the smaller
+            operands.reverse()
+            quoted = quoted._replace(names=quoted.names[::-1])
+        answer = question_value(quoted, tuple(operands))
         answer = self._made_up(answer) if slip in ("copy", "skip") else answer
-        if slip != "skip":
-            self._line(language.asked_words(question), symbol.join(map(number_words, terms)), value, "it", answer)
+        if slip == "skip":
+            return answer
+        words = language.asked_words(quoted, [str(value) for value in operands])
+        if quoted.form == "most":
+            self.steps.append(f"{self.style.bullet}{words}: it is {answer}")
+            return answer
+        terms = operands if quoted.number is None else [*operands, quoted.number]
+        value = question_value(quoted, tuple(operands))
+        quotient = Fraction(operands[0], quoted.number or 1)
+        written = str(value) if quoted.form != "bags" else calculator.format_value(quotient) or str(value)
+        expression = _ASKED_SYMBOLS[quoted.form].join(map(str, terms))
+        self._line(words, expression, written, "it", answer)
         return answer
 
-    def _line(self, words: str, expression: str, value: Number, name: str, concluded: Number) -> None:
-        equation = f"{expression}={number_words(value)}"
-        equation = f"<<{equation}>> " if self.style.annotated else f"{equation}, "
-        conclusion = f"{name} {'is' if name == 'it' else 'has'} {number_words(concluded)}"
-        self.steps.append(f"{self.style.bullet}{words}: {equation}{conclusion}")
+    def _line(self, words: str, expression: str, value: str, name: str, concluded: int) -> None:
+        equation = f"<<{expression}={value}>> " if self.style.annotated else f"{expression}={value}, "
+        verb = "is" if name == "it" else "has"
+        self.steps.append(f"{self.style.bullet}{words}: {equation}{name} {verb} {concluded}")
 
     def _draw_slip(self) -> str:
         return pick(self.rng, self.slop.kinds) if self.rng.random() < self.slop.rate else ""
 
-    def _operation(self, fact: Fact) -> tuple[Number, str, Number]:
-        left = self.believed[fact.others[0]]
-        right = self.believed[fact.others[1]] if fact.relation == "sum" else fact.number or 2
-        return left, _SYMBOLS[fact.relation], right
-
-    def _other_value(self, names: tuple[str, ...]) -> Number:
+    def _other_value(self, names: tuple[str, ...]) -> int:
         others = [value for name, value in self.believed.items() if name not in names]
         return choose(self.rng, others) if others else self._made_up(self.believed[names[0]])
 
@@ -170,7 +162,7 @@ class _Writer:
         numbers = [fact.number for fact in self.world.facts if fact.number is not None and fact.number != number]
         return choose(self.rng, numbers) if numbers else number + 1
 
-    def _made_up(self, value: Number) -> Number:
+    def _made_up(self, value: int) -> int:
         if self.rng.random() < 0.35:
             return choose(self.rng, [*self.believed.values()])
         near = value + choose(self.rng, (-10, -2, -1, 1, 2, 10))
@@ -185,18 +177,19 @@ class _Writer:
             for other in self.world.facts
             if other.others and other.name != fact.name and all(name in self.believed for name in other.others)
         ]
-        if way < 0.3 and elsewhere:
+        if way < 0.25 and elsewhere:
             return plain(choose(self.rng, elsewhere))._replace(name=fact.name)
-        if way < 0.65 and known:
+        if way < 0.55 and known:
             others = (choose(self.rng, known), *fact.others[1:])
             return fact._replace(others=others)
-        if way < 0.8 and fact.number is not None and fact.relation != "times":
+        if way < 0.7 and fact.number is not None and fact.relation != "times":
             return fact._replace(number=self._story_number(fact.number))
         confused = _CONFUSED[fact.relation]
         number = self._story_number(0) if fact.relation == "sum" else fact.number or 2
         return Fact(confused, fact.name, number, fact.others[:1])
 
 
-def _compute(left: Number, symbol: str, right: Number) -> Number:
-    value = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}[symbol](left, right)
-    return int(value) if value == int(value) else value
+def _makes_sense(relation: str, number: int | None, operands: list[int]) -> bool:
+    """Say whether a relation gives a positive whole number; a writer who gets another one reads the story again."""
+    value = relation_value(relation, number, tuple(operands))
+    return value == int(value) and value > 0

@@ -8,13 +8,14 @@ from procsup_jax.data.worlds.graph import Fact, Question
 from procsup_jax.data.worlds.parse import ParsedStep, parse_step
 
 MORE = Fact("more", "Bob", 3, ("Ann",))
+ADDED = ParsedStep(MORE, None, (), "5+3", Fraction(8), "Bob", Fraction(8))
 
 
 @pytest.mark.parametrize(
     ("step", "parsed"),
     [
-        ("Bob got 3 more than Ann: <<5+3=8>> Bob has 8", ParsedStep(MORE, None, (), "5+3", Fraction(8), "Bob", Fraction(8))),
-        ("- Bob got 3 more than Ann: 5+3=8, Bob has 8", ParsedStep(MORE, None, (), "5+3", Fraction(8), "Bob", Fraction(8))),
+        ("Bob got 3 more than Ann: <<5+3=8>> Bob has 8", ADDED),
+        ("- Bob got 3 more than Ann: 5+3=8, Bob has 8", ADDED),
         ("2. Bob got 3 more than Ann: 5 + 3 = 8.", ParsedStep(MORE, None, (), "5 + 3", Fraction(8))),
         ("Bob got 3 more than Ann: Bob has 8", ParsedStep(MORE, subject="Bob", value=Fraction(8))),
         ("Bob got 3 more than Ann", ParsedStep(MORE)),
