@@ -1,0 +1,56 @@
+"""The demo: every approach of the paper's Table 1 on the worlds testbed, small.
+
+procsup run --config=configs/demo.py --workdir=runs/demo
+
+Expected: minutes on two cores; `:tiny` shows in under a minute that every part works, its figures mean nothing.
+"""
+
+from procsup_jax.data.worlds.settings import ood
+from procsup_jax.settings import to_config
+from procsup_jax.stages.experiment import DataSettings, ExperimentSettings
+
+
+def get_config(size="small"):
+    config = to_config(ExperimentSettings(data=DataSettings(ood_world=ood())))
+    config.name = "demo"
+    _small(config)
+    if size == "tiny":
+        _tiny(config)
+    elif size != "small":
+        raise ValueError(f"{size!r} is no size of this config: small or tiny")
+    return config
+
+
+def _small(config):
+    data = config.data
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 300, 120, 48
+    data.num_test, data.num_ood = 100, 50
+    config.few_shot = 1
+    config.seq_len = 384
+    config.sample.max_new_tokens = 176
+    config.sample.num_samples = 8
+    config.sample.lanes, config.sample.slots = 12, 8
+    config.search.num_candidates = 8
+    config.search.max_new_tokens = 176
+    config.search.max_step_tokens = 32
+    config.search.lanes = 12
+    config.rm_samples = 8
+    config.evaluate.num_samples = 8
+    config.improve.num_epochs = 1
+    for name, steps, rate in (("sft", 40, 1e-3), ("orm", 60, 1e-3), ("prm", 60, 1e-3), ("distil", 30, 5e-4)):
+        fit = config[name]
+        fit.num_steps, fit.batch_size, fit.eval_every, fit.patience = steps, 8, 10, 2
+        fit.optim.peak_lr, fit.optim.warmup_steps = rate, 5
+    config.orm.dropout = config.prm.dropout = 0.1
+
+
+def _tiny(config):
+    data = config.data
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test, data.num_ood = 8, 4, 4, 4, 6, 3
+    config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = 4
+    config.search.num_candidates = 2
+    config.sample.lanes = config.search.lanes = 4
+    config.sample.slots = 4
+    for name in ("sft", "orm", "prm", "distil"):
+        config[name].num_steps, config[name].batch_size, config[name].eval_every = 2, 2, 2
+        config[name].optim.warmup_steps = 1

@@ -1,0 +1,22 @@
+"""`procsup run`: a whole experiment from its config to results.json and report.html."""
+
+from __future__ import annotations
+
+import pathlib
+
+import ml_collections
+
+from procsup_jax.settings import from_config
+from procsup_jax.stages.context import Context
+from procsup_jax.stages.experiment import ExperimentSettings
+from procsup_jax.stages.run import run_experiment
+from procsup_jax.stages.stage import RunFolder
+
+
+def run(config: ml_collections.ConfigDict, workdir: pathlib.Path | None = None) -> None:
+    """Run every stage of an experiment that is not finished, and end with results.json and report.html.
+
+    The workdir is runs/NAME unless given. Killed anywhere, the same command goes on.
+    """
+    settings = from_config(ExperimentSettings, config)
+    run_experiment(Context(settings, RunFolder(workdir or pathlib.Path("runs") / settings.name)))

@@ -1,0 +1,137 @@
+"""From a ConfigDict to frozen dataclasses: the only reader of configuration."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import difflib
+import pathlib
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+import absl.flags
+import ml_collections
+from ml_collections import config_flags
+
+from procsup_jax.errors import UserError
+
+T = TypeVar("T")
+_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+def to_config(settings: Any) -> ml_collections.ConfigDict:
+    """Return a ConfigDict with the fields of a settings dataclass, for a config file to change and hand on."""
+    return ml_collections.ConfigDict(dataclasses.asdict(settings), type_safe=True)
+
+
+def from_config(cls: type[T], config: Mapping[str, Any] | ml_collections.ConfigDict, path: str = "config") -> T:
+    """Return the dataclass `cls` that a nested mapping describes; fields it lacks keep their defaults.
+
+    Raises:
+      UserError: an unknown key (with the nearest valid one) or a value of another type, named by its dotted `path`.
+
+    """
+    hints = typing.get_type_hints(cls)
+    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    values = {}
+    for key in config:
+        if key not in names:
+            raise unknown_key(f"{path}.{key}", [f"{path}.{name}" for name in names])
+        values[key] = _convert(hints[key], config[key], f"{path}.{key}")
+    return cls(**values)
+
+
+def unknown_key(key: str, known: list[str]) -> UserError:
+    """Return the error for a configuration key that does not exist, naming the nearest one that does."""
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(name.rsplit('.', 1)[-1] for name in known)}"
+    return UserError(f"unknown setting {key}; {hint}")
+
+
+def _convert(kind: Any, value: Any, path: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, (Mapping, ml_collections.ConfigDict)):
+            raise _ill_typed(path, value, "a group of settings")
+        return from_config(typing.cast(type, kind), value, path)
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        if value not in args:
+            raise _ill_typed(path, value, "one of " + ", ".join(map(str, args)))
+        return value
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in args:
+            return None
+        return _convert(next(arg for arg in args if arg is not type(None)), value, path)
+    if origin in (tuple, collections.abc.Sequence):
+        if not isinstance(value, (tuple, list)):
+            raise _ill_typed(path, value, 'a tuple such as "(1, 2)"')
+        kinds = [args[0]] * len(value) if args[-1] is Ellipsis or origin is not tuple else list(args)
+        if len(kinds) != len(value):
+            raise _ill_typed(path, value, f"a tuple of {len(kinds)}")
+        return tuple(
+            _convert(each, item, f"{path}[{i}]") for i, (each, item) in enumerate(zip(kinds, value, strict=True))
+        )
+    if origin in (dict, collections.abc.Mapping):
+        return {key: _convert(args[1], value[key], f"{path}.{key}") for key in value}
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind in (int, float, str, bool) and type(value) is not kind:
+        raise _ill_typed(path, value, _KINDS[kind])
+    return value
+
+
+def _ill_typed(path: str, value: Any, expected: str) -> UserError:
+    return UserError(f"setting {path} is {value!r}, expected {expected}; pass --{path}=VALUE of that kind")
+
+
+def flatten(settings: Any, path: str = "config") -> dict[str, Any]:
+    """Return dotted name -> value of every leaf of a settings dataclass, nested mapping or plain value."""
+    return dict(_leaves(dataclasses.asdict(settings) if dataclasses.is_dataclass(settings) else settings, path))  # type: ignore[arg-type]
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, (Mapping, ml_collections.ConfigDict)) and value:
+        for key in value:
+            yield from _leaves(value[key], f"{path}.{key}")
+    else:
+        yield path, list(value) if isinstance(value, tuple) else value
+
+
+def load(args: Sequence[str]) -> ml_collections.ConfigDict:
+    """Return the ConfigDict of `--config=FILE[:arg]` with the changes of the `--config.key=value` among `args`.
+
+    Raises:
+      UserError: a missing or faulty file, an unknown key, or a value of another type.
+
+    """
+    [spec] = [arg.split("=", 1)[1] for arg in args if arg.startswith("--config=")][-1:]
+    file = pathlib.Path(spec.split(":", 1)[0])
+    if not file.is_file():
+        raise UserError(f"no configuration file {file}; pass --config=FILE[:arg], such as --config=configs/demo.py")
+    config = _parse(["", f"--config={spec}"], spec)
+    known = list(flatten(config))
+    for arg in args:
+        key, has_value, _ = arg.removeprefix("--").partition("=")
+        if key == "config":
+            continue
+        if not has_value:
+            raise UserError(f"--{key} has no value; write --{key}=VALUE")
+        if key not in known:
+            raise unknown_key(key, known)
+    return _parse(["", *args], spec)
+
+
+def _parse(argv: list[str], spec: str) -> ml_collections.ConfigDict:
+    values = absl.flags.FlagValues()
+    config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
+    try:
+        values(argv)
+        return values["config"].value
+    except UserError:
+        raise
+    except absl.flags.Error as error:
+        raise UserError(str(error).strip().splitlines()[-1]) from error
+    except Exception as error:
+        raise UserError(f"cannot read the configuration {spec}: {type(error).__name__}: {error}") from error

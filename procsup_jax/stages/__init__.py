@@ -1,0 +1,1 @@
+"""The runner: an experiment as stages whose artifacts are files."""

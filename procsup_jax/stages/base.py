@@ -1,0 +1,122 @@
+"""The base language model: shipped with the package, read from a folder, or trained by the run."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib.resources
+import pathlib
+import shutil
+from collections.abc import Iterable, Iterator
+
+import jax
+
+from procsup_jax.data import pack
+from procsup_jax.data.examples import document_ids
+from procsup_jax.data.worlds.corpus import base_documents
+from procsup_jax.errors import UserError
+from procsup_jax.io.params import load_params, save_params
+from procsup_jax.models import api
+from procsup_jax.progress import Progress
+from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
+from procsup_jax.stages.stage import Stage, used
+from procsup_jax.text.prompts import problem_prompt
+from procsup_jax.text.vocab import Vocab, train_vocab
+from procsup_jax.train.loop import fit
+
+BASE = "base"
+SHIPPED = "worlds_base"
+# Documents of the worlds corpus number on from the training ones; these are held out for the validation loss.
+NUM_VALIDATION_DOCUMENTS = 500
+
+
+def run_base(ctx: Context) -> None:
+    """Put the base model and its vocabulary into the run."""
+    source = ctx.settings.base.source
+    if source == "train":
+        _run_training(ctx)
+        return
+    folder = pathlib.Path(str(importlib.resources.files("procsup_jax") / "pretrained" / SHIPPED))
+    folder = folder if source == "shipped" else pathlib.Path(source)
+    settings = {"config.base.source": source, "base digest": load_params(folder).digest}
+    ctx.folder.run(Stage("base", settings, (), (VOCAB, *model_files(BASE)), functools.partial(_copy_base, ctx, folder)))
+
+
+def _copy_base(ctx: Context, folder: pathlib.Path) -> None:
+    vocab, saved = Vocab.load(folder / VOCAB), load_params(folder)
+    if vocab.size > saved.config.vocab_size or saved.metadata.get("vocab") not in (None, vocab.digest):
+        raise UserError(
+            f"{folder}: its vocabulary ({vocab.size} ids, digest {vocab.digest}) is not the model's "
+            f"({saved.config.vocab_size} ids, digest {saved.metadata.get('vocab')}); copy both from the same run"
+        )
+    vocab.save(ctx.path(VOCAB))
+    save_params(ctx.path(f"models/{BASE}"), saved.params, saved.config, saved.metadata)
+
+
+def _run_training(ctx: Context) -> None:
+    settings = ctx.settings
+    data = used("data", settings.data) if settings.data.kind == "gsm8k" else {}
+    inputs = (problems_file("sft"),) if settings.data.kind == "gsm8k" else ()
+    base = {key: value for key, value in used("base", settings.base).items() if ".fit." not in key}
+    text = {"config.seed": settings.seed, **data, **base}
+    ctx.folder.run(Stage("vocab", text, inputs, (VOCAB,), functools.partial(_train_vocab, ctx)))
+    ctx.folder.run(
+        Stage(
+            "base",
+            {**text, **used("base", settings.base)},
+            (VOCAB, *inputs),
+            model_files(BASE),
+            functools.partial(_train_base, ctx),
+        )
+    )
+
+
+def documents(ctx: Context, num: int, first: int = 0) -> Iterator[str]:
+    """Yield the base corpus: worlds' worksheets, or GSM8K's problems with their reference solutions."""
+    settings = ctx.settings
+    if settings.data.kind == "worlds":
+        yield from base_documents(settings.seed, num, settings.base.corpus, first=first)
+        return
+    problems = ctx.problems("sft" if first == 0 else "validation")
+    for problem in problems:
+        yield f"{problem_prompt(problem.question)}{problem.solution}"
+
+
+def _train_vocab(ctx: Context) -> None:
+    base = ctx.settings.base
+    texts = list(documents(ctx, min(base.num_documents, 5000)))
+    train_vocab(texts, base.vocab_size, ctx.path(VOCAB), seed=ctx.settings.seed)
+
+
+def _train_base(ctx: Context) -> None:
+    settings, base, vocab = ctx.settings, ctx.settings.base, ctx.vocab
+    config = api.preset(base.preset, vocab.size, shift_width=base.shift_width)
+    held_out = list(documents(ctx, NUM_VALIDATION_DOCUMENTS, first=base.num_documents))
+    train = _pack(vocab, documents(ctx, base.num_documents), base.num_documents, base.seq_len)
+    valid = _pack(vocab, held_out, len(held_out), base.seq_len)
+    params = api.init_params(config, jax.random.key(settings.seed), ctx.mesh)
+    result = fit(
+        config, params, "lm", train, valid, base.fit,
+        seed=settings.seed, mesh=ctx.mesh, workdir=ctx.path("train"), name=BASE,
+    )  # fmt: skip
+    last = [record for record in result.history if "valid_loss" in record][-1]
+    metadata = {
+        "vocab": vocab.digest,
+        "data": train.digest,
+        "seed": settings.seed,
+        "settings": dataclasses.asdict(base),
+        "tokens": train.num_tokens,
+        "validation_loss": last["valid_loss"],
+        "command": "procsup run --config=configs/worlds_base.py",
+    }
+    save_params(ctx.path(f"models/{BASE}"), result.params, config, metadata, dtype="float32")
+    shutil.rmtree(ctx.path(f"train/{BASE}/checkpoints"), ignore_errors=True)
+
+
+def _pack(vocab: Vocab, texts: Iterable[str], num: int, seq_len: int) -> pack.Packed:
+    examples = []
+    with Progress("corpus", num, "doc") as bar:
+        for text in texts:
+            examples.append(pack.document_example(document_ids(vocab, text)))
+            bar.update()
+    return pack.pack(examples, seq_len)

@@ -1,0 +1,110 @@
+"""The settings of a whole experiment: what a file in configs/ fills in."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from procsup_jax.data.worlds.settings import CorpusSettings, WorldSettings
+from procsup_jax.decode.settings import DecodeSettings
+from procsup_jax.errors import UserError
+from procsup_jax.parallel.mesh import MeshSettings
+from procsup_jax.search.step_search import StepSearchSettings
+from procsup_jax.train.settings import FitSettings
+
+Method = Literal["final_answer_rl", "orm_rl", "prm_rl"]
+Start = Literal["sft", "few_shot"]
+# The rows of the paper's Table 1 that differ in their policy; PRM-RL was run from SFT alone.
+APPROACHES = ("sft_final_answer_rl", "sft_orm_rl", "sft_prm_rl", "few_shot_final_answer_rl", "few_shot_orm_rl")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSettings:
+    """Choose the problems. A size of 0 takes every problem there is (worlds are unbounded and need a size)."""
+
+    kind: Literal["worlds", "gsm8k"] = "worlds"
+    path: str = ""
+    """GSM8K's folder with train.jsonl and test.jsonl; empty reads it through TFDS."""
+    ood_path: str = ""
+    """The JSON lines of MATH's test problems, pre-algebra alone; empty leaves the OOD set out (GSM8K only)."""
+    num_sft: int = 1000
+    num_rm: int = 1000
+    num_rl: int = 1000
+    num_validation: int = 256
+    num_test: int = 500
+    num_ood: int = 200
+    world: WorldSettings = WorldSettings()
+    ood_world: WorldSettings = WorldSettings()
+
+
+@dataclasses.dataclass(frozen=True)
+class BaseSettings:
+    """Choose the base language model: shipped with the package, trained by this run, or read from a folder."""
+
+    source: str = "shipped"
+    """"shipped", "train", or a folder with saved parameters beside a vocab.model."""
+    preset: str = "1m"
+    shift_width: int = 0
+    vocab_size: int = 768
+    corpus: CorpusSettings = CorpusSettings()
+    num_documents: int = 20_000
+    seq_len: int = 480
+    fit: FitSettings = FitSettings()
+
+
+@dataclasses.dataclass(frozen=True)
+class ImproveSettings:
+    """Set expert iteration (paper: 5 epochs, K = 96)."""
+
+    approaches: tuple[str, ...] = APPROACHES
+    num_epochs: int = 5
+    choose_epoch_by: Literal["validation", "test"] = "validation"
+    """The paper takes the epoch of lowest final-answer error on the *test* set; ours is the validation set."""
+
+    def __post_init__(self) -> None:
+        for name in self.approaches:
+            if name not in APPROACHES:
+                raise UserError(f"config.improve.approaches holds {name!r}, expected some of {', '.join(APPROACHES)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateSettings:
+    """Set what is measured."""
+
+    num_samples: int = 96
+    aggregate: Literal["last", "min", "prod", "mean"] = "last"
+    step_search_models: tuple[str, ...] = ("sft",)
+    """The policies that are also decoded step by step by their reward models."""
+    num_examples: int = 40
+    """Solutions per model that the report's browser holds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentSettings:
+    """Set a whole experiment, from problems to report."""
+
+    name: str = "experiment"
+    seed: int = 0
+    until: Literal["report", "base"] = "report"
+    """"base" ends with the base model and what it can do."""
+    data: DataSettings = DataSettings()
+    base: BaseSettings = BaseSettings()
+    few_shot: int = 5
+    """Worked examples in the few-shot prompt."""
+    process_labels: Literal["oracle", "intermediate"] = "oracle"
+    """Where the PRM's labels come from; trace error is measured by the oracle alone."""
+    seq_len: int = 384
+    """The length of the rows that SFT, reward models and distillation are packed into; longer ones are left out."""
+    sft: FitSettings = FitSettings()
+    orm: FitSettings = FitSettings()
+    prm: FitSettings = FitSettings()
+    distil: FitSettings = FitSettings()
+    rm_samples: int = 8
+    """Samples per problem that reward models are trained on (paper: 96)."""
+    sample: DecodeSettings = DecodeSettings()
+    """How every sample is drawn; `num_samples` of it is what expert iteration draws per problem."""
+    search: StepSearchSettings = StepSearchSettings()
+    score_batch: int = 64
+    improve: ImproveSettings = ImproveSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    mesh: MeshSettings = MeshSettings()

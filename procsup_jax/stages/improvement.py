@@ -1,0 +1,200 @@
+"""Expert iteration: sample, keep, distil, for as many epochs as set; the paper's six rows but PRM-RL from few-shot."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import shutil
+from typing import Any
+
+from procsup_jax import files, records
+from procsup_jax.improve import collect
+from procsup_jax.search import vote
+from procsup_jax.stages.context import Context, model_files, problems_file
+from procsup_jax.stages.solutions import (
+    Policy,
+    run_labels,
+    run_samples,
+    run_scores,
+    run_search,
+    samples_file,
+    scores_file,
+)
+from procsup_jax.stages.stage import Stage
+from procsup_jax.stages.training import run_distil, run_reward_model
+from procsup_jax.types import Sample
+
+FEW_SHOT, SFT = "few_shot", "sft"
+
+
+@dataclasses.dataclass(frozen=True)
+class Approach:
+    """Describe one row of the paper's table "Expert iteration"."""
+
+    name: str
+    method: str
+    start: Policy
+    distil_from: str
+    accumulate: collect.Keep
+    retrain_rm: bool
+    rm: str | None
+    """The fixed reward model; None where it is retrained every epoch or not used."""
+
+
+def approach(name: str, start: Policy) -> Approach:
+    """Return the approach of a name such as sft_orm_rl, starting from the policy of its first part."""
+    few_shot = name.startswith(FEW_SHOT)
+    origin = FEW_SHOT if few_shot else SFT
+    method = name.removeprefix(f"{origin}_")
+    fixed = {"orm_rl": None if few_shot else f"{SFT}_orm", "prm_rl": f"{SFT}_prm"}.get(method)
+    return Approach(
+        name=name,
+        method=method,
+        start=start,
+        distil_from=start.model,
+        accumulate="last" if few_shot else "all",
+        retrain_rm=few_shot and method == "orm_rl",
+        rm=fixed,
+    )
+
+
+def run_improvement(ctx: Context, plan: Approach) -> None:
+    """Run all epochs of an approach; models/NAME is the best one's policy (and models/NAME_orm its reward model)."""
+    policy = plan.start
+    valid = _run_round(ctx, plan, 0, "validation", policy)
+    experts: list[str] = []
+    for epoch in range(1, ctx.settings.improve.num_epochs + 1):
+        rm = _run_rm(ctx, plan, epoch, policy)
+        experts.append(_run_experts(ctx, plan, epoch, "rl", policy, rm))
+        valid_experts = _run_experts(ctx, plan, epoch, "validation", policy, rm, drawn=valid)
+        kept = experts if plan.accumulate == "all" else experts[-1:]
+        name = _epoch_name(plan, epoch)
+        run_distil(ctx, name, plan.distil_from, kept, valid_experts)
+        policy = Policy(plan.name, name)
+        valid = _run_round(ctx, plan, epoch, "validation", policy)
+    _run_choice(ctx, plan)
+
+
+def curve_file(name: str) -> str:
+    """Return the name of the file with an approach's errors by epoch."""
+    return f"curves/{name}.json"
+
+
+def _epoch_name(plan: Approach, epoch: int) -> str:
+    return f"{plan.name}.epoch{epoch}"
+
+
+def _run_round(ctx: Context, plan: Approach, epoch: int, split: str, policy: Policy) -> str:
+    """Sample a split from the policy after `epoch` epochs; approaches with the same start share the first samples."""
+    first = f"{FEW_SHOT if policy.few_shot else SFT}.epoch0" if epoch == 0 else _epoch_name(plan, epoch)
+    name = f"{first}.{split}"
+    run_samples(ctx, name, policy, split, ctx.settings.sample.num_samples)
+    return name
+
+
+def _run_rm(ctx: Context, plan: Approach, epoch: int, policy: Policy) -> str | None:
+    """Retrain the reward model on this epoch's samples where the approach says so."""
+    if not plan.retrain_rm:
+        return plan.rm
+    name = f"{_epoch_name(plan, epoch)}.orm"
+    train = _run_round(ctx, plan, epoch - 1, "rl", policy)
+    valid = _run_round(ctx, plan, epoch - 1, "validation", policy)
+    for samples, split in ((train, "rl"), (valid, "validation")):
+        run_labels(ctx, samples, split, "outcome")
+    run_reward_model(ctx, name, plan.distil_from, "outcome", "orm", (train, "rl"), (valid, "validation"))
+    return name
+
+
+def _run_experts(
+    ctx: Context, plan: Approach, epoch: int, split: str, policy: Policy, rm: str | None, drawn: str | None = None
+) -> str:
+    """Write the expert samples of an epoch and return their name."""
+    name = f"{_epoch_name(plan, epoch)}.experts.{split}"
+    if plan.method == "prm_rl":
+        assert rm is not None
+        drawn = f"{_epoch_name(plan, epoch)}.search.{split}"
+        run_search(ctx, drawn, policy, rm, None, split)
+    else:
+        drawn = drawn or _run_round(ctx, plan, epoch - 1, split, policy)
+    inputs = [problems_file(split), samples_file(drawn)]
+    if plan.method == "orm_rl":
+        assert rm is not None
+        run_scores(ctx, drawn, split, rm)
+        inputs.append(scores_file(drawn, rm))
+    settings = {"config.seed": ctx.settings.seed}
+    work = functools.partial(_keep, ctx, plan, name, split, drawn, rm)
+    ctx.folder.run(Stage(f"keep-{name}", settings, inputs, (samples_file(name),), work))
+    return name
+
+
+def _keep(ctx: Context, plan: Approach, name: str, split: str, drawn: str, rm: str | None) -> None:
+    problems, samples = ctx.problems(split), records.read_samples(ctx.path(samples_file(drawn)))
+    if plan.method == "prm_rl":
+        kept = collect.as_searched(samples)
+    elif plan.method == "orm_rl":
+        assert rm is not None
+        kept = collect.best_scored(samples, records.read_scores(ctx.path(scores_file(drawn, rm))))
+    elif plan.accumulate == "last":
+        kept = collect.all_correct(problems, samples)
+    else:
+        kept = collect.one_correct(problems, samples, ctx.seed(name))
+    records.write_samples(ctx.path(samples_file(name)), kept)
+
+
+def _run_choice(ctx: Context, plan: Approach) -> None:
+    """Measure every epoch's policy and keep the best one under the approach's own name."""
+    by, num = ctx.settings.improve.choose_epoch_by, ctx.settings.improve.num_epochs
+    names = [_epoch_name(plan, epoch) for epoch in range(1, num + 1)]
+    first = f"{FEW_SHOT if plan.start.few_shot else SFT}.epoch0"
+    if by == "test":
+        for epoch in range(num + 1):
+            policy = Policy(plan.name, names[epoch - 1]) if epoch else plan.start
+            _run_round(ctx, plan, epoch, "test", policy)
+    samples = [f"{name}.{by}" for name in (first, *names)]
+    inputs = [problems_file(by), *map(samples_file, samples), *(file for name in names for file in model_files(name))]
+    outputs = [*model_files(plan.name), curve_file(plan.name)]
+    if plan.retrain_rm:
+        inputs += [file for name in names for file in model_files(f"{name}.orm")]
+        outputs += model_files(f"{plan.name}_orm")
+    settings = {
+        "config.improve.choose_epoch_by": by,
+        "config.improve.num_epochs": num,
+        "config.seed": ctx.settings.seed,
+    }
+    ctx.folder.run(
+        Stage(f"choose-{plan.name}", settings, inputs, outputs, functools.partial(_choose, ctx, plan, by, samples))
+    )
+
+
+def _choose(ctx: Context, plan: Approach, by: str, samples: list[str]) -> None:
+    rows: list[dict[str, Any]] = []
+    for epoch, name in enumerate(samples):
+        error = majority_error(ctx, by, records.read_samples(ctx.path(samples_file(name))))
+        rows.append({"epoch": epoch, f"{by}_error": error, "chosen": False})
+    best = min(rows[1:], key=lambda row: (row[f"{by}_error"], row["epoch"]))
+    best["chosen"] = True
+    chosen = _epoch_name(plan, best["epoch"])
+    _copy_model(ctx, chosen, plan.name)
+    if plan.retrain_rm:
+        _copy_model(ctx, f"{chosen}.orm", f"{plan.name}_orm")
+    files.write_text(ctx.path(curve_file(plan.name)), json.dumps(rows) + "\n")
+
+
+def majority_error(ctx: Context, split: str, samples: list[Sample]) -> float:
+    """Return the share of a split's problems that majority voting gets wrong."""
+    by_uid: dict[str, list[Sample]] = {}
+    for sample in samples:
+        by_uid.setdefault(sample.problem_uid, []).append(sample)
+    problems = ctx.problems(split)
+    wrong = sum(
+        not vote.same_answer(vote.majority(by_uid.get(each.uid, []), ctx.settings.seed).answer, each.answer)
+        for each in problems
+    )
+    return wrong / len(problems)
+
+
+def _copy_model(ctx: Context, source: str, target: str) -> None:
+    for old, new in zip(model_files(source), model_files(target), strict=True):
+        ctx.path(new).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ctx.path(old), ctx.path(new))

@@ -1,0 +1,169 @@
+"""Stages that make, label and score solutions; the files are named after what they hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from procsup_jax import records
+from procsup_jax.decode.generate import sample_problems
+from procsup_jax.decode.score import score_samples
+from procsup_jax.decode.settings import DecodeSettings
+from procsup_jax.labels import intermediate, oracle, outcome
+from procsup_jax.search import decodings
+from procsup_jax.search.aggregate import aggregate
+from procsup_jax.search.step_search import StepSearchSettings, step_search
+from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
+from procsup_jax.stages.stage import Stage, used
+from procsup_jax.text.prompts import choose_examples
+from procsup_jax.types import Problem, Sample, Score, StepLabels
+
+LabelKind = Literal["outcome", "oracle", "intermediate"]
+LABEL: dict[str, Callable[[Sequence[Problem], Sequence[Sample]], list[StepLabels]]] = {
+    "outcome": outcome.label,
+    "oracle": oracle.label,
+    "intermediate": intermediate.label,
+}
+# These set speed and memory and never change a solution.
+_FREE = (".lanes", ".slots")
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """Name a policy: the folder of its parameters, and whether its prompt holds worked examples."""
+
+    name: str
+    model: str
+    few_shot: bool = False
+
+
+def samples_file(name: str) -> str:
+    """Return the name of a samples file."""
+    return f"samples/{name}.jsonl"
+
+
+def labels_file(name: str, kind: LabelKind) -> str:
+    """Return the name of the file with one kind of labels of a samples file."""
+    return f"labels/{name}.{kind}.jsonl"
+
+
+def scores_file(name: str, rm: str) -> str:
+    """Return the name of the file with one reward model's scores of a samples file."""
+    return f"scores/{name}.{rm}.jsonl"
+
+
+def run_samples(ctx: Context, name: str, policy: Policy, split: str, num_samples: int) -> None:
+    """Sample `num_samples` solutions of each of a split's problems; 0 writes the greedy one."""
+    settings = dataclasses.replace(ctx.settings.sample, num_samples=num_samples or 1)
+    if num_samples == 0:
+        settings = dataclasses.replace(settings, temperature=0.0)
+    _run(
+        ctx, name, policy, split, used("sample", settings),
+        functools.partial(_sample, ctx, name, policy, split, settings, greedy=num_samples == 0),
+    )  # fmt: skip
+
+
+def run_search(ctx: Context, name: str, policy: Policy, rm: str, decoding: str | None, split: str) -> None:
+    """Search a solution of each problem step by step with a reward model; `decoding` marks it for evaluation."""
+    settings = ctx.settings.search
+    work = functools.partial(_search, ctx, name, policy, rm, decoding, split, settings)
+    _run(ctx, name, policy, split, used("search", settings), work, inputs=model_files(rm))
+
+
+def run_labels(ctx: Context, name: str, split: str, kind: LabelKind) -> None:
+    """Label a samples file."""
+
+    def work() -> None:
+        samples = records.read_samples(ctx.path(samples_file(name)))
+        records.write_labels(ctx.path(labels_file(name, kind)), LABEL[kind](ctx.problems(split), samples))
+
+    inputs = (samples_file(name), problems_file(split))
+    ctx.folder.run(Stage(f"label-{name}-{kind}", {}, inputs, (labels_file(name, kind),), work))
+
+
+def run_scores(ctx: Context, name: str, split: str, rm: str) -> None:
+    """Score every step of a samples file with a reward model."""
+    how = ctx.settings.evaluate.aggregate
+
+    def work() -> None:
+        saved, samples = ctx.model(rm), records.read_samples(ctx.path(samples_file(name)))
+        probs = score_samples(
+            saved.config, saved.params, ctx.vocab, ctx.problems(split), samples,
+            batch_size=ctx.settings.score_batch, mesh=ctx.mesh,
+        )  # fmt: skip
+        records.write_scores(ctx.path(scores_file(name, rm)), to_scores(samples, probs, how, rm))
+
+    inputs = (samples_file(name), problems_file(split), VOCAB, *model_files(rm))
+    settings = {"config.evaluate.aggregate": how}
+    ctx.folder.run(Stage(f"score-{name}-{rm}", settings, inputs, (scores_file(name, rm),), work))
+
+
+def to_scores(samples: Sequence[Sample], probs: Sequence[Iterable[float]], how: str, rm: str | None) -> list[Score]:
+    """Return the score records of samples and their steps' probabilities."""
+    rounded = [tuple(round(float(prob), 6) for prob in each) for each in probs]
+    return [
+        Score(sample.problem_uid, sample.sample, each, aggregate(each, how), how, rm)
+        for sample, each in zip(samples, rounded, strict=True)
+    ]
+
+
+def _run(
+    ctx: Context,
+    name: str,
+    policy: Policy,
+    split: str,
+    settings: dict[str, object],
+    work: Callable[[], None],
+    inputs: Sequence[str] = (),
+) -> None:
+    kept = {key: value for key, value in settings.items() if not key.endswith(_FREE)}
+    kept["config.seed"] = ctx.settings.seed
+    if policy.few_shot:
+        kept["config.few_shot"] = ctx.settings.few_shot
+        inputs = (*inputs, problems_file("sft"))
+    inputs = (problems_file(split), VOCAB, *model_files(policy.model), *inputs)
+    ctx.folder.run(Stage(f"sample-{name}", kept, inputs, (samples_file(name),), work))
+
+
+def _examples(ctx: Context, policy: Policy) -> list[Problem]:
+    if not policy.few_shot:
+        return []
+    return choose_examples(ctx.problems("sft"), ctx.settings.few_shot, ctx.settings.seed)
+
+
+def _sample(ctx: Context, name: str, policy: Policy, split: str, settings: DecodeSettings, *, greedy: bool) -> None:
+    saved = ctx.model(policy.model)
+    samples = sample_problems(
+        saved.config, saved.params, ctx.vocab, ctx.problems(split), settings,
+        seed=ctx.seed(name), mesh=ctx.mesh, examples=_examples(ctx, policy), policy=policy.name,
+    )  # fmt: skip
+    if greedy:
+        samples = [decodings.mark(sample, "greedy") for sample in samples]
+    records.write_samples(ctx.path(samples_file(name)), samples)
+
+
+def _search(
+    ctx: Context,
+    name: str,
+    policy: Policy,
+    rm: str,
+    decoding: str | None,
+    split: str,
+    settings: StepSearchSettings,
+) -> None:
+    saved, judge = ctx.model(policy.model), ctx.model(rm)
+    found = step_search(
+        (saved.config, saved.params), (judge.config, judge.params), ctx.vocab, ctx.problems(split), settings,
+        seed=ctx.seed(name), mesh=ctx.mesh, examples=_examples(ctx, policy), name=policy.name,
+    )  # fmt: skip
+    samples = [
+        dataclasses.replace(
+            each.sample, extra={**each.sample.extra, "policy_tokens": each.policy_tokens, "rm_tokens": each.rm_tokens}
+        )
+        for each in found
+    ]
+    if decoding is not None:
+        samples = [decodings.mark(sample, decoding) for sample in samples]
+    records.write_samples(ctx.path(samples_file(name)), samples)

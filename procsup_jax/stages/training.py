@@ -1,0 +1,114 @@
+"""Stages that train: supervised fine-tuning and distillation of policies, and reward models."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import shutil
+from collections.abc import Sequence
+
+from procsup_jax import files, records
+from procsup_jax.data import pack
+from procsup_jax.data.examples import label_examples, solution_examples
+from procsup_jax.errors import UserError
+from procsup_jax.io.params import save_params
+from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
+from procsup_jax.stages.solutions import LabelKind, labels_file, samples_file
+from procsup_jax.stages.stage import Stage, used
+from procsup_jax.train.loop import fit
+from procsup_jax.train.losses import LossName
+from procsup_jax.train.settings import FitSettings
+from procsup_jax.types import Problem
+
+
+def history_file(name: str) -> str:
+    """Return the name of the file with a fit's losses, one JSON object a line."""
+    return f"models/{name}.history.jsonl"
+
+
+def run_sft(ctx: Context, name: str, start: str) -> None:
+    """Fine-tune a model on the reference solutions of the problems."""
+
+    def examples(split: str) -> list[pack.Example]:
+        pairs = [(problem, problem.solution) for problem in ctx.problems(split) if problem.solution]
+        if not pairs:
+            raise UserError(f"no problem of split {split} has a reference solution; SFT needs them")
+        return solution_examples(ctx.vocab, pairs)
+
+    inputs = [problems_file("sft"), problems_file("validation")]
+    work = functools.partial(_fit, ctx, name, start, "lm", "sft", lambda: (examples("sft"), examples("validation")))
+    _run(ctx, name, start, "sft", inputs, work)
+
+
+def run_distil(ctx: Context, name: str, start: str, experts: Sequence[str], valid_experts: str) -> None:
+    """Fine-tune `start` on expert samples of the RL problems; early stopping on those of the validation problems.
+
+    Without a single expert sample, as with a policy that never finds an answer, the result is `start` itself.
+    """
+
+    def examples(names: Sequence[str], split: str) -> list[pack.Example]:
+        problems = {problem.uid: problem for problem in ctx.problems(split)}
+        samples = [sample for each in names for sample in records.read_samples(ctx.path(samples_file(each)))]
+        return solution_examples(ctx.vocab, [(problems[sample.problem_uid], sample.solution) for sample in samples])
+
+    inputs = [problems_file("rl"), problems_file("validation"), *map(samples_file, [*experts, valid_experts])]
+    data = lambda: (examples(experts, "rl"), examples([valid_experts], "validation"))  # noqa: E731
+    _run(ctx, name, start, "distil", inputs, functools.partial(_fit, ctx, name, start, "lm", "distil", data))
+
+
+def run_reward_model(
+    ctx: Context, name: str, start: str, kind: LabelKind, group: str, train: tuple[str, str], valid: tuple[str, str]
+) -> None:
+    """Train a reward model on labelled samples; `train` and `valid` are pairs of a samples name and its split."""
+
+    def examples(samples_name: str, split: str) -> list[pack.Example]:
+        problems: dict[str, Problem] = {problem.uid: problem for problem in ctx.problems(split)}
+        samples = records.read_samples(ctx.path(samples_file(samples_name)))
+        labels = records.read_labels(ctx.path(labels_file(samples_name, kind)))
+        return label_examples(ctx.vocab, problems, samples, labels)
+
+    inputs = [
+        part
+        for samples_name, split in (train, valid)
+        for part in (problems_file(split), samples_file(samples_name), labels_file(samples_name, kind))
+    ]
+    data = lambda: (examples(*train), examples(*valid))  # noqa: E731
+    _run(ctx, name, start, group, inputs, functools.partial(_fit, ctx, name, start, "rm", group, data))
+
+
+def _run(ctx: Context, name: str, start: str, group: str, inputs: Sequence[str], work: functools.partial[None]) -> None:
+    settings = {
+        "config.seed": ctx.settings.seed,
+        "config.seq_len": ctx.settings.seq_len,
+        **used(group, getattr(ctx.settings, group)),
+    }
+    settings = {key: value for key, value in settings.items() if not key.endswith((".checkpoint_every",))}
+    outputs = (*model_files(name), history_file(name))
+    ctx.folder.run(Stage(f"train-{name}", settings, (VOCAB, *model_files(start), *inputs), outputs, work))
+
+
+def _fit(ctx: Context, name: str, start: str, loss: LossName, group: str, data) -> None:  # type: ignore[no-untyped-def]
+    settings: FitSettings = getattr(ctx.settings, group)
+    saved, vocab = ctx.model(start), ctx.vocab
+    train_examples, valid_examples = data()
+    if not train_examples:
+        print(f"{name}: there is nothing to train on, so this is {start} itself")
+        save_params(ctx.path(f"models/{name}"), saved.params, saved.config, {"vocab": vocab.digest, "start": start})
+        files.write_text(ctx.path(history_file(name)), "")
+        return
+    train = pack.pack(train_examples, ctx.settings.seq_len)
+    valid = pack.pack(valid_examples, ctx.settings.seq_len) if valid_examples else None
+    if valid is None:
+        settings = dataclasses.replace(settings, patience=0)
+    if train.num_left_out:
+        print(f"{name}: {train.num_left_out} examples are longer than seq_len={ctx.settings.seq_len} and left out")
+    result = fit(
+        saved.config, saved.params, loss, train, valid, settings,
+        vocab_ids=(vocab.correct_id, vocab.incorrect_id), seed=ctx.seed(name), mesh=ctx.mesh,
+        workdir=ctx.path("train"), name=name,
+    )  # fmt: skip
+    metadata = {"vocab": vocab.digest, "start": start, "best_step": result.best_step, "examples": train.num_examples}
+    save_params(ctx.path(f"models/{name}"), result.params, saved.config, metadata)
+    files.write_text(ctx.path(history_file(name)), "".join(json.dumps(each) + "\n" for each in result.history))
+    shutil.rmtree(ctx.path(f"train/{name}/checkpoints"), ignore_errors=True)
