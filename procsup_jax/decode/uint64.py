@@ -45,7 +45,7 @@ def select(where: jax.Array, a: U64, b: U64) -> U64:
 
 
 def add(a: U64, b: U64) -> tuple[U64, jax.Array]:
-    """Return a + b modulo 2**64, and where it overflowed."""
+    """Return a + b, and where it overflowed; there the sum means nothing."""
     lo = a.lo + b.lo
     carry = (lo < a.lo).astype(jnp.uint32)
     hi = a.hi + b.hi
@@ -67,7 +67,7 @@ def _multiply_32(a: jax.Array, b: jax.Array) -> U64:
 
 
 def multiply(a: U64, b: U64) -> tuple[U64, jax.Array]:
-    """Return a * b modulo 2**64, and where it overflowed."""
+    """Return a * b, and where it overflowed; there the product means nothing."""
     low = _multiply_32(a.lo, b.lo)
     # One of the two high words is 0 unless the product overflows.
     a_is_long = a.hi != 0

@@ -41,7 +41,7 @@ def params(config, vocab):
     """Return a random model with firm opinions (its embedding also unembeds) that often ends."""
     params = api.init_params(config, jax.random.key(0))
     scale = np.full((config.vocab_size, 1), 30.0, np.float32)
-    scale[vocab.eos_id] = 150.0
+    scale[vocab.eos_id] = 60.0
     return {**params, "embedding": params["embedding"] * scale}
 
 
