@@ -121,11 +121,8 @@ def prefill(
     block: Any = Block(config)
     for layer in dparams.layers:
         x, new = block.apply({"params": layer}, x, rope, segments, method="prefill")
-        layers.append(new)
-    kv = KV(tuple(layers))
-    if capacity is not None and capacity > p:
-        kv = jax.tree.map(lambda a: jnp.pad(a, ((0, 0), (0, capacity - p), (0, 0))), kv)
-    return _final_norm(config, dparams, x), kv
+        layers.append(cache.with_capacity(new, max(p, capacity or p)))
+    return _final_norm(config, dparams, x), KV(tuple(layers))
 
 
 def extend(

@@ -8,9 +8,12 @@ k key-value head, g query heads of one key-value head, l query position, m key p
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+from procsup_jax.models.cache import Blocks
 
 MASKED = -1e30
 MIN_QUERY_BLOCK = 64
@@ -86,45 +89,83 @@ def _masked_scores(q_rkgle: jax.Array, k_rkme: jax.Array, segments_rm: jax.Array
     return jnp.where(mask_rlm[:, None, None], scores, MASKED)
 
 
+class _Merged(NamedTuple):
+    """Hold a softmax over the keys seen so far: maximum [...], sum of exponentials [...], mixed values [..., e]."""
+
+    top: jax.Array
+    total: jax.Array
+    mixed: jax.Array
+
+
 def slot_attention(
     q_nskgte: jax.Array,
-    prefix: tuple[jax.Array, jax.Array],
+    prefix: tuple[Blocks, Blocks],
     prefix_len_n: jax.Array,
-    suffix: tuple[jax.Array, jax.Array],
+    suffix: tuple[Blocks, Blocks],
     suffix_len_ns: jax.Array,
 ) -> jax.Array:
     """Attend from t new tokens of each of n lanes x s slots; return [n, s, k, g, t, e].
 
-    `prefix` holds keys and values [n * k, capacity, e], stored once for a lane and read in one product for all its
-    slots; `suffix` [n * s * k, capacity, e] holds each slot's own, the new tokens already written at suffix_len.
-    The two softmaxes are merged over their common maximum.
+    `prefix` holds keys and values in blocks [n * k, m, e], stored once for a lane and read in one product for all its
+    slots; `suffix` in blocks [n * s * k, m, e] holds each slot's own, the new tokens already written at suffix_len.
+    Blocks that start past the longest sequence are not read. Softmaxes over blocks are merged at their common maximum.
     """
     n, s, k, g, t, e = q_nskgte.shape
-    scale = e**-0.5
-    own_len = suffix[0].shape[1]
-    last_nst = suffix_len_ns[:, :, None] + jnp.arange(t)
-    mask_nstm = jnp.arange(own_len) <= last_nst[..., None]
-    own_k, own_v = (part.reshape(n * s, k, own_len, e) for part in suffix)
-    own = _scores(q_nskgte.reshape(n * s, k, g, t, e), own_k).reshape(n, s, k, g, t, own_len) * scale
-    own = jnp.where(mask_nstm[:, :, None, None], own, MASKED)
-    top = own.max(-1)
-    prefix_len = prefix[0].shape[1]
-    if prefix_len:
-        prefix_k, prefix_v = (part.reshape(n, k, prefix_len, e) for part in prefix)
-        q_nksgte = q_nskgte.transpose(0, 2, 1, 3, 4, 5).reshape(n, k, s * g, t, e)
-        shared = _scores(q_nksgte, prefix_k).reshape(n, k, s, g, t, prefix_len) * scale
-        seen = jnp.arange(prefix_len) < prefix_len_n[:, None]
-        shared = jnp.where(seen[:, None, None, None, None], shared, MASKED)
-        top = jnp.maximum(top, shared.max(-1).transpose(0, 2, 1, 3, 4))
-    exps = jnp.exp(own - top[..., None])
-    total = exps.sum(-1)
-    mixed = _mix(exps.reshape(n * s, k, g, t, own_len), own_v).reshape(n, s, k, g, t, e)
-    if prefix_len:
-        exps = jnp.exp(shared - top.transpose(0, 2, 1, 3, 4)[..., None])
-        total = total + exps.sum(-1).transpose(0, 2, 1, 3, 4)
-        part = _mix(exps.reshape(n, k, s * g, t, prefix_len), prefix_v).reshape(n, k, s, g, t, e)
-        mixed = mixed + part.transpose(0, 2, 1, 3, 4, 5)
-    return (mixed / total[..., None]).astype(q_nskgte.dtype)
+    ends_nst = suffix_len_ns[:, :, None] + jnp.arange(1, t + 1)
+    own_q = q_nskgte.reshape(n * s, k, g, t, e)
+    merged = _empty(own_q)
+    merged = _merge_blocks(merged, own_q, suffix, ends_nst.reshape(n * s, 1, 1, t))
+    if prefix[0]:
+        shared_q = q_nskgte.transpose(0, 2, 1, 3, 4, 5).reshape(n, k, s * g, t, e)
+        shared = _merge_blocks(_empty(shared_q), shared_q, prefix, prefix_len_n[:, None, None, None])
+        merged = _merge(
+            merged, _Merged(*(_by_slot(part, s).reshape(own.shape) for part, own in zip(shared, merged, strict=True)))
+        )
+    return (merged.mixed / merged.total[..., None]).astype(q_nskgte.dtype).reshape(q_nskgte.shape)
+
+
+def _merge_blocks(merged: _Merged, q_rkgte: jax.Array, blocks: tuple[Blocks, Blocks], end: jax.Array) -> _Merged:
+    """Attend to the positions before `end` (broadcast against [r, k, g, t]) of every block that holds such."""
+    r, k = q_rkgte.shape[:2]
+    longest, start = end.max(), 0
+    for block_k, block_v in zip(*blocks, strict=True):
+        m = block_k.shape[1]
+        operands = (merged, block_k.reshape(r, k, m, -1), block_v.reshape(r, k, m, -1))
+        read = functools.partial(_read_block, q_rkgte, end - start)
+        merged = read(*operands) if start == 0 else jax.lax.cond(longest > start, read, _skip_block, *operands)
+        start += m
+    return merged
+
+
+def _read_block(q_rkgte: jax.Array, end: jax.Array, merged: _Merged, k_rkme: jax.Array, v_rkme: jax.Array) -> _Merged:
+    scores = _scores(q_rkgte, k_rkme) * q_rkgte.shape[-1] ** -0.5
+    scores = jnp.where(jnp.arange(scores.shape[-1]) < end[..., None], scores, MASKED)
+    top = jnp.maximum(merged.top, scores.max(-1))
+    exps, rest = jnp.exp(scores - top[..., None]), jnp.exp(merged.top - top)
+    return _Merged(top, merged.total * rest + exps.sum(-1), merged.mixed * rest[..., None] + _mix(exps, v_rkme))
+
+
+def _skip_block(merged: _Merged, k_rkme: jax.Array, v_rkme: jax.Array) -> _Merged:
+    del k_rkme, v_rkme
+    return merged
+
+
+def _merge(a: _Merged, b: _Merged) -> _Merged:
+    top = jnp.maximum(a.top, b.top)
+    from_a, from_b = jnp.exp(a.top - top), jnp.exp(b.top - top)
+    mixed = a.mixed * from_a[..., None] + b.mixed * from_b[..., None]
+    return _Merged(top, a.total * from_a + b.total * from_b, mixed)
+
+
+def _empty(q_rkgte: jax.Array) -> _Merged:
+    zeros = jnp.zeros(q_rkgte.shape, jnp.float32)
+    return _Merged(zeros[..., 0] + MASKED, zeros[..., 0], zeros)
+
+
+def _by_slot(shared: jax.Array, s: int) -> jax.Array:
+    """Turn [n, k, s * g, ...] into [n, s, k, g, ...]."""
+    n, k = shared.shape[:2]
+    return shared.reshape(n, k, s, -1, *shared.shape[3:]).swapaxes(1, 2)
 
 
 def _scores(q_rkgle: jax.Array, k_rkme: jax.Array) -> jax.Array:

@@ -1,7 +1,9 @@
 """Keys and values kept between calls, and what moves them: written, appended to a prefix, taken by row.
 
 A *lane* owns one prefix and a number of *slots*; each slot has its own suffix. Rows of a cache are lanes (prefix) or
-lanes x slots (suffix), each with its key-value heads merged in: [rows * kv_heads, capacity, head_dim].
+lanes x slots (suffix), each with its key-value heads merged in: [rows * kv_heads, capacity, head_dim]. The capacity is
+cut into blocks, each an array of its own, so that attention can leave out those that no sequence has reached yet
+(slicing one large array instead would copy it).
 """
 
 from __future__ import annotations
@@ -13,13 +15,21 @@ import jax.numpy as jnp
 
 from procsup_jax.models.config import ModelConfig
 
+MIN_BLOCK_LEN = 64
+MAX_BLOCKS = 4
+
+Blocks = tuple[jax.Array, ...]
+
 
 class LayerKV(NamedTuple):
-    """Hold one layer's keys and values, and with a token shift each position's normed input [rows, capacity, d]."""
+    """Hold one layer's keys and values in blocks of positions.
 
-    k: jax.Array
-    v: jax.Array
-    x: jax.Array | None = None
+    With a token shift `x` holds each position's normed input, in one block [rows, capacity, d]; else it is empty.
+    """
+
+    k: Blocks
+    v: Blocks
+    x: Blocks
 
 
 class KV(NamedTuple):
@@ -38,29 +48,41 @@ class Slots(NamedTuple):
 def init_kv(config: ModelConfig, rows: int, capacity: int) -> KV:
     """Make an empty cache for `rows` sequences of up to `capacity` tokens."""
     dtype = jnp.dtype(config.dtype)
+    blocks = _block_lens(capacity)
 
     def layer() -> LayerKV:
-        shape = (rows * config.num_kv_heads, capacity, config.head_dim)
-        x = jnp.zeros((rows, capacity, config.d_model), dtype) if config.shift_width else None
-        return LayerKV(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype), x)
+        heads = rows * config.num_kv_heads
+        k, v = (tuple(jnp.zeros((heads, size, config.head_dim), dtype) for size in blocks) for _ in "kv")
+        return LayerKV(k, v, (jnp.zeros((rows, capacity, config.d_model), dtype),) if config.shift_width else ())
 
     return KV(tuple(layer() for _ in range(config.num_layers)))
 
 
-def write(cache: LayerKV, new: LayerKV, start_r: jax.Array) -> LayerKV:
-    """Write new positions at `start_r` of each row; what would lie past the capacity is dropped."""
-    return jax.tree.map(lambda old, part: _put(old, part, start_r), cache, new)
+def with_capacity(new: LayerKV, capacity: int) -> LayerKV:
+    """Cut what holds all its positions in one block into a cache's blocks, with room for `capacity` positions."""
+
+    def cut(whole: jax.Array, blocks: list[int]) -> Blocks:
+        room = capacity - whole.shape[1]
+        padded = jnp.pad(whole, ((0, 0), (0, room), (0, 0))) if room else whole
+        return tuple(padded[:, start : start + size] for start, size in _starts(blocks))
+
+    k, v = (cut(part[0], _block_lens(capacity)) for part in new[:2])
+    return LayerKV(k, v, cut(new.x[0], [capacity]) if new.x else ())
+
+
+def write(cache: LayerKV, new: LayerKV, start_r: jax.Array, take_r: jax.Array | None = None) -> LayerKV:
+    """Write new positions (the first `take_r` of them) at `start_r` of each row; past the capacity they are dropped."""
+    return LayerKV(*(_put(old, part, start_r, take_r) for old, part in zip(cache, new, strict=True)))
 
 
 def history(prefix: LayerKV, suffix: LayerKV, slots: Slots, width: int) -> jax.Array:
     """Gather the normed inputs of the `width` positions before each slot's end, [rows, width, d], oldest first."""
-    assert prefix.x is not None and suffix.x is not None
     n, s = slots.suffix_len_ns.shape
     back = jnp.arange(-width, 0)
     own_nsw = slots.suffix_len_ns[:, :, None] + back
     shared_nsw = slots.prefix_len_n[:, None, None] + own_nsw
-    own = _gather(suffix.x, own_nsw.reshape(n * s, width)).reshape(n, s, width, -1)
-    shared = _gather(prefix.x, shared_nsw.reshape(n, s * width)).reshape(n, s, width, -1)
+    own = _gather(suffix.x[0], own_nsw.reshape(n * s, width)).reshape(n, s, width, -1)
+    shared = _gather(prefix.x[0], shared_nsw.reshape(n, s * width)).reshape(n, s, width, -1)
     return jnp.where(own_nsw[..., None] >= 0, own, shared).reshape(n * s, width, -1)
 
 
@@ -77,18 +99,19 @@ def commit(
     The caller advances prefix_len by take_len, which may be 0. What would lie past the prefix's capacity is dropped.
     """
     num_lanes = prefix_len_n.shape[0]
-    num_slots = suffix.layers[0].k.shape[0] // config.num_kv_heads // num_lanes
+    num_slots = _num_rows(config, suffix) // num_lanes
     chosen = take_rows(config, suffix, jnp.arange(num_lanes) * num_slots + choice_n)
     return KV(
         tuple(
-            jax.tree.map(lambda old, part: _put(old, part, prefix_len_n, take_len_n), layer, new)
-            for layer, new in zip(prefix.layers, chosen.layers, strict=True)
+            write(layer, new, prefix_len_n, take_len_n) for layer, new in zip(prefix.layers, chosen.layers, strict=True)
         )
     )
 
 
 def take_rows(config: ModelConfig, kv: KV, row_r: jax.Array) -> KV:
     """Copy the rows `row_r` (lanes of a prefix, lanes x slots of a suffix), in that order, repeats allowed."""
+    if not kv.layers[0].k:
+        return kv
     rows = _num_rows(config, kv)
     return jax.tree.map(lambda a: _by_row(a, rows)[row_r].reshape(-1, *a.shape[1:]), kv)
 
@@ -97,31 +120,59 @@ def put_rows(config: ModelConfig, kv: KV, row_r: jax.Array, new: KV) -> KV:
     """Overwrite the rows `row_r` with those of `new`, whose capacity may be smaller; rows past the end are dropped."""
     rows, num_new = _num_rows(config, kv), _num_rows(config, new)
 
-    def put(old: jax.Array, part: jax.Array) -> jax.Array:
-        by_row = _by_row(old, rows)
-        placed = by_row.at[row_r, :, : part.shape[1]].set(_by_row(part, num_new), mode="drop")
-        return placed.reshape(old.shape)
+    def put(old: Blocks, part: Blocks) -> Blocks:
+        if not old:
+            return old
+        by_row, placed = _by_row(_join(part), num_new), []
+        for block, (start, size) in zip(old, _starts([a.shape[1] for a in old]), strict=True):
+            piece = by_row[:, :, start : start + size]
+            target = _by_row(block, rows).at[row_r, :, : piece.shape[2]]
+            placed.append(target.set(piece, mode="drop").reshape(block.shape))
+        return tuple(placed)
 
-    return jax.tree.map(put, kv, new)
+    pairs = zip(kv.layers, new.layers, strict=True)
+    return KV(tuple(LayerKV(*(put(*parts) for parts in zip(old, part, strict=True))) for old, part in pairs))
+
+
+def _block_lens(capacity: int) -> list[int]:
+    if not capacity:
+        return []
+    size = max(MIN_BLOCK_LEN, -(-capacity // MAX_BLOCKS))
+    return [min(size, capacity - start) for start in range(0, capacity, size)]
+
+
+def _starts(sizes: list[int]) -> list[tuple[int, int]]:
+    """Pair each block's first position with its size."""
+    return [(sum(sizes[:i]), size) for i, size in enumerate(sizes)]
+
+
+def _join(blocks: Blocks) -> jax.Array:
+    return blocks[0] if len(blocks) == 1 else jnp.concatenate(blocks, axis=1)
 
 
 def _num_rows(config: ModelConfig, kv: KV) -> int:
-    return kv.layers[0].k.shape[0] // config.num_kv_heads
+    return kv.layers[0].k[0].shape[0] // config.num_kv_heads
 
 
 def _by_row(array: jax.Array, rows: int) -> jax.Array:
     return array.reshape(rows, -1, *array.shape[1:])
 
 
-def _put(old: jax.Array, new: jax.Array, start_r: jax.Array, take_r: jax.Array | None = None) -> jax.Array:
-    """Write new [rows * x, t, ...] into old [rows * x, capacity, ...] at column start (the first `take` of them)."""
-    t, capacity = new.shape[1], old.shape[1]
+def _put(old: Blocks, new: Blocks, start_r: jax.Array, take_r: jax.Array | None) -> Blocks:
+    """Write the new blocks' positions, [rows * x, t, ...] together, from column start of [rows * x, capacity, ...]."""
+    if not old:
+        return old
+    part = _join(new)
+    t, repeats = part.shape[1], part.shape[0] // start_r.shape[0]
     cols = start_r[:, None] + jnp.arange(t)
-    if take_r is not None:
-        cols = jnp.where(jnp.arange(t) < take_r[:, None], cols, capacity)
-    cols = jnp.repeat(cols, old.shape[0] // start_r.shape[0], axis=0)
-    rows = jnp.arange(old.shape[0])[:, None]
-    return old.at[rows, cols].set(new.astype(old.dtype), mode="drop", unique_indices=take_r is None)
+    keep = jnp.ones(t, bool) if take_r is None else jnp.arange(t) < take_r[:, None]
+    rows = jnp.arange(part.shape[0])[:, None]
+    written = []
+    for block, (start, size) in zip(old, _starts([a.shape[1] for a in old]), strict=True):
+        inside = keep & (cols >= start) & (cols < start + size)
+        places = jnp.repeat(jnp.where(inside, cols - start, size), repeats, axis=0)
+        written.append(block.at[rows, places].set(part.astype(block.dtype), mode="drop"))
+    return tuple(written)
 
 
 def _gather(x_rcd: jax.Array, cols: jax.Array) -> jax.Array:

@@ -156,7 +156,7 @@ class Attention(nn.Module):
 
     def _kept(self, k_rkle: jax.Array, v_rkle: jax.Array, x_rld: jax.Array) -> LayerKV:
         rows = (-1, *k_rkle.shape[2:])
-        return LayerKV(k_rkle.reshape(rows), v_rkle.reshape(rows), x_rld if self.config.shift_width else None)
+        return LayerKV((k_rkle.reshape(rows),), (v_rkle.reshape(rows),), (x_rld,) if self.config.shift_width else ())
 
     def _project(self, x_rld: jax.Array, rope_rle: Rotary) -> tuple[jax.Array, jax.Array, jax.Array]:
         g = self.config.queries_per_kv

@@ -51,15 +51,17 @@ def test_bfloat16_keeps_scores_and_sums_in_float32() -> None:
     np.testing.assert_allclose(got.astype(jnp.float32), exact, atol=0.02)
 
 
-@pytest.mark.parametrize("t", [1, 3])
-def test_slot_attention_equals_packed_attention_over_prefix_and_suffix(t: int) -> None:
+@pytest.mark.parametrize(("t", "block_len"), [(1, 3), (3, 4), (3, 16)])
+def test_slot_attention_equals_packed_attention_over_prefix_and_suffix(t: int, block_len: int) -> None:
     n, s, k, g, e, prefix_capacity, suffix_capacity = 2, 3, 2, 2, 8, 7, 9
     rng = np.random.default_rng(0)
     prefix = tuple(rng.standard_normal((n * k, prefix_capacity, e), np.float32) for _ in range(2))
     suffix = tuple(rng.standard_normal((n * s * k, suffix_capacity, e), np.float32) for _ in range(2))
     q_nskgte = rng.standard_normal((n, s, k, g, t, e), np.float32)
     prefix_len, suffix_len = np.array([7, 4]), np.array([[0, 2, 5], [6, 1, 3]])
-    got = np.asarray(jax.jit(slot_attention)(q_nskgte, prefix, prefix_len, suffix, suffix_len))
+    cut = lambda part: tuple(part[:, i : i + block_len] for i in range(0, part.shape[1], block_len))  # noqa: E731
+    blocks = [tuple(cut(part) for part in cache) for cache in (prefix, suffix)]
+    got = np.asarray(jax.jit(slot_attention)(q_nskgte, blocks[0], prefix_len, blocks[1], suffix_len))
     # Lay each slot's own keys out at the end of a row; what is left before them is padding.
     rows, total = [], prefix_capacity + suffix_capacity
     for lane, slot in np.ndindex(n, s):

@@ -23,11 +23,16 @@ class Decoder:
     """Drive the cached path: lane i reads row i of the tokens, its first PREFIX_LENS[i] of them by prefill."""
 
     def __init__(
-        self, config: api.ModelConfig, params: api.Params, tokens_bl: np.ndarray, suffix_capacity: int
+        self,
+        config: api.ModelConfig,
+        params: api.Params,
+        tokens_bl: np.ndarray,
+        suffix_capacity: int,
+        prefix_capacity: int = 24,
     ) -> None:
         self.config, self.dparams, self.tokens = config, decoder_params(config, params), tokens_bl
         self.prefix_len = PREFIX_LENS.copy()
-        head, self.prefix = prefill(config, self.dparams, tokens_bl[:, :10], self.prefix_len, capacity=24)
+        head, self.prefix = prefill(config, self.dparams, tokens_bl[:, :10], self.prefix_len, capacity=prefix_capacity)
         self.states = [[row[:n]] * NUM_SLOTS for row, n in zip(np.asarray(head), self.prefix_len, strict=True)]
         self.reset(suffix_capacity)
 
@@ -82,6 +87,21 @@ def test_chunks_with_trailing_padding_and_commits_equal_uncached(each_config, ma
     decoder.commit(np.array([1, 0, 0]), np.array([4, 4, 0]), 12)
     decoder.feed(np.array([[1, 1], [1, 1], [1, 1]]), 1)
     assert list(decoder.prefix_len) == [15, 9, 11]
+    decoder.check(run(config, params, tokens_bl))
+
+
+def test_sequences_longer_than_a_block_equal_uncached(config, make_params, run) -> None:
+    params = make_params(config)
+    tokens_bl = np.random.default_rng(5).integers(0, config.vocab_size, (3, 170))
+    decoder = Decoder(config, params, tokens_bl, 80, prefix_capacity=170)
+    for _ in range(2):
+        decoder.feed(np.array([[35, 34], [35, 34], [35, 34]]), 35)
+    decoder.commit(np.array([0, 1, 1]), np.array([70, 68, 60]), 80)
+    decoder.feed(np.array([[35, 1], [35, 30], [0, 35]]), 35)
+    decoder.commit(np.array([0, 1, 1]), np.array([35, 30, 35]), 80)
+    decoder.feed(np.full((3, NUM_SLOTS), 35), 35)
+    assert list(decoder.prefix_len) == [111, 100, 104]
+    assert len(decoder.prefix.layers[0].k) == 3 and len(decoder.suffix.layers[0].k) == 2
     decoder.check(run(config, params, tokens_bl))
 
 
