@@ -20,7 +20,6 @@ from procsup_jax.data.worlds.settings import SlopSettings, WorldSettings
 from procsup_jax.text import vocab
 
 _TOKEN = re.compile(r"[A-Za-z]+|\d|[^\sA-Za-z\d]|\n")
-_NUM_VOCAB_DOCUMENTS = 4000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,14 +105,14 @@ def _print_examples(slop: SlopSettings) -> None:
             return
 
 
-def _print_tokens() -> None:
+def _print_tokens(num: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        documents = corpus.base_documents(0, _NUM_VOCAB_DOCUMENTS)
+        documents = corpus.base_documents(0, min(num, 4000))
         words = vocab.train_vocab(documents, 1024, pathlib.Path(folder) / "vocab.model", seed=0)
         lengths = [len(words.encode(text)) + 1 for text in documents[:1000]]
         print(f"vocabulary {words.size}; tokens a base document: mean {np.mean(lengths):.0f}, most {max(lengths)}")
         for split in ("rm", "ood"):
-            drawn = splits.problems(split, 500)
+            drawn = splits.problems(split, min(num, 500))
             question = np.array([len(words.encode(p.question)) for p in drawn])
             solution = np.array([len(words.encode(p.solution or "")) for p in drawn])
             both = question + solution
@@ -185,8 +184,8 @@ def _print_speed(num: int) -> None:
 def main(num: int = 3000, rate: float = settings.CorpusSettings().slop.rate) -> None:
     """Print everything."""
     _print_examples(dataclasses.replace(settings.CorpusSettings().slop, rate=rate))
-    _print_tokens()
-    _print_speed(1000)
+    _print_tokens(num)
+    _print_speed(min(num, 1000))
     _print_slop(num, tuple(sorted({0.04, 0.06, 0.08, 0.1, 0.14, rate})), rate)
     slop = dataclasses.replace(settings.CorpusSettings().slop, rate=rate)
     print(f"majority of 16 writers wrong: {majority_error(min(num, 1000), 16, slop, settings.default()):.3f}")

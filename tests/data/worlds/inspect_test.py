@@ -29,11 +29,11 @@ def test_surface_auc_finds_a_telling_word_and_nothing_in_noise() -> None:
 
 
 def test_lucky_traces_are_common_but_do_not_show() -> None:
-    written = inspect.write_sloppily(2500, settings.CorpusSettings().slop, settings.default())
+    written = inspect.write_sloppily(1500, settings.CorpusSettings().slop, settings.default())
     wrong = np.mean([not w.answer_right for w in written])
     assert 0.25 < wrong < 0.45
     assert 0.08 < inspect.lucky_share(written) < 0.2
-    assert inspect.surface_auc(written) < 0.7  # about .64 on 10,000 stories
+    assert inspect.surface_auc(written) < 0.72  # noisy at this size: docs/worlds.md has it on more
 
 
 def test_without_slips_everything_is_right() -> None:
@@ -49,8 +49,7 @@ def test_traps_make_the_majority_wrong_as_random_slips_do_not() -> None:
     assert trapped > 0.08 > 0.02 >= random_slips
 
 
-def test_main_prints_every_figure(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspect, "_NUM_VOCAB_DOCUMENTS", 200)
+def test_main_prints_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
     inspect.main(120, 0.1)
     printed = capsys.readouterr().out
     for words in ("worlds-test-0", "right answer, wrong trace", "tokens a question", "a second", "surface AUC", "trap",
