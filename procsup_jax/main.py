@@ -124,7 +124,7 @@ def _define(values: flags.FlagValues, name: str, hint: Any, default: Any) -> Non
     default = None if default is inspect.Parameter.empty else default
     kinds = typing.get_args(hint) or (hint,)
     kind = next(kind for kind in kinds if kind is not type(None))
-    if typing.get_origin(hint) is not None and issubclass(typing.get_origin(hint), Sequence):
+    if typing.get_origin(hint) in (Sequence, tuple, list):
         flags.DEFINE_multi_string(name, list(default or []), "", flag_values=values)
     elif typing.get_origin(hint) is typing.Literal:
         flags.DEFINE_enum(name, default, [str(kind) for kind in kinds], "", flag_values=values)

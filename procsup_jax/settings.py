@@ -45,8 +45,12 @@ def from_config(cls: type[T], config: Mapping[str, Any] | ml_collections.ConfigD
 
 def unknown_key(key: str, known: list[str]) -> UserError:
     """Return the error for a configuration key that does not exist, naming the nearest one that does."""
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(name.rsplit('.', 1)[-1] for name in known)}"
+    parent, _, leaf = key.rpartition(".")
+    siblings = [name.rsplit(".", 1)[-1] for name in known if name.rpartition(".")[0] == parent]
+    near = [f"{parent}.{name}" for name in difflib.get_close_matches(leaf, siblings, n=1, cutoff=0.5)]
+    elsewhere = [name for name in known if name.rpartition(".")[0] != parent]
+    near = near or difflib.get_close_matches(key, elsewhere, n=1, cutoff=0.8)
+    hint = f"did you mean {near[0]}?" if near else f"known there: {', '.join(siblings) or 'nothing'}"
     return UserError(f"unknown setting {key}; {hint}")
 
 

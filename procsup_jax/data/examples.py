@@ -25,7 +25,7 @@ def step_ids(vocab: Vocab, solution: str) -> list[list[int]]:
     """Return each step's tokens, its end token included; the concatenation is the solution as a model reads it."""
     steps = split_steps(solution)
     ends = [vocab.sep_id] * (len(steps) - 1) + [vocab.eos_id]
-    return [[*vocab.encode(step), end] for step, end in zip(steps, ends)]
+    return [[*vocab.encode(step), end] for step, end in zip(steps, ends, strict=True)]
 
 
 def document_ids(vocab: Vocab, text: str) -> list[int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, get_args
 
 from procsup_jax.errors import UserError
+from procsup_jax.types import Sample, Score
 
 Aggregate = Literal["last", "min", "prod", "mean"]
 AGGREGATES: tuple[str, ...] = get_args(Aggregate)
@@ -28,3 +29,12 @@ def aggregate(step_probs: Sequence[float], how: Aggregate | str = "last") -> flo
     if how not in _RULES:
         raise UserError(f"aggregate is {how!r}, expected one of {', '.join(AGGREGATES)}")
     return float(_RULES[how](step_probs)) if len(step_probs) else 0.0
+
+
+def to_scores(samples: Sequence[Sample], probs: Sequence[Iterable[float]], how: str, rm: str | None) -> list[Score]:
+    """Return the score records of samples and their steps' probabilities, to six decimals; `rm` names the scorer."""
+    rounded = [tuple(round(float(prob), 6) for prob in each) for each in probs]
+    return [
+        Score(sample.problem_uid, sample.sample, each, aggregate(each, how), how, rm)
+        for sample, each in zip(samples, rounded, strict=True)
+    ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib.resources
 import pathlib
 import shutil
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,7 @@ import jax
 from procsup_jax.data import pack
 from procsup_jax.data.examples import document_ids
 from procsup_jax.data.worlds.corpus import base_documents
-from procsup_jax.errors import UserError
+from procsup_jax.io.models import SHIPPED, read_model, shipped
 from procsup_jax.io.params import load_params, save_params
 from procsup_jax.models import api
 from procsup_jax.progress import Progress
@@ -25,7 +24,6 @@ from procsup_jax.text.vocab import Vocab, train_vocab
 from procsup_jax.train.loop import fit
 
 BASE = "base"
-SHIPPED = "worlds_base"
 # Documents of the worlds corpus number on from the training ones; these are held out for the validation loss.
 NUM_VALIDATION_DOCUMENTS = 500
 
@@ -36,19 +34,13 @@ def run_base(ctx: Context) -> None:
     if source == "train":
         _run_training(ctx)
         return
-    folder = pathlib.Path(str(importlib.resources.files("procsup_jax") / "pretrained" / SHIPPED))
-    folder = folder if source == "shipped" else pathlib.Path(source)
+    folder = shipped(SHIPPED) if source == "shipped" else pathlib.Path(source)
     settings = {"config.base.source": source, "base digest": load_params(folder).digest}
     ctx.folder.run(Stage("base", settings, (), (VOCAB, *model_files(BASE)), functools.partial(_copy_base, ctx, folder)))
 
 
 def _copy_base(ctx: Context, folder: pathlib.Path) -> None:
-    vocab, saved = Vocab.load(folder / VOCAB), load_params(folder)
-    if vocab.size > saved.config.vocab_size or saved.metadata.get("vocab") not in (None, vocab.digest):
-        raise UserError(
-            f"{folder}: its vocabulary ({vocab.size} ids, digest {vocab.digest}) is not the model's "
-            f"({saved.config.vocab_size} ids, digest {saved.metadata.get('vocab')}); copy both from the same run"
-        )
+    saved, vocab = read_model(folder, None)
     vocab.save(ctx.path(VOCAB))
     save_params(ctx.path(f"models/{BASE}"), saved.params, saved.config, saved.metadata)
 
@@ -90,7 +82,7 @@ def _train_vocab(ctx: Context) -> None:
 
 def _train_base(ctx: Context) -> None:
     settings, base, vocab = ctx.settings, ctx.settings.base, ctx.vocab
-    config = api.preset(base.preset, vocab.size, shift_width=base.shift_width)
+    config = api.preset(base.preset, vocab.size, shift_width=base.shift_width, max_len=base.max_len)
     held_out = list(documents(ctx, NUM_VALIDATION_DOCUMENTS, first=base.num_documents))
     train = _pack(vocab, documents(ctx, base.num_documents), base.num_documents, base.seq_len)
     valid = _pack(vocab, held_out, len(held_out), base.seq_len)

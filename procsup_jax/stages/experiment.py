@@ -45,6 +45,7 @@ class BaseSettings:
     """"shipped", "train", or a folder with saved parameters beside a vocab.model."""
     preset: str = "1m"
     shift_width: int = 0
+    max_len: int = 512
     vocab_size: int = 768
     corpus: CorpusSettings = CorpusSettings()
     num_documents: int = 20_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from procsup_jax import records
@@ -13,12 +13,12 @@ from procsup_jax.decode.score import score_samples
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.labels import intermediate, oracle, outcome
 from procsup_jax.search import decodings
-from procsup_jax.search.aggregate import aggregate
+from procsup_jax.search.aggregate import to_scores
 from procsup_jax.search.step_search import StepSearchSettings, step_search
 from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
 from procsup_jax.stages.stage import Stage, used
 from procsup_jax.text.prompts import choose_examples
-from procsup_jax.types import Problem, Sample, Score, StepLabels
+from procsup_jax.types import Problem, Sample, StepLabels
 
 LabelKind = Literal["outcome", "oracle", "intermediate"]
 LABEL: dict[str, Callable[[Sequence[Problem], Sequence[Sample]], list[StepLabels]]] = {
@@ -98,15 +98,6 @@ def run_scores(ctx: Context, name: str, split: str, rm: str) -> None:
     inputs = (samples_file(name), problems_file(split), VOCAB, *model_files(rm))
     settings = {"config.evaluate.aggregate": how}
     ctx.folder.run(Stage(f"score-{name}-{rm}", settings, inputs, (scores_file(name, rm),), work))
-
-
-def to_scores(samples: Sequence[Sample], probs: Sequence[Iterable[float]], how: str, rm: str | None) -> list[Score]:
-    """Return the score records of samples and their steps' probabilities."""
-    rounded = [tuple(round(float(prob), 6) for prob in each) for each in probs]
-    return [
-        Score(sample.problem_uid, sample.sample, each, aggregate(each, how), how, rm)
-        for sample, each in zip(samples, rounded, strict=True)
-    ]
 
 
 def _run(

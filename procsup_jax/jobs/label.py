@@ -1,0 +1,31 @@
+"""`procsup label`: label the steps of samples."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Literal
+
+from procsup_jax import records
+from procsup_jax.labels import intermediate, oracle, outcome
+
+SOURCES = {"outcome": outcome.label, "oracle": oracle.label, "intermediate": intermediate.label}
+
+
+def run(
+    problems: pathlib.Path,
+    samples: pathlib.Path,
+    output: pathlib.Path,
+    source: Literal["outcome", "oracle", "intermediate"] = "outcome",
+    skip_bad: bool = False,
+) -> None:
+    """Write labels.jsonl: by the final answer, by the worlds testbed's oracle, or by intermediate values.
+
+    `outcome` gives every step the final answer's verdict; `oracle` needs problems of worlds; `intermediate` needs
+    reference solutions (Li et al. 2022). `skip_bad` leaves malformed lines out and says how many.
+    """
+    found = records.read_problems(problems, skip_bad=skip_bad)
+    given = records.read_samples(samples, problem_uids={problem.uid for problem in found}, skip_bad=skip_bad)
+    labels = SOURCES[source](found, given)
+    records.write_labels(output, labels)
+    right = sum(label.first_error < 0 for label in labels)
+    print(f"{len(labels)} solutions labelled by {source}, {right} without a wrong step; written to {output}")

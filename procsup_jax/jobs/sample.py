@@ -1,0 +1,103 @@
+"""`procsup sample`: sample solutions of problems from a policy."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Literal
+
+from procsup_jax import records
+from procsup_jax.decode.generate import sample_problems
+from procsup_jax.decode.settings import DecodeSettings
+from procsup_jax.errors import UserError
+from procsup_jax.io.models import read_model
+from procsup_jax.search import decodings
+from procsup_jax.search.step_search import StepSearchSettings, step_search
+from procsup_jax.text.prompts import choose_examples
+from procsup_jax.types import Problem, Sample
+
+
+def run(
+    problems: pathlib.Path,
+    policy: pathlib.Path,
+    output: pathlib.Path,
+    decoding: Literal["sample", "greedy", "prm_step", "orm_step"] = "sample",
+    rm: pathlib.Path | None = None,
+    vocab: pathlib.Path | None = None,
+    k: int = 8,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    max_new_tokens: int = 176,
+    max_step_tokens: int = 48,
+    examples: pathlib.Path | None = None,
+    few_shot: int = 0,
+    lanes: int = 8,
+    slots: int = 8,
+    seed: int = 0,
+    skip_bad: bool = False,
+) -> None:
+    """Write samples.jsonl: k samples a problem, the greedy solution, or one found step by step with a reward model.
+
+    `policy` and `rm` are model folders of a run ("worlds_base" is the base that ships with the package); `k` is the
+    number of samples, in step search that of candidate steps. `few_shot` puts so many worked examples from the
+    problems file `examples` into the prompt. `lanes` and `slots` set speed and memory and never change a sample.
+    """
+    found = records.read_problems(problems, skip_bad=skip_bad)
+    if few_shot and examples is None:
+        raise UserError(f"--few_shot={few_shot} needs --examples=FILE, problems with reference solutions")
+    shown = choose_examples(records.read_problems(examples), few_shot, seed) if examples and few_shot else []
+    saved, loaded = read_model(policy, vocab)
+    name = str(policy)
+    if decoding in ("sample", "greedy"):
+        settings = DecodeSettings(
+            temperature=0.0 if decoding == "greedy" else temperature,
+            top_k=top_k,
+            top_p=top_p,
+            num_samples=1 if decoding == "greedy" else k,
+            max_new_tokens=max_new_tokens,
+            lanes=lanes,
+            slots=slots,
+        )
+        samples = sample_problems(
+            saved.config, saved.params, loaded, found, settings, seed=seed, examples=shown, policy=name
+        )
+    else:
+        search = StepSearchSettings(
+            num_candidates=k,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            max_new_tokens=max_new_tokens,
+            max_step_tokens=max_step_tokens,
+            lanes=lanes,
+        )
+        samples = _search(found, policy, rm, vocab, search, shown, seed)
+    if decoding != "sample":
+        samples = [decodings.mark(sample, decoding) for sample in samples]
+    records.write_samples(output, samples)
+    print(f"{len(samples)} solutions of {len(found)} problems written to {output}")
+
+
+def _search(
+    problems: list[Problem],
+    policy: pathlib.Path,
+    rm: pathlib.Path | None,
+    vocab: pathlib.Path | None,
+    settings: StepSearchSettings,
+    examples: list[Problem],
+    seed: int,
+) -> list[Sample]:
+    if rm is None:
+        raise UserError("step search needs --rm=FOLDER, the reward model that chooses the steps")
+    (saved, loaded), (judge, _) = read_model(policy, vocab), read_model(rm, vocab)
+    found = step_search(
+        (saved.config, saved.params),
+        (judge.config, judge.params),
+        loaded,
+        problems,
+        settings,
+        seed=seed,
+        examples=examples,
+        name=str(policy),
+    )
+    return [each.sample for each in found]

@@ -1,0 +1,100 @@
+import dataclasses
+from typing import Literal
+
+import pytest
+
+from procsup_jax import settings
+from procsup_jax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+    rate: float = 0.5
+    kind: Literal["a", "b"] = "a"
+    sizes: tuple[int, ...] = (1, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outer:
+    steps: int = 3
+    name: str = "x"
+    on: bool = False
+    inner: Inner = Inner()
+
+
+def test_a_config_returns_to_the_settings_it_came_from():
+    outer = Outer(steps=7, inner=Inner(rate=0.25, kind="b", sizes=(4,)))
+    assert settings.from_config(Outer, settings.to_config(outer)) == outer
+
+
+def test_missing_fields_keep_their_defaults_and_whole_numbers_pass_as_floats():
+    found = settings.from_config(Outer, {"inner": {"rate": 1}})
+    assert found == Outer(inner=Inner(rate=1.0))
+    assert isinstance(found.inner.rate, float)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"stps": 1}, r"unknown setting config.stps; did you mean config.steps\?"),
+        ({"inner": {"zzzz": 1}}, "known there: rate, kind, sizes"),
+        ({"steps": 1.5}, "config.steps is 1.5, expected a whole number"),
+        ({"steps": True}, "config.steps is True, expected a whole number"),
+        ({"on": 1}, "config.on is 1, expected true or false"),
+        ({"inner": {"kind": "c"}}, "config.inner.kind is 'c', expected one of a, b"),
+        ({"inner": {"sizes": (1, "2")}}, r"config.inner.sizes\[1\] is '2', expected a whole number"),
+        ({"inner": 3}, "config.inner is 3, expected a group of settings"),
+    ],
+)
+def test_bad_settings_are_named(config, message):
+    with pytest.raises(UserError, match=message):
+        settings.from_config(Outer, config)
+
+
+def test_flatten_names_every_leaf():
+    assert settings.flatten(Outer()) == {
+        "config.steps": 3,
+        "config.name": "x",
+        "config.on": False,
+        "config.inner.rate": 0.5,
+        "config.inner.kind": "a",
+        "config.inner.sizes": [1, 2],
+    }
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    path = tmp_path / "c.py"
+    path.write_text(
+        "import ml_collections\n"
+        "def get_config(arg='one'):\n"
+        "  if arg == 'bad': raise ValueError('no such size')\n"
+        "  return ml_collections.ConfigDict({'steps': 1, 'inner': {'rate': .5, 'sizes': (1,)}, 'arg': arg})\n"
+    )
+    return path
+
+
+def test_load_applies_the_argument_and_the_changes(config_file):
+    config = settings.load([f"--config={config_file}:two", "--config.inner.rate=2", "--config.inner.sizes=(3, 4)"])
+    assert (config.arg, config.inner.rate, config.inner.sizes) == ("two", 2.0, (3, 4))
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--config.inner.rat=2"], r"unknown setting config.inner.rat; did you mean config.inner.rate\?"),
+        (["--config.steps=many"], "steps"),
+        (["--config.steps"], "--config.steps has no value"),
+    ],
+)
+def test_bad_changes_are_one_line(config_file, args, message):
+    with pytest.raises(UserError, match=message) as error:
+        settings.load([f"--config={config_file}", *args])
+    assert "\n" not in str(error.value)
+
+
+def test_a_faulty_or_missing_file_is_named(config_file, tmp_path):
+    with pytest.raises(UserError, match="no configuration file .*absent.py"):
+        settings.load([f"--config={tmp_path / 'absent.py'}"])
+    with pytest.raises(UserError, match="no such size"):
+        settings.load([f"--config={config_file}:bad"])

@@ -1,0 +1,84 @@
+"""The whole experiment at its tiniest: it ends with every file, and resumes to the same bytes."""
+
+import json
+import shutil
+
+import pytest
+
+from procsup_jax import main
+
+ARGS = (
+    "--config=configs/demo.py:tiny",
+    "--config.data.num_rm=2",
+    "--config.data.num_rl=2",
+    "--config.data.num_validation=2",
+    "--config.data.num_test=3",
+    "--config.data.num_ood=2",
+    "--config.sample.num_samples=2",
+    "--config.rm_samples=2",
+    "--config.evaluate.num_samples=2",
+)
+MODELS = {
+    "few_shot", "sft", "sft_final_answer_rl", "sft_orm_rl", "sft_prm_rl", "few_shot_final_answer_rl", "few_shot_orm_rl",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "demo"
+    assert main.main(["run", *ARGS, f"--workdir={folder}"]) == 0
+    return folder
+
+
+def results(folder):
+    found = json.loads((folder / "results.json").read_text())
+    found.pop("wall_clock")
+    return found
+
+
+def test_results_hold_every_model_on_both_sets(finished):
+    found = results(finished)
+    assert set(found["models"]) == MODELS
+    for sets in found["models"].values():
+        assert set(sets) == {"test", "ood"}
+        for metrics in sets.values():
+            assert {"greedy", "majority", "orm_weighted"} <= set(metrics["decoding"])
+    assert {"prm_weighted", "prm_step", "orm_step"} <= set(found["models"]["sft"]["test"]["decoding"])
+    assert set(found["curves"]) == MODELS - {"few_shot", "sft"}
+    assert set(found["reward_models"]) == {"sft_orm", "sft_prm", "few_shot_orm"}
+    assert (finished / "report.html").stat().st_size > 10_000
+
+
+def test_what_was_killed_goes_on_to_the_same_bytes(finished, tmp_path):
+    again = tmp_path / "demo"
+    shutil.copytree(finished, again)
+    kept = {
+        path.relative_to(again): path.read_bytes() for part in ("models", "samples") for path in files(again / part)
+    }
+    for stage in ("sample-sft.rm", "train-sft_orm", "keep-sft_orm_rl.epoch1.experts.rl", "evaluate-sft-test"):
+        (again / "stages" / f"{stage}.json").unlink()
+    (again / "samples/sft.rm.jsonl").unlink()
+    (again / "results.json").unlink()
+    assert main.main(["run", *ARGS, f"--workdir={again}"]) == 0
+    assert results(again) == results(finished)
+    for name, content in kept.items():
+        assert (again / name).read_bytes() == content, name
+
+
+def files(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_changing_a_finished_stages_setting_is_an_error(finished, capsys):
+    assert main.main(["run", *ARGS, f"--workdir={finished}", "--config.sft.num_steps=3"]) == 2
+    assert "--config.sft.num_steps is 3, but stage train-sft" in capsys.readouterr().err
+
+
+def test_gsm8k_runs_the_same_experiment(shared_data, tmp_path):
+    args = ["--config=configs/gsm8k_small.py:tiny", f"--config.data.path={shared_data / 'gsm8k'}"]
+    assert main.main(["run", *args, f"--workdir={tmp_path / 'gsm8k'}"]) == 0
+    found = results(tmp_path / "gsm8k")
+    assert set(found["models"]) == MODELS
+    for sets in found["models"].values():
+        for decoding in sets["test"]["decoding"].values():
+            assert decoding["trace_error"] is None
