@@ -1,0 +1,48 @@
+import pytest
+
+from procsup_jax.data import examples
+from procsup_jax.data.worlds import splits
+from procsup_jax.errors import UserError
+from procsup_jax.text.vocab import train_vocab
+from procsup_jax.types import Sample, StepLabels
+
+
+@pytest.fixture(scope="module")
+def problems():
+    return splits.problems("sft", 6)
+
+
+@pytest.fixture(scope="module")
+def vocab(problems, tmp_path_factory):
+    texts = [f"{problem.question}\n{problem.solution}" for problem in problems]
+    return train_vocab(texts, 400, tmp_path_factory.mktemp("vocab") / "vocab.model", seed=0)
+
+
+def test_every_step_ends_with_its_separator_and_the_last_with_eos(vocab):
+    steps = examples.step_ids(vocab, "a <<1+1=2>>2\nb\n#### 2")
+    assert [ids[-1] for ids in steps] == [vocab.sep_id, vocab.sep_id, vocab.eos_id]
+    assert vocab.decode([i for ids in steps for i in ids]) == "a <<1+1=2>>2\nb\n#### 2"
+
+
+def test_a_solutions_loss_starts_with_its_first_token(vocab, problems):
+    [example] = examples.solution_examples(vocab, [(problems[0], problems[0].solution)])
+    learned = example.targets_l[example.weights_l > 0]
+    assert vocab.decode(learned) == problems[0].solution
+    assert learned[-1] == vocab.eos_id
+
+
+def test_equal_samples_are_one_example_with_their_number_as_weight(vocab, problems):
+    by_uid = {problem.uid: problem for problem in problems}
+    uid = problems[0].uid
+    samples = [Sample(uid, i, "one\ntwo\n#### 3") for i in range(3)] + [Sample(uid, 3, "other\n#### 4")]
+    labels = [StepLabels(uid, i, 1, 3, "r", "oracle") for i in range(3)] + [StepLabels(uid, 3, -1, 2, "r", "oracle")]
+    first, second = examples.label_examples(vocab, by_uid, samples, labels)
+    assert sorted(set(first.weights_l)) == [0.0, 3.0]
+    assert first.targets_l[first.weights_l > 0].tolist() == [1, 0, 0]
+    assert second.targets_l[second.weights_l > 0].tolist() == [1, 1]
+
+
+def test_samples_without_any_label_are_an_error(vocab, problems):
+    samples = [Sample(problems[0].uid, 0, "one")]
+    with pytest.raises(UserError, match="none of the 1 samples has a label"):
+        examples.label_examples(vocab, {problems[0].uid: problems[0]}, samples, [])
