@@ -78,23 +78,26 @@ def significant_digits(value):
     return len(value.replace("-", "").replace(".", "").strip("0"))
 
 
-advance, force, init_state = jax.jit(calculator.advance), jax.jit(calculator.force), calculator.init_state
+advance, force = jax.jit(calculator.advance), jax.jit(calculator.force)
 
 
-def run_tokens(vocab, ids):
-    """Feed ids to one calculator and return what it forces after the last of them."""
-    tables = calculator.make_tables(vocab)
-    state = init_state((1,))
-    for token in ids:
-        state = advance(tables, state, jnp.array([token]))
-    forced = []
+def run_tokens(vocab, *rows):
+    """Feed rows of ids to as many slots (a row's end: a newline, unread) and return what each then forces."""
+    tables, state = calculator.make_tables(vocab), calculator.init_state((2, 2))
+    length = max(map(len, rows))
+    padding = vocab.encode("a")
+    padded = [padding * (length - len(row)) + row for row in [*rows, *[padding] * (4 - len(rows))]]
+    for tokens in np.array(padded, np.int32).T:
+        state = advance(tables, state, tokens.reshape(2, 2))
+    written = [b""] * 4
     while True:
-        token, is_forced = force(state, jnp.array([-5]))
-        if not bool(is_forced[0]):
-            assert int(token[0]) == -5
-            return b"".join(vocab.token_bytes()[i] for i in forced).decode()
-        forced.append(int(token[0]))
-        state = advance(tables, state, token)
+        tokens, forced = force(state, jnp.full((2, 2), padding[0]))
+        if not forced.any():
+            return [w.decode() for w in written[: len(rows)]]
+        for i, (token, is_forced) in enumerate(zip(np.ravel(tokens), np.ravel(forced), strict=True)):
+            assert is_forced or token == padding[0]
+            written[i] += vocab.token_bytes()[token] if is_forced else b""
+        state = advance(tables, state, tokens)
 
 
 def test_every_gsm8k_expression_with_a_finite_value_is_forced(shared_data):
@@ -156,39 +159,44 @@ def test_hand_made_expressions(expression, value):
     assert calculator.forced_values([expression.encode()]) == [value]
 
 
+WHOLE = PieceVocab([*CHARACTERS, "<<", ">>", "a<<5+", "3=", "=8", "<<5+3=", "=====================", "the"])
+
+
 def test_forces_the_value_and_the_closing_bracket_as_tokens():
-    single = PieceVocab([*CHARACTERS, "<<", ">>"])
-    assert run_tokens(single, single.encode("ab <<12/5-3=")) == "-0.6>>"
+    texts = ["ab <<12/5-3=", "<<1+1=", "abc", "<<2*3= a<<1+1="]
+    assert run_tokens(WHOLE, *([WHOLE.pieces.index(c.encode()) for c in t] for t in texts)) == [
+        "-0.6>>",
+        "2>>",
+        "",
+        "2>>",
+    ]
     split = PieceVocab(CHARACTERS)
-    assert run_tokens(split, split.encode("<<1+1=")) == "2>>"
+    assert run_tokens(split, split.encode("<<1+1="), split.encode("<<7/2=")) == ["2>>", "3.5>>"]
 
 
 def test_tokens_of_several_bytes():
-    vocab = PieceVocab([*CHARACTERS, "<<", ">>", "a<<5+", "3=", "=8", "<<5+3=", "=====================", "the"])
-    write = lambda *pieces: [vocab.pieces.index(p.encode()) for p in pieces]  # noqa: E731
-    assert run_tokens(vocab, write("a<<5+", "3=")) == "8>>"
-    assert run_tokens(vocab, write("<<5+3=")) == "8>>"
-    assert run_tokens(vocab, write("<<", "5", "+", "3", "=8")) == ""
-    assert run_tokens(vocab, write("<<", "5", "the", "+", "3", "=")) == ""
-    assert run_tokens(vocab, write("<<", "5", "=====================")) == ""
-    assert run_tokens(vocab, write("<<", "5", "\n", "+", "3", "=")) == ""
-    assert run_tokens(vocab, write("<", "<", "5", "+", "<<", "7", "=")) == "7>>"
+    write = lambda *pieces: [WHOLE.pieces.index(p.encode()) for p in pieces]  # noqa: E731
+    rows = [
+        write("a<<5+", "3="),
+        write("<<5+3="),
+        write("<<", "5", "+", "3", "=8"),
+        write("<<", "5", "the", "+", "3", "="),
+    ]
+    assert run_tokens(WHOLE, *rows) == ["8>>", "8>>", "", ""]
+    rows = [
+        write("<<", "5", "====================="),
+        write("<<", "5", "\n", "+", "3", "="),
+        write("<", "<", "5", "+", "<<", "7", "="),
+        write("<<", "<", "5", "="),
+    ]
+    assert run_tokens(WHOLE, *rows) == ["", "", "7>>", ""]
 
 
-def test_slots_do_not_touch_each_other():
-    vocab = PieceVocab([*CHARACTERS, "<<", ">>"])
-    rows = [vocab.encode(text) for text in ["<<1+2=", "<<9*9=", "<<7/2=", "abcab"]]
-    width = len(rows[0])
-    tokens = np.array(rows).reshape(2, 2, width)
-    tables, state = calculator.make_tables(vocab), init_state((2, 2))
-    for i in range(width):
-        state = advance(tables, state, jnp.asarray(tokens[..., i]))
-    written = np.where(np.asarray(state.queue_f) >= 0, np.asarray(state.queue_f), -1)
-    spelled = [b"".join(vocab.pieces[i] for i in row[row >= 0]).decode() for row in written.reshape(4, -1)]
-    assert spelled == ["3>>", "81>>", "3.5>>", ""]
-    cleared = calculator.reset(state, jnp.array([[True, False], [False, False]]))
-    _, forced = force(cleared, jnp.zeros((2, 2), jnp.int32))
-    assert forced.tolist() == [[False, True], [True, False]]
+def test_reset_makes_single_slots_idle():
+    tables, state = calculator.make_tables(WHOLE), calculator.init_state((2, 2))
+    state = advance(tables, state, jnp.full((2, 2), WHOLE.encode("<<5+3=")[0]))
+    state = calculator.reset(state, jnp.array([[True, False], [False, False]]))
+    assert force(state, jnp.zeros((2, 2), jnp.int32))[1].tolist() == [[False, True], [True, True]]
 
 
 def test_a_vocabulary_without_single_digits_is_refused():

@@ -15,11 +15,13 @@ from procsup_jax.parallel import mesh as meshes
 from procsup_jax.parallel import rules
 from procsup_jax.types import Problem
 
+BASE = DecodeSettings(num_samples=4, max_new_tokens=10, calculator=False, lanes=2, slots=2)
 
-def random_prompts(vocab, num, max_words=12, seed=0):
-    rng = random.Random(seed)
+
+def random_prompts(vocab, num):
+    rng = random.Random(0)
     words = ["Ann", " has", " 5", " apples", "7", "\n", "How", " many", "?"]
-    texts = ["".join(rng.choices(words, k=rng.randint(1, max_words))) for _ in range(num)]
+    texts = ["".join(rng.choices(words, k=rng.randint(1, 12))) for _ in range(num)]
     return [Prompt(f"p{i}", vocab.encode(text)) for i, text in enumerate(texts)]
 
 
@@ -72,46 +74,48 @@ def logprobs(generated):
     return np.array([g.logprob for samples in generated for g in samples])
 
 
-@pytest.mark.parametrize("temperature", [0.0, 1.0, 0.7])
-def test_equals_sampling_by_uncached_forward_passes(config, params, vocab, temperature):
-    settings = DecodeSettings(
-        temperature=temperature, num_samples=3, max_new_tokens=12, calculator=False, lanes=2, slots=2
-    )
-    prompts = random_prompts(vocab, 4, max_words=40)
-    assert len({generate.length_bucket(len(p.tokens)) for p in prompts}) > 1
+def assert_equals_naive(config, params, vocab, prompts, settings):
     got = generate.generate(config, params, vocab, prompts, settings, seed=5)
     for prompt, samples in zip(prompts, got, strict=True):
         for sample in samples:
             tokens, logprob, stopped = naive_sample(config, params, vocab, prompt, settings, 5, sample.sample)
             assert (sample.tokens, sample.stopped) == (tokens, stopped)
             assert sample.logprob == pytest.approx(logprob, abs=1e-3)
-    lengths = {len(s.tokens) for samples in got for s in samples}
-    assert temperature == 0.0 or len(lengths) > 1
+    return got
+
+
+def test_equals_sampling_by_uncached_forward_passes(config, params, vocab):
+    prompts = [*random_prompts(vocab, 3), Prompt("long", vocab.encode("5") * 40), Prompt("short", [vocab.sep_id])]
+    assert len({generate.length_bucket(len(p.tokens)) for p in prompts}) == 2
+    got = assert_equals_naive(config, params, vocab, prompts, BASE)
+    assert len({len(s.tokens) for samples in got for s in samples}) > 3
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+def test_temperature_divides_the_logits_and_zero_is_greedy(config, params, vocab, temperature):
+    settings = dataclasses.replace(BASE, temperature=temperature)
+    got = assert_equals_naive(config, params, vocab, random_prompts(vocab, 3), settings)
+    distinct = {len({s.tokens for s in samples}) for samples in got}
+    assert distinct == {1} if temperature == 0.0 else max(distinct) > 1
 
 
 def test_samples_depend_on_nothing_but_prompt_seed_and_index(config, params, vocab):
-    settings = DecodeSettings(num_samples=5, max_new_tokens=12, lanes=3, slots=4)
     prompts = random_prompts(vocab, 7)
-    base = generate.generate(config, params, vocab, prompts, settings, seed=1)
-    assert [[g.sample for g in samples] for samples in base] == [[0, 1, 2, 3, 4]] * 7
+    base = generate.generate(config, params, vocab, prompts, BASE, seed=1)
+    assert [[g.sample for g in samples] for samples in base] == [[0, 1, 2, 3]] * 7
     assert [samples[0].uid for samples in base] == [p.uid for p in prompts]
-    for lanes, slots in [(1, 1), (7, 5)]:
-        other = dataclasses.replace(settings, lanes=lanes, slots=slots)
-        got = generate.generate(config, params, vocab, prompts, other, seed=1)
-        assert flat(got) == flat(base)
-        np.testing.assert_allclose(logprobs(got), logprobs(base), rtol=1e-5, atol=1e-5)
-    shuffled = generate.generate(config, params, vocab, prompts[::-2], settings, seed=1)
-    assert flat(shuffled) == flat(base[::-2])
-    later = generate.generate(
-        config, params, vocab, prompts, dataclasses.replace(settings, num_samples=2), seed=1, first_sample=3
-    )
-    assert flat(later) == flat([samples[3:] for samples in base])
-    assert flat(generate.generate(config, params, vocab, prompts, settings, seed=2)) != flat(base)
+    wide = generate.generate(config, params, vocab, prompts, dataclasses.replace(BASE, lanes=5, slots=9), seed=1)
+    assert flat(wide) == flat(base)
+    np.testing.assert_allclose(logprobs(wide), logprobs(base), rtol=1e-5, atol=1e-5)
+    assert flat(generate.generate(config, params, vocab, prompts[::-2], BASE, seed=1)) == flat(base[::-2])
+    later = generate.generate(config, params, vocab, prompts, BASE, seed=1, first_sample=2)
+    assert flat([samples[:2] for samples in later]) == flat([samples[2:] for samples in base])
+    assert flat(generate.generate(config, params, vocab, prompts, BASE, seed=2)) != flat(base)
 
 
-@pytest.mark.parametrize("axes", [(8, 1, 1), (2, 2, 2)])
-def test_a_mesh_changes_no_sample(config, params, vocab, axes):
-    settings = DecodeSettings(num_samples=3, max_new_tokens=8, lanes=4, slots=2)
+@pytest.mark.parametrize(("axes", "calculator"), [((8, 1, 1), True), ((1, 2, 2), False)])
+def test_a_mesh_changes_no_sample(config, params, vocab, axes, calculator):
+    settings = dataclasses.replace(BASE, calculator=calculator)
     prompts = random_prompts(vocab, 5)
     base = generate.generate(config, params, vocab, prompts, settings, seed=1)
     mesh = meshes.make_mesh(meshes.MeshSettings(*axes))
@@ -124,20 +128,19 @@ def test_a_mesh_changes_no_sample(config, params, vocab, axes):
 def test_the_calculator_writes_the_value(scripted, vocab):
     to_nine = [*vocab.encode("\n<<5+3="), vocab.encode("9")[0], vocab.eos_id]
     wide, params = scripted(to_nine, [vocab.encode(">>")[0], vocab.eos_id])
-    settings = DecodeSettings(temperature=0.0, max_new_tokens=16, slots=1)
+    settings = DecodeSettings(temperature=0.0, num_samples=2, max_new_tokens=16, lanes=2, slots=1)
     prompt = [Prompt("a", vocab.encode("Ann\n"))]
-    [[forced]] = generate.generate(wide, params, vocab, prompt, settings, seed=0)
-    assert vocab.decode(forced.tokens) == "<<5+3=8>>"
+    theirs = Prompt("b", vocab.encode("<<"))
+    [[forced, second], [open_before, _]] = generate.generate(wide, params, vocab, [*prompt, theirs], settings, seed=0)
+    assert vocab.decode(forced.tokens) == vocab.decode(second.tokens) == "<<5+3=8>>"
+    assert vocab.decode(open_before.tokens) == "5+3=9", "an expression that the prompt left open is not the policy's"
     assert forced.tokens[-1] == vocab.eos_id and forced.stopped
     each = float(jax.nn.log_softmax(next_logits(wide, params, vocab.encode("Ann\n"))).max())
     assert forced.logprob == pytest.approx(6 * each, rel=1e-3)  # << 5 + 3 = and eos: two tokens were forced
 
     off = dataclasses.replace(settings, calculator=False)
-    [[free]] = generate.generate(wide, params, vocab, prompt, off, seed=0)
+    [[free, _]] = generate.generate(wide, params, vocab, prompt, off, seed=0)
     assert vocab.decode(free.tokens) == "<<5+3=9"
-    # An expression that the prompt left open is not the policy's.
-    [[theirs]] = generate.generate(wide, params, vocab, [Prompt("a", vocab.encode("<<"))], settings, seed=0)
-    assert vocab.decode(theirs.tokens) == "5+3=9"
 
 
 def test_stop_rules(scripted, vocab):
@@ -153,10 +156,16 @@ def test_stop_rules(scripted, vocab):
     assert (vocab.decode(whole.tokens), whole.stopped) == ("\n7+", True)
     [[step]] = generate.generate(wide, params, vocab, start, dataclasses.replace(settings, stop="step"), seed=0)
     assert (step.tokens, step.stopped) == ((vocab.sep_id,), True)
-    [[cut]] = generate.generate(wide, params, vocab, start, dataclasses.replace(settings, max_new_tokens=3), seed=0)
-    assert (vocab.decode(cut.tokens), cut.stopped) == ("\n7+", False)
     record = generate.to_sample(vocab, whole, "sft")
     assert (record.solution, record.tokens, record.policy) == ("\n7+", 4, "sft")
+
+
+def test_a_sample_at_its_limit_did_not_stop(scripted, vocab):
+    wide, params = scripted(vocab.encode("0123456789+0"))
+    settings = DecodeSettings(temperature=0.0, max_new_tokens=9, slots=1, calculator=False)
+    [[cut]] = generate.generate(wide, params, vocab, [Prompt("a", vocab.encode("0"))], settings, seed=0)
+    assert (vocab.decode(cut.tokens), cut.stopped) == ("123456789", False)
+    assert generate.to_sample(vocab, cut, None).solution == "123456789"
 
 
 def test_reserved_tokens_and_rows_past_the_vocabulary_are_never_written(config, params, vocab):
@@ -170,7 +179,7 @@ def test_reserved_tokens_and_rows_past_the_vocabulary_are_never_written(config, 
 
 def test_records_hold_text_answer_and_worked_examples(config, params, vocab):
     problems = [Problem("a", "How many?", "5", "x\n#### 5"), Problem("b", "7 apples?", "7")]
-    settings = DecodeSettings(num_samples=2, max_new_tokens=8)
+    settings = dataclasses.replace(BASE, num_samples=2)
     zero = generate.sample_problems(config, params, vocab, problems, settings, seed=0, policy="sft")
     assert [s.key for s in zero] == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
     assert {s.policy for s in zero} == {"sft"}
@@ -179,9 +188,9 @@ def test_records_hold_text_answer_and_worked_examples(config, params, vocab):
 
 
 def test_errors_name_the_value_and_the_fix(config, params, vocab):
-    settings = DecodeSettings(max_new_tokens=125)
+    settings = DecodeSettings(max_new_tokens=127)
     long = [Prompt("long-one", vocab.encode("Ann has"))]
-    with pytest.raises(UserError, match="'long-one'.*max_new_tokens=125.*max_len=128.*lower max_new_tokens"):
+    with pytest.raises(UserError, match="'long-one'.*max_new_tokens=127.*max_len=128.*lower max_new_tokens"):
         generate.generate(config, params, vocab, long, settings, seed=0)
     small = dataclasses.replace(config, vocab_size=10)
     with pytest.raises(UserError, match=f"has {vocab.size} tokens.*vocab_size=10"):

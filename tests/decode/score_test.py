@@ -20,6 +20,19 @@ def probs(config, params, vocab):
     return score.score_samples(config, params, vocab, PROBLEMS, SAMPLES, batch_size=3)
 
 
+@jax.jit(static_argnums=0)
+def _all_logits(config, params, tokens_1l, length):
+    positions = jnp.arange(tokens_1l.shape[1])[None]
+    hidden = api.hidden(config, params, tokens_1l, positions, (positions < length).astype(jnp.int32))
+    return api.unembed(config, params, hidden[0])
+
+
+def next_logits(config, params, tokens):
+    padded = np.zeros((1, 96), np.int32)
+    padded[0, : len(tokens)] = tokens
+    return _all_logits(config, params, padded, len(tokens))[len(tokens) - 1]
+
+
 def test_reads_the_reward_model_at_each_step_end(config, params, vocab, probs):
     prompt = "Question: Ann has 5 apples. How many?\nSolution:\n"
     for text, ending, place in [
@@ -27,10 +40,7 @@ def test_reads_the_reward_model_at_each_step_end(config, params, vocab, probs):
         (prompt + "Ann: 5 + 3 = 8\n\n8 apples\n", [], 1),
         (prompt + SOLUTIONS[0], [vocab.eos_id], 2),
     ]:
-        ids = jnp.array([vocab.encode(text) + ending])
-        positions = jnp.arange(ids.shape[1])[None]
-        hidden = api.hidden(config, params, ids, positions, jnp.ones_like(ids))
-        logits = api.unembed(config, params, hidden[0, -1])
+        logits = next_logits(config, params, vocab.encode(text) + ending)
         want = jax.nn.sigmoid(logits[vocab.correct_id] - logits[vocab.incorrect_id])
         np.testing.assert_allclose(probs[0][place], want, rtol=1e-5)
     assert [len(p) for p in probs] == [3, 1, 0, 2] * 2
@@ -38,10 +48,9 @@ def test_reads_the_reward_model_at_each_step_end(config, params, vocab, probs):
 
 
 def test_does_not_depend_on_batch_size_order_or_company(config, params, vocab, probs):
-    for batch_size in (1, 8):
-        again = score.score_samples(config, params, vocab, PROBLEMS, SAMPLES, batch_size=batch_size)
-        for got, want in zip(again, probs, strict=True):
-            np.testing.assert_allclose(got, want, rtol=1e-5)
+    again = score.score_samples(config, params, vocab, PROBLEMS, SAMPLES, batch_size=8)
+    for got, want in zip(again, probs, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5)
     backwards = score.score_samples(config, params, vocab, PROBLEMS, SAMPLES[::-1], batch_size=3)
     for got, want in zip(backwards, probs[::-1], strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-5)
