@@ -86,8 +86,6 @@ class ExperimentSettings:
 
     name: str = "experiment"
     seed: int = 0
-    until: Literal["report", "base"] = "report"
-    """"base" ends with the base model and what it can do."""
     data: DataSettings = DataSettings()
     base: BaseSettings = BaseSettings()
     few_shot: int = 5

@@ -28,6 +28,7 @@ from procsup_jax.stages.evaluation import (
     run_evaluation,
 )
 from procsup_jax.stages.improvement import FEW_SHOT, SFT, approach, curve_file, run_improvement
+from procsup_jax.stages.lookup import lookup_accuracy
 from procsup_jax.stages.solutions import (
     Policy,
     labels_file,
@@ -48,8 +49,6 @@ def run_experiment(ctx: Context) -> dict[str, Any]:
     run_data(ctx)
     base_stage.run_base(ctx)
     few_shot, sft = Policy(FEW_SHOT, base_stage.BASE, few_shot=True), Policy(SFT, SFT)
-    if ctx.settings.until == "base":
-        return _finish(ctx, [])
     run_sft(ctx, SFT, base_stage.BASE)
     process = ctx.settings.process_labels
     _reward_model(ctx, sft, SFT, ("orm", f"{SFT}_orm", SFT, "outcome"), ("prm", f"{SFT}_prm", f"{SFT}_orm", process))
@@ -133,10 +132,11 @@ def _versions() -> Iterator[tuple[str, str]]:
 
 def _base_facts(ctx: Context) -> dict[str, Any]:
     saved = ctx.model(base_stage.BASE)
-    known = {
-        key: saved.metadata[key] for key in ("tokens", "validation_loss", "data", "command") if key in saved.metadata
-    }
-    return {"source": ctx.settings.base.source, "params": api.num_params(saved.config), "digest": saved.digest, **known}
+    facts = {"source": ctx.settings.base.source, "params": api.num_params(saved.config), "digest": saved.digest}
+    shown = ("tokens", "validation_loss", "data", "command")
+    facts.update({key: saved.metadata[key] for key in shown if key in saved.metadata})
+    accuracy, num_tokens = lookup_accuracy(saved, ctx.vocab, ctx.problems("validation"), ctx.settings.seq_len)
+    return {**facts, "lookup_accuracy": accuracy, "lookup_tokens": num_tokens}
 
 
 def _read_evaluations(ctx: Context, evaluated: list[Evaluated]) -> dict[str, dict[str, Any]]:

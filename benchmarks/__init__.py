@@ -1,0 +1,1 @@
+"""Benchmarks as commands; see README.md here."""

@@ -1,0 +1,19 @@
+import jax
+import numpy as np
+
+from procsup_jax.data.worlds import splits
+from procsup_jax.io.params import SavedModel
+from procsup_jax.models import api
+from procsup_jax.stages.lookup import lookup_accuracy
+from procsup_jax.text.vocab import train_vocab
+
+
+def test_only_tokens_inside_expressions_count(tmp_path):
+    problems = splits.problems("validation", 5)
+    vocab = train_vocab([f"{p.question}\n{p.solution}" for p in problems], 400, tmp_path / "v.model", seed=0)
+    config = api.ModelConfig(vocab.size, 1, 8, 1, 1, 8, 8, max_len=384)
+    params = jax.tree.map(np.zeros_like, api.init_params(config, jax.random.key(0)))
+    accuracy, total = lookup_accuracy(SavedModel(params, config, {}, ""), vocab, problems, 384)
+    expressions = [part.split("=")[0] for p in problems for part in p.solution.split("<<")[1:]]
+    assert total == sum(len(vocab.encode(expression)) for expression in expressions)
+    assert accuracy == 0.0  # equal logits: the first id, padding, is never right
