@@ -35,6 +35,7 @@ def _small(config):
     config.search.max_step_tokens = 32
     config.search.lanes = 12
     config.rm_samples = 8
+    config.score_batch = 32
     config.evaluate.num_samples = 8
     config.improve.num_epochs = 1
     for name, steps, rate in (("sft", 40, 1e-3), ("orm", 60, 1e-3), ("prm", 60, 1e-3), ("distil", 30, 5e-4)):
@@ -50,7 +51,7 @@ def _tiny(config):
     config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = 4
     config.search.num_candidates = 2
     config.sample.lanes = config.search.lanes = 4
-    config.sample.slots = 4
+    config.sample.slots = config.score_batch = 4
     for name in ("sft", "orm", "prm", "distil"):
         config[name].num_steps, config[name].batch_size, config[name].eval_every = 2, 2, 2
         config[name].optim.warmup_steps = 1

@@ -39,6 +39,7 @@ def _small(config):
     config.sample.lanes, config.sample.slots, config.search.lanes = 16, 4, 16
     config.search.num_candidates, config.search.max_step_tokens = 4, 48
     config.improve.num_epochs = 1
+    config.score_batch = 32
     for name, steps, rate in (("sft", 60, 1e-3), ("orm", 30, 1e-3), ("prm", 30, 1e-3), ("distil", 20, 5e-4)):
         fit = config[name]
         fit.num_steps, fit.batch_size, fit.eval_every, fit.patience = steps, 8, 10, 2
@@ -54,7 +55,7 @@ def _tiny(config):
     config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = 2
     config.sample.max_new_tokens = config.search.max_new_tokens = 24
     config.search.num_candidates, config.search.max_step_tokens = 2, 16
-    config.sample.lanes = config.search.lanes = config.sample.slots = 2
+    config.sample.lanes = config.search.lanes = config.sample.slots = config.score_batch = 2
     config.base.fit.num_steps, config.base.fit.eval_every, config.base.fit.checkpoint_every = 2, 2, 0
     config.base.fit.batch_size = 2
     for name in ("sft", "orm", "prm", "distil"):
