@@ -72,9 +72,9 @@ def test_sharded_decoding_equals_unsharded(settings: MeshSettings) -> None:
         dparams = api.decoder_params(CONFIG, params)
         lens = jnp.arange(1, 9)
         _, prefix = api.prefill(CONFIG, dparams, tokens[:, :8], lens, capacity=12)
-        suffix, outs = api.init_kv(CONFIG, 16, 4), []
-        for step in range(2):
-            fed = jnp.broadcast_to(tokens[:, None, step : step + 1], (8, 2, 1))
+        suffix, outs = api.init_kv(CONFIG, 16, 70), []
+        for step in (63, 64):  # the second one begins another block
+            fed = jnp.broadcast_to(tokens[:, None, step - 63 : step - 62], (8, 2, 1))
             hidden, suffix = api.extend(CONFIG, dparams, fed, prefix, lens, suffix, jnp.full((8, 2), step))
             outs.append(hidden)
         return jnp.stack(outs)
