@@ -95,7 +95,7 @@ def _integer_digits(value: U64) -> jax.Array:
             rest = part % 10_000
         return tuple(quotients), jnp.stack([rest // scale % 10 for scale in (1000, 100, 10, 1)], -1)
 
-    words = (value.hi >> 16, value.hi & 0xFFFF, value.lo >> 16, value.lo & 0xFFFF)
+    words: tuple[jax.Array, ...] = (value.hi >> 16, value.hi & 0xFFFF, value.lo >> 16, value.lo & 0xFFFF)
     _, digits = jax.lax.scan(take_four, words, length=INTEGER_DIGITS // 4)
     digits = jnp.moveaxis(digits[::-1], 0, -2).reshape(*value.lo.shape, INTEGER_DIGITS)
     return digits.astype(jnp.int32)
