@@ -22,10 +22,13 @@ def prompt_ids(vocab: Vocab, question: str) -> list[int]:
 
 
 def step_ids(vocab: Vocab, solution: str) -> list[list[int]]:
-    """Return each step's tokens, its end token included; the concatenation is the solution as a model reads it."""
+    """Return each step's tokens, its end token included; the concatenation is the solution as a model reads it.
+
+    An empty solution has no steps.
+    """
     steps = split_steps(solution)
-    ends = [vocab.sep_id] * (len(steps) - 1) + [vocab.eos_id]
-    return [[*vocab.encode(step), end] for step, end in zip(steps, ends, strict=True)]
+    ends = [*[vocab.sep_id] * len(steps[1:]), vocab.eos_id]
+    return [[*vocab.encode(step), end] for step, end in zip(steps, ends, strict=False)]
 
 
 def document_ids(vocab: Vocab, text: str) -> list[int]:

@@ -86,7 +86,7 @@ def generate(
             first_sample=first_sample,
         )
         for prefix_len, group in _by_prefix_len(prompts).items():
-            lanes = num_lanes(settings.lanes, len(group), mesh)
+            lanes = num_lanes(settings.lanes, len(prompts), mesh)
             slots = min(settings.slots, settings.num_samples)
             for index, samples in decoder.run([(i, prompts[i]) for i in group], lanes, slots, prefix_len):
                 done[index] = samples
@@ -153,7 +153,7 @@ def problem_key(seed: int, uid: str) -> np.ndarray:
     return np.asarray(jax.random.key_data(key))
 
 
-def length_bucket(length: int, smallest: int = 32) -> int:
+def length_bucket(length: int, smallest: int = 96) -> int:
     """Round a length up to 1, 1.5, 2, 3, 4, 6, ... times `smallest`, so that few shapes are compiled."""
     size = smallest
     while size < length:

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from procsup_jax.data.examples import prompt_ids, step_ids
 from procsup_jax.decode.generate import check_vocab, length_bucket
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.models.api import ModelConfig, Params
 from procsup_jax.parallel import rules
 from procsup_jax.progress import Progress
-from procsup_jax.text import prompts, steps
 from procsup_jax.text.vocab import Vocab
 from procsup_jax.types import Problem, Sample
 
@@ -73,13 +73,11 @@ def _document(config: ModelConfig, vocab: Vocab, questions: dict[str, str], samp
             f"sample {sample.sample} of problem {sample.problem_uid!r}: there is no such problem; pass the problems "
             "that the samples were drawn for"
         )
-    tokens = vocab.encode(prompts.problem_prompt(questions[sample.problem_uid]))
+    tokens = prompt_ids(vocab, questions[sample.problem_uid])
     prompt_len, ends = len(tokens), []
-    for step in steps.split_steps(sample.solution):
-        tokens += [*vocab.encode(step), vocab.sep_id]
+    for ids in step_ids(vocab, sample.solution):
+        tokens += ids
         ends.append(len(tokens) - 1)
-    if ends:
-        tokens[-1] = vocab.eos_id
     if len(tokens) > config.max_len:
         raise UserError(
             f"sample {sample.sample} of problem {sample.problem_uid!r}: a prompt of {prompt_len} tokens and a solution "

@@ -126,7 +126,7 @@ def step_search(
             name=name,
         )
         for lens, group in _by_prefix_len(tasks).items():
-            lanes = generate.num_lanes(settings.lanes, len(group), mesh)
+            lanes = generate.num_lanes(settings.lanes, len(problems), mesh)
             for index, found in searcher.run([(i, tasks[i]) for i in group], lanes, lens):
                 done[index] = found
                 progress.update()

@@ -24,6 +24,10 @@ def test_every_step_ends_with_its_separator_and_the_last_with_eos(vocab):
     assert vocab.decode([i for ids in steps for i in ids]) == "a <<1+1=2>>2\nb\n#### 2"
 
 
+def test_an_empty_solution_has_no_steps(vocab):
+    assert examples.step_ids(vocab, "") == []
+
+
 def test_a_solutions_loss_starts_with_its_first_token(vocab, problems):
     [example] = examples.solution_examples(vocab, [(problems[0], problems[0].solution)])
     learned = example.targets_l[example.weights_l > 0]

@@ -85,7 +85,7 @@ def assert_equals_naive(config, params, vocab, prompts, settings):
 
 
 def test_equals_sampling_by_uncached_forward_passes(config, params, vocab):
-    prompts = [*random_prompts(vocab, 3), Prompt("long", vocab.encode("5") * 40), Prompt("short", [vocab.sep_id])]
+    prompts = [*random_prompts(vocab, 3), Prompt("long", vocab.encode("5") * 110), Prompt("short", [vocab.sep_id])]
     assert len({generate.length_bucket(len(p.tokens)) for p in prompts}) == 2
     got = assert_equals_naive(config, params, vocab, prompts, BASE)
     assert len({len(s.tokens) for samples in got for s in samples}) > 3
