@@ -128,4 +128,5 @@ def test_initial_scales_follow_fan_in_and_depth() -> None:
         (mlp["down"], depth * config.d_ff**-0.5),
     ]:
         np.testing.assert_allclose(np.asarray(kernel).std(axis=(1, 2)).mean(), want, rtol=0.05)
+    np.testing.assert_allclose(np.asarray(params["embedding"]).std(), config.d_model**-0.5, rtol=0.05)
     assert not np.allclose(attention["out"][0], attention["out"][1])
