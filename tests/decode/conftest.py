@@ -41,9 +41,9 @@ def config(vocab):
 def params(config, vocab):
     """Return a random model with firm opinions that ends now and then."""
     params = api.init_params(config, jax.random.key(0))
-    scale = np.full((config.vocab_size, 1), 40.0, np.float32)
-    scale[vocab.eos_id] = 110.0
-    return {**params, "embedding": params["embedding"] * 50, "unembedding": params["unembedding"] * scale}
+    scale = np.full((config.vocab_size, 1), 3.2, np.float32)
+    scale[vocab.eos_id] = 8.8
+    return {**params, "embedding": params["embedding"] * 4, "unembedding": params["unembedding"] * scale}
 
 
 @pytest.fixture(scope="session")

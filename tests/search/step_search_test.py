@@ -44,10 +44,10 @@ def opinionated(config, vocab, seed):
     """
     params = api.init_params(config, jax.random.key(seed))
     scale = np.zeros((config.vocab_size, 1), np.float32)
-    scale[vocab.encode("0123456789+-*/=")] = 45.0
-    scale[vocab.sep_id], scale[vocab.eos_id], scale[vocab.encode("#### ")[0]] = 150.0, 50.0, 40.0
-    scale[[vocab.correct_id, vocab.incorrect_id]] = 30.0
-    return {**params, "embedding": params["embedding"] * 50, "unembedding": params["unembedding"] * scale}
+    scale[vocab.encode("0123456789+-*/=")] = 3.6
+    scale[vocab.sep_id], scale[vocab.eos_id], scale[vocab.encode("#### ")[0]] = 12.0, 4.0, 3.2
+    scale[[vocab.correct_id, vocab.incorrect_id]] = 2.4
+    return {**params, "embedding": params["embedding"] * 4, "unembedding": params["unembedding"] * scale}
 
 
 @pytest.fixture(scope="module")
