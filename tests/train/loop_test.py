@@ -137,7 +137,7 @@ def test_early_stopping_keeps_the_best(config, fit, make_documents, tmp_path):
 
 def test_a_small_set_is_learned_by_heart(fit, make_documents):
     splits = make_documents(4, 5), None
-    result = fit(splits=splits, num_steps=100, dropout=0.0, eval_every=0, grad_accum=1, log_every=50)
+    result = fit(splits=splits, num_steps=100, dropout=0.0, eval_every=0, grad_accum=1, log_every=10)
     assert result.best_step == 100
     assert result.history[0]["loss"] > 1.0 and result.history[-1]["loss"] < 0.5
 
