@@ -34,13 +34,13 @@ JOBS = {
 
 def console() -> None:
     """Run the command line of this process and exit: 0 done, 2 a user's mistake, 130 interrupted."""
+    # A job killed by its scheduler ends like one stopped by Ctrl-C: the write in hand is finished.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one job and return the exit code; a UserError is printed as one line."""
-    # A job killed by its scheduler ends like one stopped by Ctrl-C: the write in hand is finished.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Programs are compiled once and kept between runs.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(pathlib.Path.home() / ".cache" / "procsup_jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
