@@ -27,7 +27,12 @@ def folder(tmp_path_factory):
 
 
 def sample(path, output, *args):
-    common = [f"--problems={path / 'p.jsonl'}", f"--policy={path / 'models/policy'}", "--max_new_tokens=16", "--lanes=3"]
+    common = [
+        f"--problems={path / 'p.jsonl'}",
+        f"--policy={path / 'models/policy'}",
+        "--max_new_tokens=16",
+        "--lanes=3",
+    ]
     return main.main(["sample", *common, f"--output={path / output}", *args])
 
 
