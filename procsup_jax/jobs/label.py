@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Literal
 
 from procsup_jax import records
-from procsup_jax.labels import intermediate, oracle, outcome
-
-SOURCES = {"outcome": outcome.label, "oracle": oracle.label, "intermediate": intermediate.label}
+from procsup_jax.labels.sources import LABEL, Source
 
 
 def run(
     problems: pathlib.Path,
     samples: pathlib.Path,
     output: pathlib.Path,
-    source: Literal["outcome", "oracle", "intermediate"] = "outcome",
+    source: Source = "outcome",
     skip_bad: bool = False,
 ) -> None:
     """Write labels.jsonl: by the final answer, by the worlds testbed's oracle, or by intermediate values.
@@ -25,7 +22,7 @@ def run(
     """
     found = records.read_problems(problems, skip_bad=skip_bad)
     given = records.read_samples(samples, problem_uids={problem.uid for problem in found}, skip_bad=skip_bad)
-    labels = SOURCES[source](found, given)
+    labels = LABEL[source](found, given)
     records.write_labels(output, labels)
     right = sum(label.first_error < 0 for label in labels)
     print(f"{len(labels)} solutions labelled by {source}, {right} without a wrong step; written to {output}")

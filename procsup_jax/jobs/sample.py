@@ -13,7 +13,6 @@ from procsup_jax.io.models import read_model
 from procsup_jax.search import decodings
 from procsup_jax.search.step_search import StepSearchSettings, step_search
 from procsup_jax.text.prompts import choose_examples
-from procsup_jax.types import Problem, Sample
 
 
 def run(
@@ -71,33 +70,13 @@ def run(
             max_step_tokens=max_step_tokens,
             lanes=lanes,
         )
-        samples = _search(found, policy, rm, vocab, search, shown, seed)
+        if rm is None:
+            raise UserError("step search needs --rm=FOLDER, the reward model that chooses the steps")
+        judge, _ = read_model(rm, vocab)
+        models = (saved.config, saved.params), (judge.config, judge.params)
+        searched = step_search(*models, loaded, found, search, seed=seed, examples=shown, name=name)
+        samples = [each.sample for each in searched]
     if decoding != "sample":
         samples = [decodings.mark(sample, decoding) for sample in samples]
     records.write_samples(output, samples)
     print(f"{len(samples)} solutions of {len(found)} problems written to {output}")
-
-
-def _search(
-    problems: list[Problem],
-    policy: pathlib.Path,
-    rm: pathlib.Path | None,
-    vocab: pathlib.Path | None,
-    settings: StepSearchSettings,
-    examples: list[Problem],
-    seed: int,
-) -> list[Sample]:
-    if rm is None:
-        raise UserError("step search needs --rm=FOLDER, the reward model that chooses the steps")
-    (saved, loaded), (judge, _) = read_model(policy, vocab), read_model(rm, vocab)
-    found = step_search(
-        (saved.config, saved.params),
-        (judge.config, judge.params),
-        loaded,
-        problems,
-        settings,
-        seed=seed,
-        examples=examples,
-        name=str(policy),
-    )
-    return [each.sample for each in found]

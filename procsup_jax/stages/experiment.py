@@ -12,8 +12,6 @@ from procsup_jax.parallel.mesh import MeshSettings
 from procsup_jax.search.step_search import StepSearchSettings
 from procsup_jax.train.settings import FitSettings
 
-Method = Literal["final_answer_rl", "orm_rl", "prm_rl"]
-Start = Literal["sft", "few_shot"]
 # The rows of the paper's Table 1 that differ in their policy; PRM-RL was run from SFT alone.
 APPROACHES = ("sft_final_answer_rl", "sft_orm_rl", "sft_prm_rl", "few_shot_final_answer_rl", "few_shot_orm_rl")
 

@@ -5,27 +5,20 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from procsup_jax import records
 from procsup_jax.decode.generate import sample_problems
 from procsup_jax.decode.score import score_samples
 from procsup_jax.decode.settings import DecodeSettings
-from procsup_jax.labels import intermediate, oracle, outcome
+from procsup_jax.labels.sources import LABEL, Source
 from procsup_jax.search import decodings
 from procsup_jax.search.aggregate import to_scores
 from procsup_jax.search.step_search import StepSearchSettings, step_search
 from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
 from procsup_jax.stages.stage import Stage, used
 from procsup_jax.text.prompts import choose_examples
-from procsup_jax.types import Problem, Sample, StepLabels
+from procsup_jax.types import Problem
 
-LabelKind = Literal["outcome", "oracle", "intermediate"]
-LABEL: dict[str, Callable[[Sequence[Problem], Sequence[Sample]], list[StepLabels]]] = {
-    "outcome": outcome.label,
-    "oracle": oracle.label,
-    "intermediate": intermediate.label,
-}
 # These set speed and memory and never change a solution.
 _FREE = (".lanes", ".slots")
 
@@ -44,7 +37,7 @@ def samples_file(name: str) -> str:
     return f"samples/{name}.jsonl"
 
 
-def labels_file(name: str, kind: LabelKind) -> str:
+def labels_file(name: str, kind: Source) -> str:
     """Return the name of the file with one kind of labels of a samples file."""
     return f"labels/{name}.{kind}.jsonl"
 
@@ -72,7 +65,7 @@ def run_search(ctx: Context, name: str, policy: Policy, rm: str, decoding: str |
     _run(ctx, name, policy, split, used("search", settings), work, inputs=model_files(rm))
 
 
-def run_labels(ctx: Context, name: str, split: str, kind: LabelKind) -> None:
+def run_labels(ctx: Context, name: str, split: str, kind: Source) -> None:
     """Label a samples file."""
 
     def work() -> None:

@@ -13,8 +13,9 @@ from procsup_jax.data import pack
 from procsup_jax.data.examples import label_examples, solution_examples
 from procsup_jax.errors import UserError
 from procsup_jax.io.params import save_params
+from procsup_jax.labels.sources import Source
 from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
-from procsup_jax.stages.solutions import LabelKind, labels_file, samples_file
+from procsup_jax.stages.solutions import labels_file, samples_file
 from procsup_jax.stages.stage import Stage, used
 from procsup_jax.train.loop import fit
 from procsup_jax.train.losses import LossName
@@ -58,7 +59,7 @@ def run_distil(ctx: Context, name: str, start: str, experts: Sequence[str], vali
 
 
 def run_reward_model(
-    ctx: Context, name: str, start: str, kind: LabelKind, group: str, train: tuple[str, str], valid: tuple[str, str]
+    ctx: Context, name: str, start: str, kind: Source, group: str, train: tuple[str, str], valid: tuple[str, str]
 ) -> None:
     """Train a reward model on labelled samples; `train` and `valid` are pairs of a samples name and its split."""
 
