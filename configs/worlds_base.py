@@ -19,18 +19,19 @@ def get_config(size="full"):
     _measuring(config)
     base = config.base
     base.source = "train"
-    base.preset = "0.5m"
+    base.preset = "1m"
     base.shift_width = 3
-    base.vocab_size = 640
-    base.seq_len = 448
-    base.num_documents = 24_000
+    base.vocab_size = 800
+    base.seq_len = 480
+    base.num_documents = 56_000
     base.corpus.num_problems = (("1", 0.85), ("2", 0.15))
-    base.fit.batch_size = 16
-    base.fit.num_steps = 800
+    base.fit.batch_size = 8
+    base.fit.num_steps = 3_200
     base.fit.eval_every = 200
     base.fit.checkpoint_every = 100
-    base.fit.optim.peak_lr = 3e-3
-    base.fit.optim.warmup_steps = 100
+    base.fit.optim.algorithm = "muon"
+    base.fit.optim.peak_lr = 1e-2
+    base.fit.optim.warmup_steps = 50
     base.fit.optim.schedule = "linear"
     base.fit.optim.weight_decay = 0.05
     if size == "tiny":

@@ -78,7 +78,7 @@ def _size(
 # that look quantities up); from 135m on: the shapes of SmolLM2 and Llama 3.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "0.5m": _size(4, 96, 3, 3, 32, 256, max_len=512),
-    "1m": _size(6, 128, 4, 4, 32, 320, max_len=512),
+    "1m": _size(6, 128, 4, 2, 32, 320, max_len=512),
     "2m": _size(8, 160, 5, 5, 32, 384, max_len=512),
     "5m": _size(10, 224, 7, 7, 32, 576, max_len=1024),
     "25m": _size(12, 448, 7, 7, 64, 1152),

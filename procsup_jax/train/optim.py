@@ -1,4 +1,4 @@
-"""AdamW with clipping, warm-up and a schedule."""
+"""AdamW or Muon with clipping, warm-up and a schedule."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ from typing import Any, Literal
 
 import jax
 import optax
+from optax import contrib
 
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
 
 SCHEDULES = ("constant", "cosine", "linear")
+ALGORITHMS = ("adamw", "muon")
+# The RMS of an update of AdamW, which Muon's are scaled to, so that both take the same learning rates (Liu et al. 2025,
+# "Muon is scalable for LLM training", arXiv:2502.16982, section 2.2).
+_ADAMW_UPDATE_RMS = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
 class OptimSettings:
     """Set the optimiser.
 
+    `algorithm` "muon" orthogonalises the updates of the matrices (Jordan et al. 2024) and leaves embeddings and norms
+    to AdamW: for training a model from nothing; both take learning rates of the same size.
     The learning rate rises linearly over the first `warmup_steps` to `peak_lr` (the first step already moves), then
     stays, or falls to reach `end_lr_ratio * peak_lr` when all steps are done. `weight_decay` is AdamW's, times the
     learning rate, on matrices only: not on embeddings, norms or biases. Gradients are clipped to a global norm of
     `clip_norm`; 0 turns that off. Raises UserError for values out of range.
     """
 
+    algorithm: Literal["adamw", "muon"] = "adamw"
     peak_lr: float = 1e-3
     warmup_steps: int = 0
     schedule: Literal["constant", "cosine", "linear"] = "constant"
@@ -34,6 +42,8 @@ class OptimSettings:
     clip_norm: float = 1.0
 
     def __post_init__(self) -> None:
+        if self.algorithm not in ALGORITHMS:
+            raise UserError(f"algorithm={self.algorithm!r}: expected one of {', '.join(ALGORITHMS)}")
         if self.schedule not in SCHEDULES:
             raise UserError(f"schedule={self.schedule!r}: expected one of {', '.join(SCHEDULES)}")
         if self.peak_lr <= 0:
@@ -61,19 +71,36 @@ def learning_rate(settings: OptimSettings, num_steps: int) -> optax.Schedule:
     return optax.join_schedules([optax.linear_schedule(peak / warmup, peak, max(warmup - 1, 1)), main], [warmup])
 
 
-def decay_mask(config: api.ModelConfig) -> Any:
-    """Return a tree of bools over the parameters: True where weight decay applies."""
+def matrix_dimensions(config: api.ModelConfig) -> Any:
+    """Return a tree over the parameters: which axes a matrix reads and writes; None for embeddings, norms and mixes.
 
-    def is_matrix(axes: tuple[str | None, ...]) -> bool:
-        return "vocab" not in axes and sum(axis != "layers" for axis in axes) >= 2
+    Layers, and queries, keys and values within a fused kernel, are matrices of their own.
+    """
 
-    return jax.tree.map(is_matrix, api.param_axes(config), is_leaf=lambda node: isinstance(node, tuple))
+    def dimensions(axes: tuple[str | None, ...]) -> contrib.MuonDimensionNumbers | None:
+        if "vocab" in axes or sum(axis not in ("layers", None) for axis in axes) < 2:
+            return None
+        if "kv_heads" in axes:
+            return contrib.MuonDimensionNumbers(axes.index("embed"), (axes.index("kv_heads"), len(axes) - 1))
+        return contrib.MuonDimensionNumbers(len(axes) - 2, len(axes) - 1)
+
+    return jax.tree.map(dimensions, api.param_axes(config), is_leaf=lambda node: isinstance(node, tuple))
 
 
-def make_optimiser(settings: OptimSettings, num_steps: int, decays: Any) -> optax.GradientTransformation:
-    """Return clipping followed by AdamW; `decays` is a tree of bools over the parameters."""
+def make_optimiser(settings: OptimSettings, num_steps: int, config: api.ModelConfig) -> optax.GradientTransformation:
+    """Return clipping followed by the optimiser, with weight decay on the model's matrices only."""
     clip = [optax.clip_by_global_norm(settings.clip_norm)] if settings.clip_norm else []
-    adamw = optax.adamw(
-        learning_rate(settings, num_steps), settings.b1, settings.b2, weight_decay=settings.weight_decay, mask=decays
-    )
-    return optax.chain(*clip, adamw)
+    rate, matrices = learning_rate(settings, num_steps), matrix_dimensions(config)
+    if settings.algorithm == "muon":
+        update = contrib.muon(
+            rate, weight_decay=settings.weight_decay, adam_b1=settings.b1, adam_b2=settings.b2,
+            muon_weight_dimension_numbers=matrices, consistent_rms=_ADAMW_UPDATE_RMS,
+        )  # fmt: skip
+    else:
+        decays = jax.tree.map(lambda axes: axes is not None, matrices, is_leaf=_is_matrix)
+        update = optax.adamw(rate, settings.b1, settings.b2, weight_decay=settings.weight_decay, mask=decays)
+    return optax.chain(*clip, update)
+
+
+def _is_matrix(node: Any) -> bool:
+    return node is None or isinstance(node, contrib.MuonDimensionNumbers)

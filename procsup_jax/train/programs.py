@@ -36,7 +36,7 @@ def programs(
     mesh: Mesh | None,
 ) -> Programs:
     """Return the programs; rounds and seeds of an experiment differ in data and keys only and compile nothing anew."""
-    optimiser = optim.make_optimiser(settings, num_steps, optim.decay_mask(config))
+    optimiser = optim.make_optimiser(settings, num_steps, config)
     loss_fn = make_loss(config, loss, vocab_ids)
     abstract = abstract_state(config, optimiser, mesh)
     return Programs(

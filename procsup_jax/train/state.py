@@ -39,9 +39,6 @@ def abstract_state(
         return shapes
     whole = rules.sharding(mesh, ())
     like_params = rules.tree_sharding(mesh, api.param_axes(config), params)
-    like_opt_state = optax.tree_utils.tree_map_params(
-        optimiser, lambda _, like: like, shapes.opt_state, like_params, transform_non_params=lambda _: whole
-    )
 
     def place(shape: jax.ShapeDtypeStruct, sharding: NamedSharding) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=sharding)
@@ -49,8 +46,23 @@ def abstract_state(
     return TrainState(
         place(shapes.step, whole),
         jax.tree.map(place, shapes.params, like_params),
-        jax.tree.map(place, shapes.opt_state, like_opt_state),
+        jax.tree.map(place, shapes.opt_state, _like_params(shapes.opt_state, params, like_params, whole)),
     )
+
+
+def _like_params(opt_state: Any, params: api.Params, shardings: Any, otherwise: NamedSharding) -> Any:
+    """Return shardings for an optimiser's state: those of a parameter for what has its path's end and its shape."""
+    flat = jax.tree_util.tree_leaves_with_path(params)
+    of_param = {path: (leaf.shape, place) for (path, leaf), place in zip(flat, jax.tree.leaves(shardings), strict=True)}
+
+    def find(path: tuple[Any, ...], leaf: jax.ShapeDtypeStruct) -> NamedSharding:
+        for start in range(len(path)):
+            shape, place = of_param.get(path[start:], (None, otherwise))
+            if shape == leaf.shape:
+                return place
+        return otherwise
+
+    return jax.tree_util.tree_map_with_path(find, opt_state)
 
 
 def make_init(optimiser: optax.GradientTransformation, abstract: TrainState) -> Callable[[api.Params], TrainState]:

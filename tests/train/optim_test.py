@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import math
 
 import jax
@@ -29,36 +30,57 @@ def test_without_warm_up_the_first_step_has_the_peak_rate():
     assert float(optim.learning_rate(optim.OptimSettings(peak_lr=0.5), 10)(0)) == 0.5
 
 
+def updates_of(config, grads, **settings):
+    """Return the first step's updates at a rate of 0.1; every parameter is 3."""
+    optimiser = optim.make_optimiser(optim.OptimSettings(peak_lr=0.1, **settings), 10, config)
+    params = jax.tree.map(lambda shape: jnp.full(shape.shape, 3.0), api.abstract_params(config))
+    return jax.jit(optimiser.update)(grads(params), optimiser.init(params), params)[0]
+
+
+def is_matrix(path):
+    name = jax.tree_util.keystr(path)
+    return "layers" in name and "norm" not in name and "mix" not in name
+
+
+@pytest.mark.parametrize("algorithm", optim.ALGORITHMS)
 @pytest.mark.parametrize("tied", [True, False])
-def test_only_matrices_decay(config, tied):
-    config = dataclasses.replace(config, tied_embeddings=tied)
-    decays = optim.decay_mask(config)
-    kernels = decays["layers"]
-    flat = jax.tree_util.tree_leaves_with_path(kernels)
-    assert any(value for _, value in flat)
-    for path, value in flat:
-        assert value == ("norm" not in jax.tree_util.keystr(path)), path
-    others = {name: tree for name, tree in decays.items() if name != "layers"}
-    assert "embedding" in others and not any(jax.tree.leaves(others))
-    assert jax.tree.structure(decays) == jax.tree.structure(api.abstract_params(config))
+def test_only_matrices_decay(config, tied, algorithm):
+    config = dataclasses.replace(config, tied_embeddings=tied, shift_width=2)
+    zeros = functools.partial(jax.tree.map, jnp.zeros_like)
+    updates = updates_of(config, zeros, algorithm=algorithm, weight_decay=0.5)
+    for path, update in jax.tree_util.tree_leaves_with_path(updates):
+        np.testing.assert_allclose(update, -0.1 * 0.5 * 3.0 if is_matrix(path) else 0.0, rtol=1e-6, err_msg=str(path))
 
 
-def test_decay_and_clipping_act_as_set():
-    settings = optim.OptimSettings(peak_lr=0.1, weight_decay=0.5, clip_norm=1.0)
-    optimiser = optim.make_optimiser(settings, 10, {"w": True, "b": False})
-    params = {"w": jnp.full((2, 2), 3.0), "b": jnp.full(2, 3.0)}
-    state, update = optimiser.init(params), jax.jit(optimiser.update)
-    updates, _ = update(jax.tree.map(jnp.zeros_like, params), state, params)
-    np.testing.assert_allclose(updates["w"], -0.1 * 0.5 * 3.0, rtol=1e-6)
-    np.testing.assert_array_equal(updates["b"], 0.0)
-    small, _ = update({"w": jnp.full((2, 2), 0.5), "b": jnp.zeros(2)}, state, params)
-    large, _ = update({"w": jnp.full((2, 2), 5e9), "b": jnp.zeros(2)}, state, params)
-    np.testing.assert_allclose(small["w"], large["w"], rtol=1e-6)
+def test_clipping_leaves_the_direction_only(config):
+    small, large = (
+        updates_of(config, functools.partial(jax.tree.map, lambda x, size=size: jnp.full(x.shape, size)), clip_norm=1.0)
+        for size in (0.5, 5e9)
+    )
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), small, large)
+
+
+def test_muon_moves_every_direction_of_a_matrix_alike(config):
+    """The singular values of a layer's update are nearly equal, and its RMS is about AdamW's 0.2."""
+    config = dataclasses.replace(config, num_layers=2)
+
+    def grads(params):
+        return jax.tree.map(lambda x: jax.random.normal(jax.random.key(x.size), x.shape) ** 3, params)
+
+    layers = updates_of(config, grads, algorithm="muon", weight_decay=0.0)["layers"]
+    qkv = layers["attention"]["qkv"]
+    one_projection = [qkv[layer, :, :, i].reshape(config.d_model, -1) for layer in range(2) for i in range(3)]
+    for matrix in (*layers["attention"]["out"], *layers["mlp"]["down"], *layers["mlp"]["gate"], *one_projection):
+        values = np.linalg.svd(matrix, compute_uv=False)
+        assert values.min() > 0.5 * values.max(), "Newton-Schulz leaves them within about 0.7 to 1.2 of each other"
+        square = matrix.size / max(matrix.shape) ** 2
+        assert 0.5 < np.sqrt(np.mean(np.square(matrix))) / (0.1 * 0.2 * np.sqrt(square)) < 2
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"algorithm": "sgd"}, "algorithm='sgd': expected one of adamw, muon"),
         ({"schedule": "exp"}, "schedule='exp': expected one of constant, cosine, linear"),
         ({"peak_lr": 0.0}, "peak_lr=0.0: expected a positive number"),
         ({"b2": 1.0}, "b2=1.0: expected 0 <= b2 < 1"),

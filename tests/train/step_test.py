@@ -14,8 +14,8 @@ from procsup_jax.train import losses, optim, state, step
 class Trainer:
     """Compile a step once, then take steps on batches of 8 rows."""
 
-    def __init__(self, config, params, packed, *, mesh=None, peak_lr=1e-2):
-        optimiser = optim.make_optimiser(optim.OptimSettings(peak_lr=peak_lr), 10, optim.decay_mask(config))
+    def __init__(self, config, params, packed, *, mesh=None, peak_lr=1e-2, algorithm="adamw"):
+        optimiser = optim.make_optimiser(optim.OptimSettings(algorithm, peak_lr=peak_lr), 10, config)
         abstract = state.abstract_state(config, optimiser, mesh)
         init = state.make_init(optimiser, abstract)
         self.start = lambda: init(params)
@@ -70,6 +70,30 @@ def test_sharded_steps_equal_unsharded_ones(config, params, packed, plain, shape
     np.testing.assert_allclose(info.grad_norm, plain[1].grad_norm, rtol=1e-5)
     embedding = sharded["embedding"]
     assert embedding.addressable_shards[0].data.size == embedding.size // (shape[1] * shape[2])
+
+
+def test_orthogonalised_updates_are_the_same_when_sharded(config, params, packed):
+    if jax.device_count() < 8:
+        pytest.skip("needs eight devices: XLA_FLAGS=--xla_force_host_platform_device_count=8")
+    plain, _ = Trainer(config, params, packed, algorithm="muon")()
+    mesh = meshes.make_mesh(meshes.MeshSettings(2, 2, 2))
+    sharded, _ = Trainer(config, params, packed, mesh=mesh, algorithm="muon")()
+    assert_close(sharded, plain, 1e-4)
+
+
+@pytest.mark.parametrize(("algorithm", "num_moments"), [("adamw", 2), ("muon", 1)])
+def test_moments_lie_like_their_parameters(config, algorithm, num_moments):
+    if jax.device_count() < 8:
+        pytest.skip("needs eight devices: XLA_FLAGS=--xla_force_host_platform_device_count=8")
+    mesh = meshes.make_mesh(meshes.MeshSettings(2, 2, 2))
+    optimiser = optim.make_optimiser(optim.OptimSettings(algorithm), 10, config)
+    abstract = state.abstract_state(config, optimiser, mesh)
+    for name in ("gate", "down"):
+        param = abstract.params["layers"]["mlp"][name]
+        assert not param.sharding.is_fully_replicated
+        flat = jax.tree_util.tree_leaves_with_path(abstract.opt_state)
+        moments = [x for path, x in flat if jax.tree_util.keystr(path).endswith(f"['{name}']") and x.ndim]
+        assert [x.sharding for x in moments] == [param.sharding] * num_moments
 
 
 @pytest.fixture(scope="module")
