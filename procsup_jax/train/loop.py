@@ -28,6 +28,7 @@ from procsup_jax.train.early_stop import EarlyStop
 from procsup_jax.train.identity import check_same, identity
 from procsup_jax.train.interrupt import Interrupts
 from procsup_jax.train.losses import LossName
+from procsup_jax.train.optim import learning_rate
 from procsup_jax.train.programs import programs
 from procsup_jax.train.settings import FitResult, FitSettings
 from procsup_jax.train.state import copy_tree
@@ -102,7 +103,8 @@ class _Fit:
             process_index=jax.process_index(),
             num_processes=jax.process_count(),
         )
-        self._programs = programs(config, loss, vocab_ids, settings.optim, settings.num_steps, mesh)
+        self._programs = programs(config, loss, vocab_ids, settings.optim, mesh)
+        self._learning_rate = learning_rate(settings.optim, settings.num_steps)
         self._dropout_key = jax.random.key(seed) if settings.dropout else None
         self._in_flight: collections.deque[tuple[int, int, StepInfo]] = collections.deque()
         self._identity: dict[str, Any] = {}
@@ -149,7 +151,7 @@ class _Fit:
         batch = next(self._batches)
         num_tokens = np.count_nonzero(batch["segments"]) * jax.process_count()
         placed = place(batch, self._settings.grad_accum, self._mesh)
-        self._state, info = self._programs.step(self._state, placed, self._dropout_key)
+        self._state, info = self._programs.step(self._state, placed, self._learning_rate(self.step), self._dropout_key)
         self.step += 1
         self._in_flight.append((self.step, int(num_tokens), info))
         return self._absorb(MAX_IN_FLIGHT)
@@ -178,7 +180,7 @@ class _Fit:
                 "loss": float(loss / weight),
                 "accuracy": float(correct / weight),
                 "grad_norm": grad_norm,
-                "lr": float(self._programs.learning_rate(step - 1)),
+                "lr": float(self._learning_rate(step - 1)),
             },
             {"tokens_per_s": self._tokens / (now - self._logged_at), "elapsed_s": now - self._start},
         )

@@ -71,6 +71,14 @@ def learning_rate(settings: OptimSettings, num_steps: int) -> optax.Schedule:
     return optax.join_schedules([optax.linear_schedule(peak / warmup, peak, max(warmup - 1, 1)), main], [warmup])
 
 
+def without_rates(settings: OptimSettings) -> OptimSettings:
+    """Return the settings with everything at its default that shows in the learning rate alone."""
+    d = OptimSettings()
+    return dataclasses.replace(
+        settings, peak_lr=d.peak_lr, warmup_steps=d.warmup_steps, schedule=d.schedule, end_lr_ratio=d.end_lr_ratio
+    )
+
+
 def matrix_dimensions(config: api.ModelConfig) -> Any:
     """Return a tree over the parameters: which axes a matrix reads and writes; None for embeddings, norms and mixes.
 
@@ -87,18 +95,22 @@ def matrix_dimensions(config: api.ModelConfig) -> Any:
     return jax.tree.map(dimensions, api.param_axes(config), is_leaf=lambda node: isinstance(node, tuple))
 
 
-def make_optimiser(settings: OptimSettings, num_steps: int, config: api.ModelConfig) -> optax.GradientTransformation:
-    """Return clipping followed by the optimiser, with weight decay on the model's matrices only."""
+def make_optimiser(settings: OptimSettings, config: api.ModelConfig) -> optax.GradientTransformation:
+    """Return clipping followed by the optimiser at a learning rate of 1, with weight decay on the matrices only.
+
+    All of its updates are proportional to the learning rate, which the caller multiplies them by: one compiled program
+    serves every schedule.
+    """
     clip = [optax.clip_by_global_norm(settings.clip_norm)] if settings.clip_norm else []
-    rate, matrices = learning_rate(settings, num_steps), matrix_dimensions(config)
+    matrices = matrix_dimensions(config)
     if settings.algorithm == "muon":
         update = contrib.muon(
-            rate, weight_decay=settings.weight_decay, adam_b1=settings.b1, adam_b2=settings.b2,
+            1.0, weight_decay=settings.weight_decay, adam_b1=settings.b1, adam_b2=settings.b2,
             muon_weight_dimension_numbers=matrices, consistent_rms=_ADAMW_UPDATE_RMS,
         )  # fmt: skip
     else:
         decays = jax.tree.map(lambda axes: axes is not None, matrices, is_leaf=_is_matrix)
-        update = optax.adamw(rate, settings.b1, settings.b2, weight_decay=settings.weight_decay, mask=decays)
+        update = optax.adamw(1.0, settings.b1, settings.b2, weight_decay=settings.weight_decay, mask=decays)
     return optax.chain(*clip, update)
 
 

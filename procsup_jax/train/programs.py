@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
-import optax
 from jax.sharding import Mesh
 
 from procsup_jax.models import api
@@ -17,26 +16,34 @@ from procsup_jax.train.step import Evaluate, TrainStep, make_eval, make_train_st
 
 
 class Programs(NamedTuple):
-    """Hold what a fit runs, the state's shapes and shardings, and the learning rate by steps done."""
+    """Hold what a fit runs, and the state's shapes and shardings."""
 
     abstract: TrainState
     init: Callable[[api.Params], TrainState]
     step: TrainStep
     evaluate: Evaluate
-    learning_rate: optax.Schedule
 
 
-@functools.lru_cache(maxsize=16)
 def programs(
     config: api.ModelConfig,
     loss: LossName,
     vocab_ids: tuple[int, int] | None,
     settings: optim.OptimSettings,
-    num_steps: int,
     mesh: Mesh | None,
 ) -> Programs:
-    """Return the programs; rounds and seeds of an experiment differ in data and keys only and compile nothing anew."""
-    optimiser = optim.make_optimiser(settings, num_steps, config)
+    """Return the programs; fits that differ in data, keys and learning rates only compile nothing anew."""
+    return _programs(config, loss, vocab_ids, optim.without_rates(settings), mesh)
+
+
+@functools.lru_cache(maxsize=16)
+def _programs(
+    config: api.ModelConfig,
+    loss: LossName,
+    vocab_ids: tuple[int, int] | None,
+    settings: optim.OptimSettings,
+    mesh: Mesh | None,
+) -> Programs:
+    optimiser = optim.make_optimiser(settings, config)
     loss_fn = make_loss(config, loss, vocab_ids)
     abstract = abstract_state(config, optimiser, mesh)
     return Programs(
@@ -44,5 +51,4 @@ def programs(
         make_init(optimiser, abstract),
         make_train_step(loss_fn, optimiser, abstract, mesh),
         make_eval(loss_fn, mesh),
-        optim.learning_rate(settings, num_steps),
     )

@@ -27,14 +27,14 @@ class StepInfo(NamedTuple):
     grad_norm: jax.Array
 
 
-TrainStep = Callable[[TrainState, Batch, jax.Array | None], tuple[TrainState, StepInfo]]
+TrainStep = Callable[[TrainState, Batch, jax.typing.ArrayLike, jax.Array | None], tuple[TrainState, StepInfo]]
 Evaluate = Callable[[api.Params, Packed, int], dict[str, float]]
 
 
 def make_train_step(
     loss: LossFn, optimiser: optax.GradientTransformation, abstract: TrainState, mesh: Mesh | None = None
 ) -> TrainStep:
-    """Compile a step from (state, microbatches [a, b, l], dropout key or None); the state is donated.
+    """Compile a step from (state, microbatches [a, b, l], learning rate, dropout key or None); the state is donated.
 
     The gradient is that of the mean over the whole batch, however it is divided: sums are accumulated and divided by
     the total weight once. Dropout is a function of the key and the state's step; no key means no dropout.
@@ -61,20 +61,24 @@ def make_train_step(
         zeros = jax.tree.map(lambda p: jnp.zeros(p.shape, jnp.float32), params)
         return jax.lax.scan(body, (zeros, Sums.zero()), (batch, keys))[0]
 
-    def train_step(state: TrainState, batch: Batch, dropout_key: jax.Array | None) -> tuple[TrainState, StepInfo]:
+    def train_step(
+        state: TrainState, batch: Batch, rate: jax.Array, dropout_key: jax.Array | None
+    ) -> tuple[TrainState, StepInfo]:
         key = None if dropout_key is None else jax.random.fold_in(dropout_key, state.step)
         grads, sums = accumulate(state.params, batch, key)
         grads = jax.tree.map(lambda g: g / sums.weight, grads)
         updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
+        params = optax.apply_updates(state.params, optax.tree.scale(rate, updates))
         return TrainState(state.step + 1, params, opt_state), StepInfo(sums, optax.tree.norm(grads))
 
     out = None if mesh is None else (jax.tree.map(lambda s: s.sharding, abstract), rules.sharding(mesh, ()))
     compiled = jax.jit(train_step, donate_argnums=0, out_shardings=out)
 
-    def run(state: TrainState, batch: Batch, dropout_key: jax.Array | None) -> tuple[TrainState, StepInfo]:
+    def run(
+        state: TrainState, batch: Batch, rate: jax.typing.ArrayLike, dropout_key: jax.Array | None
+    ) -> tuple[TrainState, StepInfo]:
         with rules.use(mesh):
-            return compiled(state, batch, dropout_key)
+            return compiled(state, batch, rate, dropout_key)
 
     return run
 

@@ -15,18 +15,18 @@ class Trainer:
     """Compile a step once, then take steps on batches of 8 rows."""
 
     def __init__(self, config, params, packed, *, mesh=None, peak_lr=1e-2, algorithm="adamw"):
-        optimiser = optim.make_optimiser(optim.OptimSettings(algorithm, peak_lr=peak_lr), 10, config)
+        optimiser = optim.make_optimiser(optim.OptimSettings(algorithm), config)
         abstract = state.abstract_state(config, optimiser, mesh)
         init = state.make_init(optimiser, abstract)
         self.start = lambda: init(params)
         self.step = step.make_train_step(losses.make_loss(config, "lm"), optimiser, abstract, mesh)
-        self.packed, self.mesh = packed, mesh
+        self.packed, self.mesh, self.peak_lr = packed, mesh, peak_lr
 
     def __call__(self, *, num_steps=2, grad_accum=1, key=None):
         """Return the parameters and the last step's report."""
         now, batches = self.start(), pipeline.Batches(self.packed, 8, 0)
         for _ in range(num_steps):
-            now, info = self.step(now, step.place(next(batches), grad_accum, self.mesh), key)
+            now, info = self.step(now, step.place(next(batches), grad_accum, self.mesh), self.peak_lr, key)
         assert int(now.step) == num_steps
         return now.params, info
 
@@ -86,7 +86,7 @@ def test_moments_lie_like_their_parameters(config, algorithm, num_moments):
     if jax.device_count() < 8:
         pytest.skip("needs eight devices: XLA_FLAGS=--xla_force_host_platform_device_count=8")
     mesh = meshes.make_mesh(meshes.MeshSettings(2, 2, 2))
-    optimiser = optim.make_optimiser(optim.OptimSettings(algorithm), 10, config)
+    optimiser = optim.make_optimiser(optim.OptimSettings(algorithm), config)
     abstract = state.abstract_state(config, optimiser, mesh)
     for name in ("gate", "down"):
         param = abstract.params["layers"]["mlp"][name]
@@ -111,8 +111,8 @@ def test_dropout_is_a_function_of_the_key_and_the_step(dropping):
 
 def test_each_step_draws_its_own_dropout(dropping):
     rows = step.place(pipeline.take_rows(dropping.packed, np.zeros(8, int)), 1, None)
-    now, first = dropping.step(dropping.start(), rows, jax.random.key(0))
-    _, second = dropping.step(now, rows, jax.random.key(0))
+    now, first = dropping.step(dropping.start(), rows, dropping.peak_lr, jax.random.key(0))
+    _, second = dropping.step(now, rows, dropping.peak_lr, jax.random.key(0))
     assert abs(float(first.sums.loss) - float(second.sums.loss)) > 1e-2, "a learning rate of 1e-6 moves less"
 
 
@@ -122,7 +122,7 @@ def test_each_microbatch_draws_its_own_dropout(dropping):
     for microbatch in range(2):
         only = np.arange(2)[:, None, None] == microbatch
         batch = {**rows, "weights": rows["weights"] * only}
-        losses_a.append(float(dropping.step(dropping.start(), batch, jax.random.key(0))[1].sums.loss))
+        losses_a.append(float(dropping.step(dropping.start(), batch, dropping.peak_lr, jax.random.key(0))[1].sums.loss))
     assert abs(losses_a[0] - losses_a[1]) > 1e-2
 
 
@@ -145,7 +145,7 @@ def test_parameters_in_sixteen_bits_keep_their_type(config, params, packed):
     trainer = Trainer(config, narrow, packed)
     before = jax.eval_shape(trainer.start)
     batch = step.place(next(pipeline.Batches(packed, 8, 0)), 2, None)
-    after, info = jax.eval_shape(trainer.step, before, batch, None)
+    after, info = jax.eval_shape(trainer.step, before, batch, 1e-2, None)
     assert jax.tree.map(lambda a: (a.shape, a.dtype), before) == jax.tree.map(lambda a: (a.shape, a.dtype), after)
     assert after.params["embedding"].dtype == jnp.bfloat16
     assert info.grad_norm.dtype == info.sums.loss.dtype == jnp.float32
