@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from procsup_jax.data import pack
 from procsup_jax.errors import UserError
-from procsup_jax.text.prompts import problem_prompt
+from procsup_jax.text.prompts import n_shot_prompt
 from procsup_jax.text.steps import split_steps
 from procsup_jax.text.vocab import Vocab
 from procsup_jax.types import Problem, Sample, StepLabels
 
 
-def prompt_ids(vocab: Vocab, question: str) -> list[int]:
-    """Return the tokens that a solution of `question` follows (zero-shot)."""
-    return vocab.encode(problem_prompt(question))
+def prompt_ids(vocab: Vocab, question: str, examples: Sequence[Problem] = ()) -> list[int]:
+    """Return the tokens that a solution of `question` follows: zero-shot, or after worked `examples`."""
+    return vocab.encode(n_shot_prompt(question, examples))
 
 
 def step_ids(vocab: Vocab, solution: str) -> list[list[int]]:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from procsup_jax.data.examples import prompt_ids
 from procsup_jax.decode import calculator, engine
 from procsup_jax.decode.engine import NewPrompts, Program, VocabTables
 from procsup_jax.decode.settings import DecodeSettings
@@ -20,7 +21,7 @@ from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams, ModelConfig, Params
 from procsup_jax.parallel import rules
 from procsup_jax.progress import Progress
-from procsup_jax.text import answers, prompts
+from procsup_jax.text import answers
 from procsup_jax.text.vocab import Vocab
 from procsup_jax.types import Problem, Sample
 
@@ -85,12 +86,13 @@ def generate(
             seed=seed,
             first_sample=first_sample,
         )
-        for prefix_len, group in _by_prefix_len(prompts).items():
-            lanes = num_lanes(settings.lanes, len(prompts), mesh)
-            slots = min(settings.slots, settings.num_samples)
-            for index, samples in decoder.run([(i, prompts[i]) for i in group], lanes, slots, prefix_len):
-                done[index] = samples
-                progress.update(len(samples))
+        lanes = num_lanes(settings.lanes, len(prompts), mesh)
+        slots = min(settings.slots, settings.num_samples)
+        # Neighbours in length are read together, the longest first: a cache too large for the machine fails at once.
+        by_length = sorted(enumerate(prompts), key=lambda each: -len(each[1].tokens))
+        for index, samples in decoder.run(by_length, lanes, slots):
+            done[index] = samples
+            progress.update(len(samples))
     return [done[i] for i in range(len(prompts))]
 
 
@@ -110,7 +112,7 @@ def sample_problems(
 
     `policy` names the sampler in the records. `logprob` is that of `Generated`; `tokens` counts the end token.
     """
-    written = [Prompt(p.uid, vocab.encode(prompts.n_shot_prompt(p.question, examples))) for p in problems]
+    written = [Prompt(p.uid, prompt_ids(vocab, p.question, examples)) for p in problems]
     generated = generate(config, params, vocab, written, settings, seed=seed, mesh=mesh)
     return [to_sample(vocab, g, policy) for samples in generated for g in samples]
 
@@ -153,7 +155,7 @@ def problem_key(seed: int, uid: str) -> np.ndarray:
     return np.asarray(jax.random.key_data(key))
 
 
-def length_bucket(length: int, smallest: int = 96) -> int:
+def length_bucket(length: int, smallest: int = 144) -> int:
     """Round a length up to 1, 1.5, 2, 3, 4, 6, ... times `smallest`, so that few shapes are compiled."""
     size = smallest
     while size < length:
@@ -181,7 +183,7 @@ def num_lanes(wanted: int, num_prompts: int, mesh: Mesh | None) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class _Decoder:
-    """Feed prompts of one length bucket to the lanes and collect what they wrote."""
+    """Feed prompts to the lanes and collect what they wrote."""
 
     program: Program
     dparams: DecoderParams
@@ -190,9 +192,10 @@ class _Decoder:
     first_sample: int
 
     def run(
-        self, prompts: Sequence[tuple[int, Prompt]], lanes: int, slots: int, prefix_len: int
+        self, prompts: Sequence[tuple[int, Prompt]], lanes: int, slots: int
     ) -> Iterator[tuple[int, list[Generated]]]:
         """Yield each (index, prompt)'s index and samples as they come in."""
+        prefix_len = max((_prefix_bucket(prompt) for _, prompt in prompts), default=0)
         waiting = collections.deque(prompts)
         owners: dict[int, tuple[int, Prompt]] = {}
         swap_size = max(1, lanes // 4)
@@ -203,7 +206,7 @@ class _Decoder:
                 rows = free[start : start + swap_size]
                 for lane in rows:
                     owners[lane] = waiting.popleft()
-                new = self._new_prompts({lane: owners[lane] for lane in rows}, swap_size, lanes, prefix_len)
+                new = self._new_prompts({lane: owners[lane] for lane in rows}, swap_size, lanes)
                 state = engine.assign(self.program, self.dparams, state, new)
             enough = swap_size if waiting else lanes
             state, busy_n = engine.run(
@@ -216,9 +219,8 @@ class _Decoder:
                     index, prompt = owners.pop(lane)
                     yield index, self._generated(prompt.uid, *(array[lane] for array in arrays))
 
-    def _new_prompts(
-        self, owners: Mapping[int, tuple[int, Prompt]], size: int, lanes: int, prefix_len: int
-    ) -> NewPrompts:
+    def _new_prompts(self, owners: Mapping[int, tuple[int, Prompt]], size: int, lanes: int) -> NewPrompts:
+        prefix_len = max(_prefix_bucket(prompt) for _, prompt in owners.values())
         tokens_rp, len_r = pad_rows([prompt.tokens[:-1] for _, prompt in owners.values()], size, prefix_len)
         row_r, start_r, key_r2 = np.full(size, lanes), np.zeros(size, np.int32), np.zeros((size, 2), np.uint32)
         for i, (lane, (_, prompt)) in enumerate(owners.items()):
@@ -234,12 +236,8 @@ class _Decoder:
         ]
 
 
-def _by_prefix_len(prompts: Sequence[Prompt]) -> dict[int, list[int]]:
-    """Group the prompts' indices by the bucket of their lengths, the last token left out."""
-    groups: dict[int, list[int]] = collections.defaultdict(list)
-    for index, prompt in enumerate(prompts):
-        groups[length_bucket(len(prompt.tokens) - 1)].append(index)
-    return dict(sorted(groups.items()))
+def _prefix_bucket(prompt: Prompt) -> int:
+    return length_bucket(len(prompt.tokens) - 1)
 
 
 def _check(config: ModelConfig, vocab: Vocab, prompts: Sequence[Prompt], settings: DecodeSettings) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from procsup_jax.data.examples import prompt_ids
 from procsup_jax.decode import generate
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
@@ -19,7 +20,7 @@ from procsup_jax.parallel import rules
 from procsup_jax.progress import Progress
 from procsup_jax.search import branch
 from procsup_jax.search.branch import Choose, NewProblems, Program, Tables
-from procsup_jax.text import answers, prompts
+from procsup_jax.text import answers
 from procsup_jax.text.vocab import Vocab
 from procsup_jax.types import Problem, Sample
 
@@ -125,11 +126,11 @@ def step_search(
             seed=seed,
             name=name,
         )
-        for lens, group in _by_prefix_len(tasks).items():
-            lanes = generate.num_lanes(settings.lanes, len(problems), mesh)
-            for index, found in searcher.run([(i, tasks[i]) for i in group], lanes, lens):
-                done[index] = found
-                progress.update()
+        lanes = generate.num_lanes(settings.lanes, len(problems), mesh)
+        by_length = sorted(enumerate(tasks), key=lambda each: -len(each[1].policy_tokens))
+        for index, found in searcher.run(by_length, lanes):
+            done[index] = found
+            progress.update()
     return [done[i] for i in range(len(problems))]
 
 
@@ -149,8 +150,7 @@ def _task(
     settings: StepSearchSettings,
     examples: Sequence[Problem],
 ) -> _Task:
-    alone = vocab.encode(prompts.problem_prompt(problem.question))
-    shown = vocab.encode(prompts.n_shot_prompt(problem.question, examples)) if examples else alone
+    alone, shown = prompt_ids(vocab, problem.question), prompt_ids(vocab, problem.question, examples)
     for who, config, tokens in (("policy", policy, shown), ("reward model", rm, alone)):
         total = len(tokens) + settings.max_new_tokens
         if total > config.max_len:
@@ -187,18 +187,16 @@ def _tables(config: ModelConfig, vocab: Vocab, with_calculator: bool) -> Tables:
     return Tables(generate.vocab_tables(config, vocab, with_calculator), jnp.asarray(blank_v))
 
 
-def _by_prefix_len(tasks: Sequence[_Task]) -> dict[tuple[int, int], list[int]]:
-    """Group the tasks' indices by the length buckets of their two prompts."""
-    groups: dict[tuple[int, int], list[int]] = collections.defaultdict(list)
-    for index, task in enumerate(tasks):
-        lens = generate.length_bucket(len(task.policy_tokens) - 1), generate.length_bucket(len(task.rm_tokens))
-        groups[lens].append(index)
-    return dict(sorted(groups.items()))
+def _prefix_buckets(tasks: Iterable[_Task]) -> tuple[int, int]:
+    """Return room for the tasks' prompts: the policy's, which are cached without their last token, and the RM's."""
+    lens = [(len(task.policy_tokens) - 1, len(task.rm_tokens)) for task in tasks]
+    policy_len, rm_len = (max(each, default=0) for each in zip(*lens, strict=True)) if lens else (0, 0)
+    return generate.length_bucket(policy_len), generate.length_bucket(rm_len)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Searcher:
-    """Feed problems of one pair of length buckets to the lanes and collect what was found."""
+    """Feed problems to the lanes and collect what was found."""
 
     program: Program
     policy: DecoderParams
@@ -208,21 +206,19 @@ class _Searcher:
     seed: int
     name: str | None
 
-    def run(
-        self, tasks: Sequence[tuple[int, _Task]], lanes: int, lens: tuple[int, int]
-    ) -> Iterator[tuple[int, SearchedSample]]:
+    def run(self, tasks: Sequence[tuple[int, _Task]], lanes: int) -> Iterator[tuple[int, SearchedSample]]:
         """Yield each (index, task)'s index and result as they come in."""
         waiting = collections.deque(tasks)
         owners: dict[int, tuple[int, _Task]] = {}
         swap_size = max(1, lanes // 4)
-        state = branch.init_search(self.program, lanes, *lens)
+        state = branch.init_search(self.program, lanes, *_prefix_buckets(task for _, task in tasks))
         while waiting or owners:
             free = [lane for lane in range(lanes) if lane not in owners]
             while waiting and free and (len(free) >= swap_size or not owners):
                 rows, free = free[:swap_size], free[swap_size:]
                 new = {lane: waiting.popleft() for lane in rows[: len(waiting)]}
                 owners |= new
-                problems = self._new_problems({lane: task for lane, (_, task) in new.items()}, swap_size, lanes, lens)
+                problems = self._new_problems({lane: task for lane, (_, task) in new.items()}, swap_size, lanes)
                 state = branch.assign(self.program, self.policy, self.rm, state, problems)
             state, active_n = branch.advance(self.program, self.policy, self.rm, self.tables, state)
             finished = [lane for lane, active in enumerate(np.asarray(active_n)) if not active and lane in owners]
@@ -232,7 +228,8 @@ class _Searcher:
                     index, task = owners.pop(lane)
                     yield index, self._searched(task, *(array[lane] for array in arrays))
 
-    def _new_problems(self, tasks: dict[int, _Task], size: int, lanes: int, lens: tuple[int, int]) -> NewProblems:
+    def _new_problems(self, tasks: dict[int, _Task], size: int, lanes: int) -> NewProblems:
+        lens = _prefix_buckets(tasks.values())
         policy_tokens, policy_len = generate.pad_rows([t.policy_tokens[:-1] for t in tasks.values()], size, lens[0])
         rm_tokens, rm_len = generate.pad_rows([t.rm_tokens for t in tasks.values()], size, lens[1])
         row_r, start_r, key_r2 = np.full(size, lanes), np.zeros(size, np.int32), np.zeros((size, 2), np.uint32)

@@ -31,7 +31,7 @@ def config(vocab):
         num_kv_heads=1,
         head_dim=8,
         d_ff=24,
-        max_len=128,
+        max_len=256,
         shift_width=2,
         tied_embeddings=False,
     )

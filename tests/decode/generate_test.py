@@ -50,7 +50,7 @@ def naive_sample(config, params, vocab, prompt, settings, seed, sample):
     return tuple(tokens), logprob, False
 
 
-_PADDED = 128
+_PADDED = 256
 
 
 @jax.jit(static_argnums=0)
@@ -85,7 +85,7 @@ def assert_equals_naive(config, params, vocab, prompts, settings):
 
 
 def test_equals_sampling_by_uncached_forward_passes(config, params, vocab):
-    prompts = [*random_prompts(vocab, 3), Prompt("long", vocab.encode("5") * 110), Prompt("short", [vocab.sep_id])]
+    prompts = [*random_prompts(vocab, 3), Prompt("long", vocab.encode("5") * 160), Prompt("short", [vocab.sep_id])]
     assert len({generate.length_bucket(len(p.tokens)) for p in prompts}) == 2
     got = assert_equals_naive(config, params, vocab, prompts, BASE)
     assert len({len(s.tokens) for samples in got for s in samples}) > 3
@@ -188,9 +188,9 @@ def test_records_hold_text_answer_and_worked_examples(config, params, vocab):
 
 
 def test_errors_name_the_value_and_the_fix(config, params, vocab):
-    settings = DecodeSettings(max_new_tokens=127)
+    settings = DecodeSettings(max_new_tokens=255)
     long = [Prompt("long-one", vocab.encode("Ann has"))]
-    with pytest.raises(UserError, match="'long-one'.*max_new_tokens=127.*max_len=128.*lower max_new_tokens"):
+    with pytest.raises(UserError, match="'long-one'.*max_new_tokens=255.*max_len=256.*lower max_new_tokens"):
         generate.generate(config, params, vocab, long, settings, seed=0)
     small = dataclasses.replace(config, vocab_size=10)
     with pytest.raises(UserError, match=f"has {vocab.size} tokens.*vocab_size=10"):

@@ -77,8 +77,8 @@ def test_a_mesh_changes_no_score(config, params, vocab, probs, axes):
 
 def test_errors_name_problem_sample_and_lengths(config, params, vocab):
     run = lambda samples: score.score_samples(config, params, vocab, PROBLEMS, samples, batch_size=2)  # noqa: E731
-    with pytest.raises(UserError, match="sample 4 of problem 'b': a prompt of .* solution of .* max_len=128.*leave"):
-        run([Sample("b", 4, "7 + " * 60)])
+    with pytest.raises(UserError, match="sample 4 of problem 'b': a prompt of .* solution of .* max_len=256.*leave"):
+        run([Sample("b", 4, "7 + " * 120)])
     with pytest.raises(UserError, match="sample 0 of problem 'c': there is no such problem"):
         run([Sample("c", 0, "x")])
     with pytest.raises(UserError, match="batch_size=0"):
