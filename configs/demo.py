@@ -43,6 +43,7 @@ def _small(config):
         fit.num_steps, fit.batch_size, fit.eval_every, fit.patience = steps, 8, 10, 2
         fit.optim.peak_lr, fit.optim.warmup_steps = rate, 5
     config.orm.dropout = config.prm.dropout = 0.1
+    config.xla_optimization_level = 1
 
 
 def _tiny(config):
@@ -50,6 +51,7 @@ def _tiny(config):
     data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test, data.num_ood = 8, 4, 4, 4, 6, 3
     config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = 4
     config.search.num_candidates = 2
+    config.xla_optimization_level = 0
     config.sample.lanes = config.search.lanes = 4
     config.sample.slots = config.score_batch = 4
     for name in ("sft", "orm", "prm", "distil"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 
 import ml_collections
@@ -19,4 +20,12 @@ def run(config: ml_collections.ConfigDict, workdir: pathlib.Path | None = None) 
     The workdir is runs/NAME unless given. Killed anywhere, the same command goes on.
     """
     settings = from_config(ExperimentSettings, config)
+    _set_optimization_level(settings.xla_optimization_level)
     run_experiment(Context(settings, RunFolder(workdir or pathlib.Path("runs") / settings.name)))
+
+
+def _set_optimization_level(level: int) -> None:
+    """Tell XLA, which reads its flags when the first program is compiled; a level in XLA_FLAGS already stands."""
+    name, given = "--xla_backend_optimization_level", os.environ.get("XLA_FLAGS", "")
+    if level != 3 and name not in given:
+        os.environ["XLA_FLAGS"] = f"{given} {name}={level}".strip()
