@@ -85,14 +85,15 @@ def run_evaluation(ctx: Context, what: Evaluated, split: str) -> None:
             run_scores(ctx, name, split, rm)
         if has_oracle(ctx):
             run_labels(ctx, name, split, "oracle")
-    inputs = [problems_file(split), *(file for name in names for file in _files(ctx, what, name))]
+    inputs = [problems_file(split), *(file for name in names for file in measured_files(ctx, what, name))]
     outputs = (evaluation_file(policy.name, split), examples_file(policy.name, split))
     work = functools.partial(_evaluate, ctx, what, split, names)
     chosen = {"config.seed": ctx.settings.seed, "config.evaluate.num_examples": settings.num_examples}
     ctx.folder.run(Stage(f"evaluate-{policy.name}-{split}", chosen, inputs, outputs, work))
 
 
-def _files(ctx: Context, what: Evaluated, name: str) -> list[str]:
+def measured_files(ctx: Context, what: Evaluated, name: str) -> list[str]:
+    """Return the names of a samples file, its scores and its labels."""
     labels = [labels_file(name, "oracle")] if has_oracle(ctx) else []
     return [samples_file(name), *(scores_file(name, rm) for rm in what.rms.values()), *labels]
 

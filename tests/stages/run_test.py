@@ -1,6 +1,7 @@
 """The whole experiment at its tiniest: it ends with every file, and resumes to the same bytes."""
 
 import json
+import pathlib
 import shutil
 
 import pytest
@@ -82,3 +83,17 @@ def test_gsm8k_runs_the_same_experiment(shared_data, tmp_path):
     for sets in found["models"].values():
         for decoding in sets["test"]["decoding"].values():
             assert decoding["trace_error"] is None
+
+
+def test_the_notebook_runs_on_it(finished, tmp_path, monkeypatch, capsys):
+    notebook = json.loads((pathlib.Path(__file__).parents[2] / "colab/demo.ipynb").read_text())
+    cells = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell for cell in cells if cell.startswith("!procsup run --config=configs/demo.py:tiny")]
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/colab").symlink_to(finished)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for cell in cells:
+        if "IPython" not in cell and not cell.startswith("!") and "%pip" not in cell:
+            exec(compile("import pathlib\n" + cell, "colab/demo.ipynb", "exec"), names)
+    assert capsys.readouterr().out.count(" orm 0.") >= len(names["samples"]), "every step is shown with its score"
