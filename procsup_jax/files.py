@@ -44,12 +44,18 @@ def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
     """Open `path` for writing (`mode` "w", UTF-8 text, or "wb"); it appears under its name only when the block ends.
 
     If the block raises, whatever stood at `path` stays as it was. Missing parent folders are made. An OSError, such
-    as a full disk, becomes a UserError.
+    as a full disk, becomes a UserError. A symbolic link stays one: its target is replaced. Devices and pipes, such as
+    /dev/stdout, are written to as they are.
     """
     if mode not in ("w", "wb"):
         raise ValueError(f'mode is {mode!r}, expected "w" or "wb"')
     target = pathlib.Path(path)
+    if _is_stream(target):
+        with explain_os_errors(target), _open_handle(os.open(target, os.O_WRONLY), mode) as file:
+            yield file
+        return
     with explain_os_errors(target):
+        target = target.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
         temporary = pathlib.Path(name)
@@ -64,6 +70,11 @@ def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _is_stream(path: pathlib.Path) -> bool:
+    """Return whether a path names a device or pipe; /dev/stdout may lead to a regular file that must not be renamed."""
+    return path.exists() and not path.is_dir() and (path.parent == pathlib.Path("/dev") or not path.is_file())
 
 
 def _open_handle(handle: int, mode: str) -> IO[Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from procsup_jax import files, json_lines
+from procsup_jax.errors import UserError
 from procsup_jax.types import CalculatorFault, Graded, Problem, Sample, Score, StepLabels
 
 PathLike = files.PathLike
@@ -96,10 +98,14 @@ _GRADED_KEYS = ("steps", "correct", "calculator_faults")
 def read_problems(path: PathLike, *, skip_bad: bool = False, left_out: list[str] | None = None) -> list[Problem]:
     """Read problems.jsonl.
 
-    Raises `UserError` "file:line: what is wrong, what was expected" at the first bad line, a uid met before included.
-    With `skip_bad` bad lines are left out instead, their number is printed, and `left_out` receives their messages.
+    Raises `UserError` "file:line: what is wrong, what was expected" at the first bad line, a uid met before included,
+    and for a file without problems. With `skip_bad` bad lines are left out instead, their number is printed, and
+    `left_out` receives their messages.
     """
-    return json_lines.read(path, _PROBLEM.parse, _PROBLEM.identity, skip_bad=skip_bad, left_out=left_out)
+    found = json_lines.read(path, _PROBLEM.parse, _PROBLEM.identity, skip_bad=skip_bad, left_out=left_out)
+    if not found:
+        raise UserError(f"{os.fspath(path)} holds no problems; expected one JSON object a line")
+    return found
 
 
 def read_samples(

@@ -47,10 +47,28 @@ def test_a_full_disk_is_one_clear_line(tmp_path):
 
 def test_a_full_device_is_one_clear_line():
     device = pathlib.Path("/dev/full")
-    if not device.exists():
+    if not device.is_char_device():
         pytest.skip("/dev/full is absent on this system")
-    with pytest.raises(UserError, match="the disk is full"), files.explain_os_errors(device), device.open("wb") as file:
-        file.write(b"x" * 100_000)
+    with pytest.raises(UserError, match="/dev/full: the disk is full"):
+        files.write_bytes(device, b"x" * 100_000)
+    assert device.is_char_device()
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    files.write_text(pipe, "one\n")
+    assert os.read(reader, 10) == b"one\n"
+    os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_link_stays_one(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "far.txt")
+    files.write_text(link, "x")
+    assert link.is_symlink() and (tmp_path / "far.txt").read_text() == "x"
 
 
 def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):

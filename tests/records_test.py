@@ -14,7 +14,7 @@ from procsup_jax.types import CalculatorFault, Graded, Problem, Sample, Score, S
 EXTRA = st.dictionaries(st.sampled_from(["level", "type", "notes"]), st.integers() | st.text(max_size=5), max_size=2)
 TEXT = st.text(st.characters(), max_size=20)
 PROBLEMS = st.lists(
-    st.builds(Problem, TEXT.filter(bool), TEXT, TEXT, st.none() | TEXT, EXTRA), unique_by=lambda p: p.uid, max_size=4
+    st.builds(Problem, TEXT.filter(bool), TEXT, TEXT, st.none() | TEXT, EXTRA), unique_by=lambda p: p.uid, min_size=1, max_size=4
 )
 PROBS = st.lists(st.floats(0, 1), max_size=4).map(tuple)
 SAMPLE = st.builds(
@@ -180,3 +180,9 @@ def test_the_first_error_of_an_empty_solution_may_be_its_start(tmp_path: pathlib
     label = StepLabels("p", 0, 0, 0, "outcome", "outcome")
     records.write_labels(tmp_path / "l.jsonl", [label])
     assert records.read_labels(tmp_path / "l.jsonl") == [label] and label.correct == ()
+
+
+def test_a_file_without_problems_is_an_error(tmp_path):
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(UserError, match="empty.jsonl holds no problems"):
+        records.read_problems(tmp_path / "empty.jsonl")
