@@ -7,7 +7,7 @@ Expected: minutes on two cores; `:tiny` shows in under a minute that every part 
 
 from procsup_jax.data.worlds.settings import ood
 from procsup_jax.settings import to_config
-from procsup_jax.stages.experiment import DataSettings, ExperimentSettings
+from procsup_jax.stages.experiment import DataSettings, ExperimentSettings, set_short_fits, set_tiny_fits
 
 
 def get_config(size="small"):
@@ -38,11 +38,7 @@ def _small(config):
     config.score_batch = 32
     config.evaluate.num_samples = 8
     config.improve.num_epochs = 1
-    for name, steps, rate in (("sft", 40, 1e-3), ("orm", 60, 1e-3), ("prm", 60, 1e-3), ("distil", 30, 5e-4)):
-        fit = config[name]
-        fit.num_steps, fit.batch_size, fit.eval_every, fit.patience = steps, 8, 10, 2
-        fit.optim.peak_lr, fit.optim.warmup_steps = rate, 5
-    config.orm.dropout = config.prm.dropout = 0.1
+    set_short_fits(config, sft=(40, 1e-3), orm=(60, 1e-3), prm=(60, 1e-3), distil=(30, 5e-4))
     config.xla_optimization_level = 1
 
 
@@ -54,6 +50,4 @@ def _tiny(config):
     config.xla_optimization_level = 0
     config.sample.lanes = config.search.lanes = 4
     config.sample.slots = config.score_batch = 4
-    for name in ("sft", "orm", "prm", "distil"):
-        config[name].num_steps, config[name].batch_size, config[name].eval_every = 2, 2, 2
-        config[name].optim.warmup_steps = 1
+    set_tiny_fits(config)

@@ -8,7 +8,7 @@ part runs on real text. `:tiny` shows the same in a minute or two.
 """
 
 from procsup_jax.settings import to_config
-from procsup_jax.stages.experiment import ExperimentSettings
+from procsup_jax.stages.experiment import ExperimentSettings, set_short_fits, set_tiny_fits
 
 
 def get_config(size="small"):
@@ -31,7 +31,8 @@ def _small(config):
     data.num_validation, data.num_test, data.num_ood = 64, 100, 50
     base.preset, base.shift_width, base.max_len, base.vocab_size, base.seq_len = "0.5m", 3, 1024, 2000, 512
     base.fit.num_steps, base.fit.batch_size, base.fit.eval_every, base.fit.checkpoint_every = 300, 16, 100, 100
-    base.fit.optim.peak_lr, base.fit.optim.warmup_steps, base.fit.optim.schedule = 3e-3, 50, "linear"
+    optim = base.fit.optim
+    optim.algorithm, optim.peak_lr, optim.warmup_steps, optim.schedule = "muon", 1e-2, 50, "linear"
     config.few_shot = 2
     config.seq_len = 512
     config.sample.max_new_tokens = config.search.max_new_tokens = 160
@@ -40,11 +41,7 @@ def _small(config):
     config.search.num_candidates, config.search.max_step_tokens = 4, 48
     config.improve.num_epochs = 1
     config.score_batch = 32
-    for name, steps, rate in (("sft", 60, 1e-3), ("orm", 30, 1e-3), ("prm", 30, 1e-3), ("distil", 20, 5e-4)):
-        fit = config[name]
-        fit.num_steps, fit.batch_size, fit.eval_every, fit.patience = steps, 8, 10, 2
-        fit.optim.peak_lr, fit.optim.warmup_steps = rate, 5
-    config.orm.dropout = config.prm.dropout = 0.1
+    set_short_fits(config, sft=(60, 1e-3), orm=(30, 1e-3), prm=(30, 1e-3), distil=(20, 5e-4))
 
 
 def _tiny(config):
@@ -56,8 +53,4 @@ def _tiny(config):
     config.sample.max_new_tokens = config.search.max_new_tokens = 24
     config.search.num_candidates, config.search.max_step_tokens = 2, 16
     config.sample.lanes = config.search.lanes = config.sample.slots = config.score_batch = 2
-    config.base.fit.num_steps, config.base.fit.eval_every, config.base.fit.checkpoint_every = 2, 2, 0
-    config.base.fit.batch_size = 2
-    for name in ("sft", "orm", "prm", "distil"):
-        config[name].num_steps, config[name].batch_size, config[name].eval_every = 2, 2, 2
-        config[name].optim.warmup_steps = 1
+    set_tiny_fits(config)

@@ -10,7 +10,7 @@ shows that the stages work.
 
 from procsup_jax.data.worlds.settings import ood
 from procsup_jax.settings import to_config
-from procsup_jax.stages.experiment import DataSettings, ExperimentSettings
+from procsup_jax.stages.experiment import DataSettings, ExperimentSettings, set_short_fits, set_tiny_fits
 
 
 def get_config(size="full"):
@@ -38,13 +38,8 @@ def get_config(size="full"):
         data = config.data
         data.num_sft, data.num_rm, data.num_validation, data.num_test, data.num_ood = 4, 2, 2, 2, 2
         config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = 2
-        for name in ("sft", "orm", "prm"):
-            config[name].num_steps, config[name].batch_size, config[name].eval_every = 2, 2, 2
+        set_tiny_fits(config)
         base.num_documents = 60
-        base.fit.num_steps = 4
-        base.fit.batch_size = 2
-        base.fit.eval_every = 4
-        base.fit.optim.warmup_steps = 1
     elif size != "full":
         raise ValueError(f"{size!r} is no size of this config: full or tiny")
     return config
@@ -60,8 +55,4 @@ def _measuring(config):
     config.sample.max_new_tokens = 176
     config.sample.lanes, config.sample.slots = 12, 8
     config.rm_samples = config.evaluate.num_samples = config.sample.num_samples = 8
-    for name, steps, rate in (("sft", 40, 1e-3), ("orm", 100, 1e-3), ("prm", 100, 1e-3)):
-        fit = config[name]
-        fit.num_steps, fit.batch_size, fit.eval_every, fit.patience = steps, 8, 10, 2
-        fit.optim.peak_lr, fit.optim.warmup_steps = rate, 5
-    config.orm.dropout = config.prm.dropout = 0.1
+    set_short_fits(config, sft=(40, 1e-3), orm=(100, 1e-3), prm=(100, 1e-3))

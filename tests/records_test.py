@@ -14,7 +14,10 @@ from procsup_jax.types import CalculatorFault, Graded, Problem, Sample, Score, S
 EXTRA = st.dictionaries(st.sampled_from(["level", "type", "notes"]), st.integers() | st.text(max_size=5), max_size=2)
 TEXT = st.text(st.characters(), max_size=20)
 PROBLEMS = st.lists(
-    st.builds(Problem, TEXT.filter(bool), TEXT, TEXT, st.none() | TEXT, EXTRA), unique_by=lambda p: p.uid, min_size=1, max_size=4
+    st.builds(Problem, TEXT.filter(bool), TEXT, TEXT, st.none() | TEXT, EXTRA),
+    unique_by=lambda p: p.uid,
+    min_size=1,
+    max_size=4,
 )
 PROBS = st.lists(st.floats(0, 1), max_size=4).map(tuple)
 SAMPLE = st.builds(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+import ml_collections
+
 from procsup_jax.data.worlds.settings import CorpusSettings, WorldSettings
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
@@ -107,3 +109,19 @@ class ExperimentSettings:
     mesh: MeshSettings = MeshSettings()
     xla_optimization_level: Literal[0, 1, 2, 3] = 3
     """On the CPU, 0 compiles in half the time what then runs at half the speed: for runs that mostly compile."""
+
+
+def set_short_fits(config: ml_collections.ConfigDict, **fits: tuple[int, float]) -> None:
+    """Set a config's named fits, each to (steps, peak learning rate), for fine-tuning small models in minutes."""
+    for name, (num_steps, peak_lr) in fits.items():
+        fit = config[name]
+        fit.num_steps, fit.batch_size, fit.eval_every, fit.patience = num_steps, 8, 10, 2
+        fit.optim.peak_lr, fit.optim.warmup_steps = peak_lr, 5
+    config.orm.dropout = config.prm.dropout = 0.1
+
+
+def set_tiny_fits(config: ml_collections.ConfigDict) -> None:
+    """Set every fit of a config to two steps of two rows: enough to see that it works."""
+    for fit in (config.base.fit, config.sft, config.orm, config.prm, config.distil):
+        fit.num_steps, fit.batch_size, fit.eval_every, fit.checkpoint_every = 2, 2, 2, 0
+        fit.optim.warmup_steps = 1
