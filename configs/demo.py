@@ -44,7 +44,7 @@ def _small(config):
 
 def _tiny(config):
     data = config.data
-    data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test, data.num_ood = 8, 4, 4, 4, 6, 3
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test, data.num_ood = 8, 4, 4, 4, 6, 4
     config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = 4
     config.search.num_candidates = 2
     config.xla_optimization_level = 0

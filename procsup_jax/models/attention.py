@@ -106,8 +106,8 @@ def slot_attention(
 ) -> jax.Array:
     """Attend from t new tokens of each of n lanes x s slots; return [n, s, k, g, t, e].
 
-    `prefix` holds keys and values in blocks [n * k, m, e], stored once for a lane and read in one product for all its
-    slots; `suffix` in blocks [n * s * k, m, e] holds each slot's own, the new tokens already written at suffix_len.
+    `prefix` holds keys in blocks [n * k, e, m] and values [n * k, m, e], stored once for a lane and read in one product
+    for all its slots; `suffix`, with n * s * k, holds each slot's own, the new tokens already written at suffix_len.
     Blocks that start past the longest sequence are not read. Softmaxes over blocks are merged at their common maximum.
     """
     n, s, k, g, t, e = q_nskgte.shape
@@ -129,24 +129,26 @@ def _merge_blocks(merged: _Merged, q_rkgte: jax.Array, blocks: tuple[Blocks, Blo
     r, k = q_rkgte.shape[:2]
     longest, start = end.max(), 0
     for block_k, block_v in zip(*blocks, strict=True):
-        m = block_k.shape[1]
-        operands = (merged, block_k.reshape(r, k, m, -1), block_v.reshape(r, k, m, -1))
+        m = block_v.shape[1]
+        operands = (merged, block_k, block_v.reshape(r, k, m, -1))
         read = functools.partial(_read_block, q_rkgte, end - start)
         merged = read(*operands) if start == 0 else jax.lax.cond(longest > start, read, _skip_block, *operands)
         start += m
     return merged
 
 
-def _read_block(q_rkgte: jax.Array, end: jax.Array, merged: _Merged, k_rkme: jax.Array, v_rkme: jax.Array) -> _Merged:
-    scores = _scores(q_rkgte, k_rkme) * q_rkgte.shape[-1] ** -0.5
+def _read_block(q_rkgte: jax.Array, end: jax.Array, merged: _Merged, k_xem: jax.Array, v_rkme: jax.Array) -> _Merged:
+    r, k, g, t, e = q_rkgte.shape
+    scores = jnp.einsum("xqe,xem->xqm", q_rkgte.reshape(r * k, g * t, e), k_xem, preferred_element_type=jnp.float32)
+    scores = scores.reshape(r, k, g, t, -1) * e**-0.5
     scores = jnp.where(jnp.arange(scores.shape[-1]) < end[..., None], scores, MASKED)
     top = jnp.maximum(merged.top, scores.max(-1))
     exps, rest = jnp.exp(scores - top[..., None]), jnp.exp(merged.top - top)
     return _Merged(top, merged.total * rest + exps.sum(-1), merged.mixed * rest[..., None] + _mix(exps, v_rkme))
 
 
-def _skip_block(merged: _Merged, k_rkme: jax.Array, v_rkme: jax.Array) -> _Merged:
-    del k_rkme, v_rkme
+def _skip_block(merged: _Merged, k_xem: jax.Array, v_rkme: jax.Array) -> _Merged:
+    del k_xem, v_rkme
     return merged
 
 

@@ -1,9 +1,10 @@
 """Keys and values kept between calls, and what moves them: written, appended to a prefix, taken by row.
 
 A *lane* owns one prefix and a number of *slots*; each slot has its own suffix. Rows of a cache are lanes (prefix) or
-lanes x slots (suffix), each with its key-value heads merged in: [rows * kv_heads, capacity, head_dim]. The capacity is
-cut into blocks, each an array of its own, so that attention can leave out those that no sequence has reached yet
-(slicing one large array instead would copy it).
+lanes x slots (suffix), each with its key-value heads merged in: keys are [rows * kv_heads, head_dim, capacity], values
+[rows * kv_heads, capacity, head_dim]. So both products of attention read them in order; with keys laid out like values,
+one query against them took XLA:CPU three times as long. The capacity is cut into blocks, each an array of its own, so
+that attention can leave out those that no sequence has reached yet (slicing one large array instead would copy it).
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ MIN_BLOCK_LEN = 64
 MAX_BLOCKS = 4
 
 Blocks = tuple[jax.Array, ...]
+
+
+# The axis of the positions in the blocks of keys, values and inputs.
+_AXES = (2, 1, 1)
 
 
 class LayerKV(NamedTuple):
@@ -52,7 +57,8 @@ def init_kv(config: ModelConfig, rows: int, capacity: int) -> KV:
 
     def layer() -> LayerKV:
         heads = rows * config.num_kv_heads
-        k, v = (tuple(jnp.zeros((heads, size, config.head_dim), dtype) for size in blocks) for _ in "kv")
+        k = tuple(jnp.zeros((heads, config.head_dim, size), dtype) for size in blocks)
+        v = tuple(jnp.zeros((heads, size, config.head_dim), dtype) for size in blocks)
         return LayerKV(k, v, (jnp.zeros((rows, capacity, config.d_model), dtype),) if config.shift_width else ())
 
     return KV(tuple(layer() for _ in range(config.num_layers)))
@@ -61,18 +67,23 @@ def init_kv(config: ModelConfig, rows: int, capacity: int) -> KV:
 def with_capacity(new: LayerKV, capacity: int) -> LayerKV:
     """Cut what holds all its positions in one block into a cache's blocks, with room for `capacity` positions."""
 
-    def cut(whole: jax.Array, blocks: list[int]) -> Blocks:
-        room = capacity - whole.shape[1]
-        padded = jnp.pad(whole, ((0, 0), (0, room), (0, 0))) if room else whole
-        return tuple(padded[:, start : start + size] for start, size in _starts(blocks))
+    def cut(whole: jax.Array, axis: int, blocks: list[int]) -> Blocks:
+        room = [(0, capacity - whole.shape[axis] if i == axis else 0) for i in range(whole.ndim)]
+        padded = jnp.pad(whole, room)
+        return tuple(jax.lax.slice_in_dim(padded, start, start + size, axis=axis) for start, size in _starts(blocks))
 
-    k, v = (cut(part[0], _block_lens(capacity)) for part in new[:2])
-    return LayerKV(k, v, cut(new.x[0], [capacity]) if new.x else ())
+    blocks = _block_lens(capacity), _block_lens(capacity), [capacity]
+    parts = zip(new, _AXES, blocks, strict=True)
+    return LayerKV(*(cut(part[0], axis, sizes) if part else () for part, axis, sizes in parts))
 
 
 def write(cache: LayerKV, new: LayerKV, start_r: jax.Array, take_r: jax.Array | None = None) -> LayerKV:
-    """Write new positions (the first `take_r` of them) at `start_r` of each row; past the capacity they are dropped."""
-    return LayerKV(*(_put(old, part, start_r, take_r) for old, part in zip(cache, new, strict=True)))
+    """Write new positions (the first `take_r` of them) at `start_r` of each row; past the capacity they are dropped.
+
+    A part of `new` without blocks leaves that of the cache as it is.
+    """
+    parts = zip(cache, new, _AXES, strict=True)
+    return LayerKV(*(_put(old, part, axis, start_r, take_r) for old, part, axis in parts))
 
 
 def history(prefix: LayerKV, suffix: LayerKV, slots: Slots, width: int) -> jax.Array:
@@ -120,18 +131,25 @@ def put_rows(config: ModelConfig, kv: KV, row_r: jax.Array, new: KV) -> KV:
     """Overwrite the rows `row_r` with those of `new`, whose capacity may be smaller; rows past the end are dropped."""
     rows, num_new = _num_rows(config, kv), _num_rows(config, new)
 
-    def put(old: Blocks, part: Blocks) -> Blocks:
+    def put(old: Blocks, part: Blocks, axis: int) -> Blocks:
         if not old:
             return old
-        by_row, placed = _by_row(_join(part), num_new), []
-        for block, (start, size) in zip(old, _starts([a.shape[1] for a in old]), strict=True):
-            piece = by_row[:, :, start : start + size]
-            target = _by_row(block, rows).at[row_r, :, : piece.shape[2]]
-            placed.append(target.set(piece, mode="drop").reshape(block.shape))
+        whole, placed = _join(part, axis), []
+        for block, (start, size) in zip(old, _starts([a.shape[axis] for a in old]), strict=True):
+            end = min(start + size, whole.shape[axis])
+            if end > start:
+                piece = _by_row(jax.lax.slice_in_dim(whole, start, end, axis=axis), num_new)
+                target = _by_row(block, rows).at[row_r, *(slice(n) for n in piece.shape[1:])]
+                block = target.set(piece, mode="drop").reshape(block.shape)
+            placed.append(block)
         return tuple(placed)
 
-    pairs = zip(kv.layers, new.layers, strict=True)
-    return KV(tuple(LayerKV(*(put(*parts) for parts in zip(old, part, strict=True))) for old, part in pairs))
+    return KV(
+        tuple(
+            LayerKV(*(put(*parts) for parts in zip(old, part, _AXES, strict=True)))
+            for old, part in zip(kv.layers, new.layers, strict=True)
+        )
+    )
 
 
 def _block_lens(capacity: int) -> list[int]:
@@ -146,8 +164,8 @@ def _starts(sizes: list[int]) -> list[tuple[int, int]]:
     return [(sum(sizes[:i]), size) for i, size in enumerate(sizes)]
 
 
-def _join(blocks: Blocks) -> jax.Array:
-    return blocks[0] if len(blocks) == 1 else jnp.concatenate(blocks, axis=1)
+def _join(blocks: Blocks, axis: int) -> jax.Array:
+    return blocks[0] if len(blocks) == 1 else jnp.concatenate(blocks, axis)
 
 
 def _num_rows(config: ModelConfig, kv: KV) -> int:
@@ -158,20 +176,22 @@ def _by_row(array: jax.Array, rows: int) -> jax.Array:
     return array.reshape(rows, -1, *array.shape[1:])
 
 
-def _put(old: Blocks, new: Blocks, start_r: jax.Array, take_r: jax.Array | None) -> Blocks:
-    """Write the new blocks' positions, [rows * x, t, ...] together, from column start of [rows * x, capacity, ...]."""
-    if not old:
+def _put(old: Blocks, new: Blocks, axis: int, start_r: jax.Array, take_r: jax.Array | None) -> Blocks:
+    """Write the new blocks' positions, t of them on `axis`, from position start_r of each row on; rows * x arrays."""
+    if not old or not new:
         return old
-    part = _join(new)
-    t, repeats = part.shape[1], part.shape[0] // start_r.shape[0]
+    part = _join(new, axis)
+    t, repeats = part.shape[axis], part.shape[0] // start_r.shape[0]
     cols = start_r[:, None] + jnp.arange(t)
     keep = jnp.ones(t, bool) if take_r is None else jnp.arange(t) < take_r[:, None]
     rows = jnp.arange(part.shape[0])[:, None]
     written = []
-    for block, (start, size) in zip(old, _starts([a.shape[1] for a in old]), strict=True):
+    for block, (start, size) in zip(old, _starts([a.shape[axis] for a in old]), strict=True):
         inside = keep & (cols >= start) & (cols < start + size)
         places = jnp.repeat(jnp.where(inside, cols - start, size), repeats, axis=0)
-        written.append(block.at[rows, places].set(part.astype(block.dtype), mode="drop"))
+        target = block.at[rows, places] if axis == 1 else block.at[rows, :, places]
+        values = part if axis == 1 else part.swapaxes(1, 2)
+        written.append(target.set(values.astype(block.dtype), mode="drop"))
     return tuple(written)
 
 

@@ -134,7 +134,7 @@ class Attention(nn.Module):
         q, k, v = self._project(mixed, rope_rle)
         out = packed_attention(q, k, v, segments_rl)
         out = out.transpose(0, 3, 1, 2, 4).reshape(r, length, -1)
-        return matmul(out, self.out), self._kept(k, v, x_rld)
+        return matmul(out, self.out), self._kept(k, v, x_rld if self.config.shift_width else None)
 
     def extend(
         self, x_rtd: jax.Array, rope_rte: Rotary, slots: Slots, prefix: LayerKV, suffix: LayerKV
@@ -142,11 +142,14 @@ class Attention(nn.Module):
         """Attend from t new tokens of each slot (rows are lanes x slots); return the output and the suffix written."""
         r, t, _ = x_rtd.shape
         n, s = slots.suffix_len_ns.shape
+        start_r = slots.suffix_len_ns.reshape(-1)
         mixed = x_rtd
         if self.config.shift_width:
+            # Written before the history is read: the other way round XLA keeps the old cache and copies all of it.
+            suffix = write(suffix, LayerKV((), (), (x_rtd,)), start_r)
             mixed = self.shift.after(x_rtd, history(prefix, suffix, slots, self.config.shift_width))
         q, k, v = self._project(mixed, rope_rte)
-        suffix = write(suffix, self._kept(k, v, x_rtd), slots.suffix_len_ns.reshape(-1))
+        suffix = write(suffix, self._kept(k, v, None), start_r)
         out = slot_attention(
             q.reshape(n, s, *q.shape[1:]), (prefix.k, prefix.v), slots.prefix_len_n, (suffix.k, suffix.v),
             slots.suffix_len_ns,
@@ -154,9 +157,11 @@ class Attention(nn.Module):
         out = out.transpose(0, 1, 4, 2, 3, 5).reshape(r, t, -1)
         return matmul(out, self.out), suffix
 
-    def _kept(self, k_rkle: jax.Array, v_rkle: jax.Array, x_rld: jax.Array) -> LayerKV:
+    def _kept(self, k_rkle: jax.Array, v_rkle: jax.Array, x_rld: jax.Array | None) -> LayerKV:
         rows = (-1, *k_rkle.shape[2:])
-        return LayerKV((k_rkle.reshape(rows),), (v_rkle.reshape(rows),), (x_rld,) if self.config.shift_width else ())
+        return LayerKV(
+            (k_rkle.reshape(rows).swapaxes(1, 2),), (v_rkle.reshape(rows),), () if x_rld is None else (x_rld,)
+        )
 
     def _project(self, x_rld: jax.Array, rope_rle: Rotary) -> tuple[jax.Array, jax.Array, jax.Array]:
         g = self.config.queries_per_kv

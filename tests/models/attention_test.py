@@ -61,6 +61,7 @@ def test_slot_attention_equals_packed_attention_over_prefix_and_suffix(t: int, b
     prefix_len, suffix_len = np.array([7, 4]), np.array([[0, 2, 5], [6, 1, 3]])
     cut = lambda part: tuple(part[:, i : i + block_len] for i in range(0, part.shape[1], block_len))  # noqa: E731
     blocks = [tuple(cut(part) for part in cache) for cache in (prefix, suffix)]
+    blocks = [(tuple(block.swapaxes(1, 2) for block in keys), values) for keys, values in blocks]
     got = np.asarray(jax.jit(slot_attention)(q_nskgte, blocks[0], prefix_len, blocks[1], suffix_len))
     # Lay each slot's own keys out at the end of a row; what is left before them is padding.
     rows, total = [], prefix_capacity + suffix_capacity
