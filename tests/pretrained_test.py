@@ -2,7 +2,7 @@
 
 from procsup_jax.io.models import SHIPPED, read_model, shipped
 
-DIGEST = "feb58b60e77dc5508720e7f704a4336495e15552f6aa63257e1c1dbd9b05b99f"
+DIGEST = "0ffb3d33afa0f6408df0704f01af641fd1703c92a3fda11348098924f3f73765"
 
 
 def test_the_shipped_base_is_the_recorded_one():
