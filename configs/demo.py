@@ -23,18 +23,18 @@ def get_config(size="small"):
 
 def _small(config):
     data = config.data
-    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 300, 120, 48
-    data.num_test, data.num_ood = 100, 50
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 240, 100, 40
+    data.num_test, data.num_ood = 80, 40
     config.few_shot = 1
     config.seq_len = 384
     config.sample.max_new_tokens = 176
     config.sample.num_samples = 8
-    config.sample.lanes, config.sample.slots = 12, 8
+    config.sample.lanes, config.sample.slots = 24, 8
     config.search.num_candidates = 8
     config.search.max_new_tokens = 176
     config.search.max_step_tokens = 32
-    config.search.lanes = 12
-    config.rm_samples = 8
+    config.search.lanes = 20
+    config.rm_samples = 6
     config.score_batch = 32
     config.evaluate.num_samples = 8
     config.improve.num_epochs = 1

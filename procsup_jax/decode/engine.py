@@ -24,7 +24,10 @@ from procsup_jax.parallel import rules
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """Hold everything static about a decoding program; `marker_id` is the token that announces the final answer."""
+    """Hold everything static about a decoding program; `marker_id` is the token that announces the final answer.
+
+    How many samples are written shows in the arrays alone.
+    """
 
     config: ModelConfig
     settings: DecodeSettings
@@ -43,7 +46,8 @@ class VocabTables(NamedTuple):
 class Lanes(NamedTuple):
     """Hold the state of n lanes with g slots and room for k samples each.
 
-    sample_ng: the sample a slot writes, k when it has none; count_ng: how many tokens of it are written; token_ng: the
+    num_n: how many samples to write, at most k; greedy_n: which of them is greedy, -1 for none. sample_ng: the sample
+    a slot writes, k when it has none; count_ng: how many tokens of it are written; token_ng: the
     last of them (or the prompt's last); marked_ng: the current step announces the final answer; next_sample_n: the next
     one to start. Results: out_nkt the tokens, len_nk how many so far, logprob_nk, stopped_nk (ended before the limit).
     """
@@ -52,6 +56,8 @@ class Lanes(NamedTuple):
     prefix_len_n: jax.Array
     start_n: jax.Array
     key_n2: jax.Array
+    num_n: jax.Array
+    greedy_n: jax.Array
     next_sample_n: jax.Array
     sample_ng: jax.Array
     count_ng: jax.Array
@@ -69,7 +75,7 @@ class Lanes(NamedTuple):
 class NewPrompts(NamedTuple):
     """Hold prompts to put into lanes: row_r the lanes (n: none), tokens without the last one, and that one.
 
-    key_r2 is the raw random key of each problem.
+    key_r2 is the raw random key of each problem; num_samples, greedy: num_n and greedy_n of their lanes.
     """
 
     row_r: jax.Array
@@ -77,19 +83,23 @@ class NewPrompts(NamedTuple):
     len_r: jax.Array
     start_r: jax.Array
     key_r2: jax.Array
+    num_samples: jax.Array
+    greedy: jax.Array
 
 
-@functools.partial(jax.jit, static_argnames=("program", "lanes", "slots", "prefix_len"))
-def init_lanes(program: Program, lanes: int, slots: int, prefix_len: int) -> Lanes:
-    """Return lanes without a problem."""
-    config, k, t = program.config, program.settings.num_samples, program.settings.max_new_tokens
+@functools.partial(jax.jit, static_argnames=("program", "lanes", "slots", "prefix_len", "room"))
+def init_lanes(program: Program, lanes: int, slots: int, prefix_len: int, room: int) -> Lanes:
+    """Return lanes without a problem, with room for prefixes of so many tokens and for so many samples each."""
+    config, k, t = program.config, room, program.settings.max_new_tokens
     per_lane, per_slot = jnp.zeros(lanes, jnp.int32), jnp.zeros((lanes, slots), jnp.int32)
     state = Lanes(
         prefix=api.init_kv(config, lanes, prefix_len),
         prefix_len_n=per_lane,
         start_n=per_lane,
         key_n2=jnp.zeros((lanes, 2), jnp.uint32),
-        next_sample_n=per_lane + k,
+        num_n=per_lane,
+        greedy_n=per_lane - 1,
+        next_sample_n=per_lane,
         sample_ng=per_slot + k,
         count_ng=per_slot,
         token_ng=per_slot,
@@ -108,8 +118,7 @@ def init_lanes(program: Program, lanes: int, slots: int, prefix_len: int) -> Lan
 @functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("state",))
 def assign(program: Program, dparams: DecoderParams, state: Lanes, new: NewPrompts) -> Lanes:
     """Read new prompts into their lanes and start the first samples of each."""
-    k = program.settings.num_samples
-    n, g = state.sample_ng.shape
+    (n, g), k = state.sample_ng.shape, state.len_nk.shape[1]
     _, kv = api.prefill(program.config, dparams, new.tokens_rp, new.len_r)
     put = lambda old, value: old.at[new.row_r].set(value, mode="drop")  # noqa: E731
     is_new_n = put(jnp.zeros(n, bool), True)
@@ -119,8 +128,10 @@ def assign(program: Program, dparams: DecoderParams, state: Lanes, new: NewPromp
         prefix_len_n=put(state.prefix_len_n, new.len_r),
         start_n=put(state.start_n, new.start_r),
         key_n2=put(state.key_n2, new.key_r2),
-        next_sample_n=put(state.next_sample_n, min(g, k)),
-        sample_ng=put(state.sample_ng, jnp.minimum(jnp.arange(g), k)),
+        num_n=put(state.num_n, new.num_samples),
+        greedy_n=put(state.greedy_n, new.greedy),
+        next_sample_n=put(state.next_sample_n, jnp.minimum(g, new.num_samples)),
+        sample_ng=put(state.sample_ng, jnp.where(jnp.arange(g) < new.num_samples, jnp.arange(g), k)),
         count_ng=put(state.count_ng, 0),
         token_ng=put(state.token_ng, jnp.broadcast_to(start_r1, (*new.row_r.shape, g))),
         marked_ng=put(state.marked_ng, False),
@@ -145,8 +156,7 @@ def run(
 
     Return also how many slots of each lane are busy. Sample j of a lane is the problem's sample `first_sample` + j.
     """
-    k = program.settings.num_samples
-    busy = lambda state: jnp.sum(state.sample_ng < k, -1)  # noqa: E731
+    busy = lambda state: jnp.sum(state.sample_ng < state.len_nk.shape[1], -1)  # noqa: E731
 
     def go_on(carry: tuple[jax.Array, Lanes]) -> jax.Array:
         step, state = carry
@@ -181,15 +191,14 @@ def _step(
         state.count_ng,
     )
     logits_ngv = api.unembed(program.config, dparams, hidden[:, :, 0])
-    token, logprob = draw(
-        program.settings, tables, logits_ngv, token_keys(state.key_n2, first_sample + state.sample_ng, state.count_ng)
-    )
+    keys_ng = token_keys(state.key_n2, first_sample + state.sample_ng, state.count_ng)
+    token, logprob = draw(program.settings, tables, logits_ngv, keys_ng, state.sample_ng == state.greedy_n[:, None])
     state = state._replace(suffix=suffix)
     if tables.calculator is not None:
         token, forced = calculator.force(state.calculator, token)
         logprob = jnp.where(forced, 0.0, logprob)
         state = state._replace(calculator=calculator.advance(tables.calculator, state.calculator, token))
-    return _refill(program, *_record(program, state, token, logprob))
+    return _refill(*_record(program, state, token, logprob))
 
 
 def token_keys(key_n2: jax.Array, sample_ng: jax.Array, index_ng: jax.Array) -> jax.Array:
@@ -201,9 +210,16 @@ def token_keys(key_n2: jax.Array, sample_ng: jax.Array, index_ng: jax.Array) -> 
 
 
 def draw(
-    settings: DecodeSettings, tables: VocabTables, logits_ngv: jax.Array, keys_ng: jax.Array
+    settings: DecodeSettings,
+    tables: VocabTables,
+    logits_ngv: jax.Array,
+    keys_ng: jax.Array,
+    greedy_ng: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """Return a token for each slot and its log-probability (nats) under the whole distribution at temperature 1."""
+    """Return a token for each slot and its log-probability (nats) under the whole distribution at temperature 1.
+
+    Where `greedy_ng` is true it is the likeliest one, whatever the temperature.
+    """
     n, g, v = logits_ngv.shape
     logits_xv = logits_ngv.reshape(n * g, v)
     allowed_xv = jnp.where(tables.allowed_v, logits_xv, -jnp.inf)
@@ -214,6 +230,8 @@ def draw(
         top_k=settings.top_k,
         top_p=settings.top_p,
     )
+    if greedy_ng is not None:
+        token_x = jnp.where(greedy_ng.reshape(n * g), filters.argmax(allowed_xv), token_x)
     return token_x.reshape(n, g), filters.log_prob(logits_xv, token_x).reshape(n, g)
 
 
@@ -223,7 +241,7 @@ def _record(program: Program, state: Lanes, token_ng: jax.Array, logprob_ng: jax
     count_ng, logprob_ng = state.count_ng + 1, state.logprob_ng + logprob_ng
     stopped_ng = _ends(program, token_ng, state.marked_ng)
     put = lambda old, value: old.at[lane_n1, state.sample_ng].set(value, mode="drop")  # noqa: E731
-    free_ng = (state.sample_ng >= program.settings.num_samples) | stopped_ng
+    free_ng = (state.sample_ng >= state.len_nk.shape[1]) | stopped_ng
     free_ng |= count_ng >= program.settings.max_new_tokens
     state = state._replace(
         count_ng=count_ng,
@@ -243,13 +261,13 @@ def _ends(program: Program, token_ng: jax.Array, marked_ng: jax.Array) -> jax.Ar
     return (token_ng == program.eos_id) | ((token_ng == program.sep_id) & line_break_ends)
 
 
-def _refill(program: Program, state: Lanes, free_ng: jax.Array) -> Lanes:
+def _refill(state: Lanes, free_ng: jax.Array) -> Lanes:
     """Give free slots their lane's next samples, in slot order."""
-    k = program.settings.num_samples
+    k = state.len_nk.shape[1]
     next_ng = state.next_sample_n[:, None] + jnp.cumsum(free_ng, -1, dtype=jnp.int32) - 1
     return state._replace(
-        next_sample_n=jnp.minimum(state.next_sample_n + jnp.sum(free_ng, -1, dtype=jnp.int32), k),
-        sample_ng=jnp.where(free_ng, jnp.minimum(next_ng, k), state.sample_ng),
+        next_sample_n=jnp.minimum(state.next_sample_n + jnp.sum(free_ng, -1, dtype=jnp.int32), state.num_n),
+        sample_ng=jnp.where(free_ng, jnp.where(next_ng < state.num_n[:, None], next_ng, k), state.sample_ng),
         count_ng=jnp.where(free_ng, 0, state.count_ng),
         token_ng=jnp.where(free_ng, state.start_n[:, None], state.token_ng),
         marked_ng=state.marked_ng & ~free_ng,

@@ -70,6 +70,8 @@ def generate(
 ) -> list[list[Generated]]:
     """Write `settings.num_samples` samples for each prompt, numbered from `first_sample`, in the prompts' order.
 
+    With `settings.with_greedy` the greedy one follows them, with the next number.
+
     A sample depends on the params, its prompt and fold_in(fold_in(fold_in(key(seed), crc32(uid)), sample), index of
     the token), on nothing else: not on lanes, slots, the other prompts or the mesh (up to rounding in the logits).
     With a mesh the lanes are spread over its data and fsdp axes; params are used as they are placed.
@@ -78,16 +80,19 @@ def generate(
     """
     _check(config, vocab, prompts, settings)
     done: dict[int, list[Generated]] = {}
-    with rules.use(mesh), Progress("sampling", len(prompts) * settings.num_samples, "sample") as progress:
+    num_each = settings.num_samples + settings.with_greedy
+    with rules.use(mesh), Progress("sampling", len(prompts) * num_each, "sample") as progress:
         decoder = _Decoder(
             program=make_program(config, vocab, settings),
             dparams=decoder_params(config, params),
             tables=vocab_tables(config, vocab, settings.calculator),
             seed=seed,
             first_sample=first_sample,
+            num_samples=num_each,
+            greedy=settings.num_samples if settings.with_greedy else -1,
         )
         lanes = num_lanes(settings.lanes, len(prompts), mesh)
-        slots = min(settings.slots, settings.num_samples)
+        slots = min(settings.slots, num_each)
         # Neighbours in length are read together, the longest first: a cache too large for the machine fails at once.
         by_length = sorted(enumerate(prompts), key=lambda each: -len(each[1].tokens))
         for index, samples in decoder.run(by_length, lanes, slots):
@@ -135,8 +140,8 @@ def to_sample(vocab: Vocab, generated: Generated, policy: str | None) -> Sample:
 def make_program(config: ModelConfig, vocab: Vocab, settings: DecodeSettings) -> Program:
     """Return what is static about decoding with these settings; equal inputs share compiled programs."""
     marker = vocab.encode(ANSWER_MARKER)
-    # How a run is cut into batches shows in the arrays' shapes.
-    settings = dataclasses.replace(settings, lanes=1, slots=1)
+    # How many samples are written, and in which batches, shows in the arrays.
+    settings = dataclasses.replace(settings, num_samples=1, with_greedy=False, lanes=1, slots=1)
     return Program(config, settings, vocab.eos_id, vocab.sep_id, marker[0] if len(marker) == 1 else -1)
 
 
@@ -190,6 +195,8 @@ class _Decoder:
     tables: VocabTables
     seed: int
     first_sample: int
+    num_samples: int
+    greedy: int
 
     def run(
         self, prompts: Sequence[tuple[int, Prompt]], lanes: int, slots: int
@@ -199,7 +206,8 @@ class _Decoder:
         waiting = collections.deque(prompts)
         owners: dict[int, tuple[int, Prompt]] = {}
         swap_size = max(1, lanes // 4)
-        state = engine.init_lanes(self.program, lanes, slots, prefix_len)
+        room = length_bucket(self.num_samples, smallest=12)
+        state = engine.init_lanes(self.program, lanes, slots, prefix_len, room)
         while waiting or owners:
             free = [lane for lane in range(lanes) if lane not in owners][: len(waiting)]
             for start in range(0, len(free), swap_size):
@@ -225,14 +233,15 @@ class _Decoder:
         row_r, start_r, key_r2 = np.full(size, lanes), np.zeros(size, np.int32), np.zeros((size, 2), np.uint32)
         for i, (lane, (_, prompt)) in enumerate(owners.items()):
             row_r[i], start_r[i], key_r2[i] = lane, prompt.tokens[-1], problem_key(self.seed, prompt.uid)
-        return NewPrompts(*map(jnp.asarray, (row_r, tokens_rp, len_r, start_r, key_r2)))
+        arrays = (row_r, tokens_rp, len_r, start_r, key_r2, np.int32(self.num_samples), np.int32(self.greedy))
+        return NewPrompts(*map(jnp.asarray, arrays))
 
     def _generated(
         self, uid: str, out_kt: np.ndarray, len_k: np.ndarray, logprob_k: np.ndarray, stopped_k: np.ndarray
     ) -> list[Generated]:
         return [
             Generated(uid, self.first_sample + k, tuple(row[:length].tolist()), float(logprob_k[k]), bool(stopped_k[k]))
-            for k, (row, length) in enumerate(zip(out_kt, len_k, strict=True))
+            for k, (row, length) in enumerate(zip(out_kt, len_k[: self.num_samples], strict=False))
         ]
 
 

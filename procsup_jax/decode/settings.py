@@ -14,16 +14,17 @@ class DecodeSettings:
     """Set how solutions are sampled.
 
     `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 leave the distribution whole; `num_samples` is the number of
-    samples of each problem (the paper's K, 96); `max_new_tokens` bounds a sample, its end token included. `stop`
-    "solution" ends at eos, or at the line break after the final answer; "step" at the first line break or eos.
-    `calculator` forces the values of `<<EXPR=`. `lanes` problems with `slots` samples each are decoded at a time:
-    they set speed and memory and never change a sample.
+    samples of each problem (the paper's K, 96), and `with_greedy` adds its greedy one after them; `max_new_tokens`
+    bounds a sample, its end token included. `stop` "solution" ends at eos, or at the line break after the final answer;
+    "step" at the first line break or eos. `calculator` forces the values of `<<EXPR=`. `lanes` problems with `slots`
+    samples each are decoded at a time: they set speed and memory and never change a sample.
     """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
     num_samples: int = 1
+    with_greedy: bool = False
     max_new_tokens: int = 256
     stop: str = "solution"
     calculator: bool = True
@@ -34,6 +35,8 @@ class DecodeSettings:
         for name in ("num_samples", "max_new_tokens", "lanes", "slots"):
             if getattr(self, name) < 1:
                 raise UserError(f"decode {name}={getattr(self, name)}: expected at least 1")
+        if self.with_greedy and self.temperature == 0.0:
+            raise UserError("decode with_greedy at temperature=0.0: every sample is greedy already; leave it out")
         if not self.temperature >= 0.0:
             raise UserError(f"decode temperature={self.temperature}: expected 0 (greedy) or more")
         if self.top_k < 0:

@@ -169,7 +169,7 @@ def _program(
     return Program(
         policy=policy,
         rm=rm,
-        sampling=sampling.settings,
+        sampling=settings.sampling(),
         choose=choose,
         max_steps=settings.max_steps,
         max_tokens=settings.max_new_tokens,

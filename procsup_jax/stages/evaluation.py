@@ -71,11 +71,8 @@ def has_oracle(ctx: Context) -> bool:
 def run_evaluation(ctx: Context, what: Evaluated, split: str) -> None:
     """Sample, search, score, label and measure one policy on one set."""
     policy, settings = what.policy, ctx.settings.evaluate
-    parts = {"drawn": settings.num_samples, "greedy": 0}
-    names = []
-    for part, num in parts.items():
-        names.append(f"{policy.name}.{split}.{part}")
-        run_samples(ctx, names[-1], policy, split, num)
+    names = [f"{policy.name}.{split}.drawn"]
+    run_samples(ctx, names[0], policy, split, settings.num_samples, with_greedy=True)
     if policy.name in settings.step_search_models:
         for part, rm in what.rms.items():
             names.append(f"{policy.name}.{split}.{part}_step")

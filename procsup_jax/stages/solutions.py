@@ -47,15 +47,13 @@ def scores_file(name: str, rm: str) -> str:
     return f"scores/{name}.{rm}.jsonl"
 
 
-def run_samples(ctx: Context, name: str, policy: Policy, split: str, num_samples: int) -> None:
-    """Sample `num_samples` solutions of each of a split's problems; 0 writes the greedy one."""
-    settings = dataclasses.replace(ctx.settings.sample, num_samples=num_samples or 1)
-    if num_samples == 0:
-        settings = dataclasses.replace(settings, temperature=0.0)
-    _run(
-        ctx, name, policy, split, used("sample", settings),
-        functools.partial(_sample, ctx, name, policy, split, settings, greedy=num_samples == 0),
-    )  # fmt: skip
+def run_samples(
+    ctx: Context, name: str, policy: Policy, split: str, num_samples: int, *, with_greedy: bool = False
+) -> None:
+    """Sample `num_samples` solutions of each of a split's problems, and the greedy one where asked for."""
+    settings = dataclasses.replace(ctx.settings.sample, num_samples=num_samples, with_greedy=with_greedy)
+    work = functools.partial(_sample, ctx, name, policy, split, settings)
+    _run(ctx, name, policy, split, used("sample", settings), work)
 
 
 def run_search(ctx: Context, name: str, policy: Policy, rm: str, decoding: str | None, split: str) -> None:
@@ -117,14 +115,16 @@ def _examples(ctx: Context, policy: Policy) -> list[Problem]:
     return choose_examples(ctx.problems("sft"), ctx.settings.few_shot, ctx.settings.seed)
 
 
-def _sample(ctx: Context, name: str, policy: Policy, split: str, settings: DecodeSettings, *, greedy: bool) -> None:
+def _sample(ctx: Context, name: str, policy: Policy, split: str, settings: DecodeSettings) -> None:
     saved = ctx.model(policy.model)
     samples = sample_problems(
         saved.config, saved.params, ctx.vocab, ctx.problems(split), settings,
         seed=ctx.seed(name), mesh=ctx.mesh, examples=_examples(ctx, policy), policy=policy.name,
     )  # fmt: skip
-    if greedy:
-        samples = [decodings.mark(sample, "greedy") for sample in samples]
+    samples = [
+        decodings.mark(sample, "greedy") if settings.with_greedy and sample.sample == settings.num_samples else sample
+        for sample in samples
+    ]
     records.write_samples(ctx.path(samples_file(name)), samples)
 
 

@@ -99,6 +99,23 @@ def test_temperature_divides_the_logits_and_zero_is_greedy(config, params, vocab
     assert distinct == {1} if temperature == 0.0 else max(distinct) > 1
 
 
+def test_the_greedy_sample_follows_the_others_and_changes_none(config, params, vocab):
+    prompts = random_prompts(vocab, 5)
+    drawn = generate.generate(config, params, vocab, prompts, BASE, seed=1)
+    both = generate.generate(config, params, vocab, prompts, dataclasses.replace(BASE, with_greedy=True), seed=1)
+    assert flat([samples[:-1] for samples in both]) == flat(drawn)
+    greedy_alone = dataclasses.replace(BASE, temperature=0.0, num_samples=1)
+    alone = generate.generate(config, params, vocab, prompts, greedy_alone, seed=1)
+    last = [samples[-1] for samples in both]
+    assert [g.sample for g in last] == [BASE.num_samples] * 5
+    assert [(g.tokens, g.stopped) for g in last] == [(g.tokens, g.stopped) for [g] in alone]
+
+
+def test_the_number_of_samples_compiles_nothing_anew(config, vocab):
+    more = dataclasses.replace(BASE, num_samples=7, with_greedy=True, lanes=3)
+    assert generate.make_program(config, vocab, BASE) == generate.make_program(config, vocab, more)
+
+
 def test_samples_depend_on_nothing_but_prompt_seed_and_index(config, params, vocab):
     prompts = random_prompts(vocab, 7)
     base = generate.generate(config, params, vocab, prompts, BASE, seed=1)
