@@ -1,11 +1,13 @@
-"""Train the base language model that ships with the package, on sloppy worlds stories.
+"""Train the base language model that ships with the package, on sloppy worlds stories, in two rounds.
 
+procsup run --config=configs/worlds_base.py:first --workdir=runs/worlds_base_first
 procsup run --config=configs/worlds_base.py --workdir=runs/worlds_base
 
-Expected: hours on two cores. `models/base` (as float16) and `vocab.model` in the workdir are what
-procsup_jax/pretrained/worlds_base holds. SFT and reward models on top, without expert iteration, show what the base can
-do: errors at T = 1 and greedy, look-up accuracy, and the PRM's AUC on right-answer traces, in report.html. `:tiny` only
-shows that the stages work.
+Expected: an hour a round on two cores. The second goes on from the first one's base on new documents, with the
+learning rate raised and lowered once more. Its `models/base` (as float16) and `vocab.model` are what
+procsup_jax/pretrained/worlds_base holds (experiments/worlds_base/ship.py puts them there). SFT and reward models on
+top, without expert iteration, show what the base can do: errors at T = 1 and greedy, look-up accuracy, and the PRM's
+AUC on right-answer traces, in report.html. `:tiny` only shows that the stages work.
 """
 
 from procsup_jax.data.worlds.settings import ood
@@ -23,25 +25,30 @@ def get_config(size="full"):
     base.shift_width = 3
     base.vocab_size = 800
     base.seq_len = 480
-    base.num_documents = 56_000
+    base.start = "runs/worlds_base_first/models/base"
+    base.first_document = 57_000
+    base.num_documents = 68_000
     base.corpus.num_problems = (("1", 0.85), ("2", 0.15))
     base.fit.batch_size = 8
-    base.fit.num_steps = 3_200
+    base.fit.num_steps = 3_800
     base.fit.eval_every = 200
     base.fit.checkpoint_every = 100
     base.fit.optim.algorithm = "muon"
-    base.fit.optim.peak_lr = 1e-2
+    base.fit.optim.peak_lr = 8e-3
     base.fit.optim.warmup_steps = 50
     base.fit.optim.schedule = "linear"
     base.fit.optim.weight_decay = 0.05
-    if size == "tiny":
+    if size == "first":
+        base.start, base.first_document, base.num_documents = "", 0, 56_000
+        base.fit.num_steps, base.fit.optim.peak_lr = 3_200, 1e-2
+    elif size == "tiny":
+        base.start, base.first_document, base.num_documents = "", 0, 60
         data = config.data
         data.num_sft, data.num_rm, data.num_validation, data.num_test, data.num_ood = 4, 2, 2, 2, 2
         config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = 2
         set_tiny_fits(config)
-        base.num_documents = 60
     elif size != "full":
-        raise ValueError(f"{size!r} is no size of this config: full or tiny")
+        raise ValueError(f"{size!r} is no size of this config: full, first or tiny")
     return config
 
 
@@ -53,6 +60,6 @@ def _measuring(config):
     config.data.num_validation, config.data.num_test, config.data.num_ood = 100, 500, 200
     config.few_shot = 1
     config.sample.max_new_tokens = 176
-    config.sample.lanes, config.sample.slots = 12, 8
+    config.sample.lanes, config.sample.slots = 24, 8
     config.rm_samples = config.evaluate.num_samples = config.sample.num_samples = 8
     set_short_fits(config, sft=(40, 1e-3), orm=(100, 1e-3), prm=(100, 1e-3))

@@ -13,6 +13,7 @@ import jax
 from procsup_jax.data import pack
 from procsup_jax.data.examples import document_ids
 from procsup_jax.data.worlds.corpus import base_documents
+from procsup_jax.errors import UserError
 from procsup_jax.io.models import SHIPPED, read_model, shipped
 from procsup_jax.io.params import load_params, save_params
 from procsup_jax.models import api
@@ -51,6 +52,8 @@ def _run_training(ctx: Context) -> None:
     inputs = (problems_file("sft"),) if settings.data.kind == "gsm8k" else ()
     base = {key: value for key, value in used("base", settings.base).items() if ".fit." not in key}
     text = {"config.seed": settings.seed, **data, **base}
+    if settings.base.start:
+        text["start digest"] = load_params(settings.base.start).digest
     ctx.folder.run(Stage("vocab", text, inputs, (VOCAB,), functools.partial(_train_vocab, ctx)))
     ctx.folder.run(
         Stage(
@@ -69,24 +72,34 @@ def documents(ctx: Context, num: int, first: int = 0) -> Iterator[str]:
     if settings.data.kind == "worlds":
         yield from base_documents(settings.seed, num, settings.base.corpus, first=first)
         return
-    problems = ctx.problems("sft" if first == 0 else "validation")
+    problems = ctx.problems("sft" if first == settings.base.first_document else "validation")
     for problem in problems:
         yield f"{problem_prompt(problem.question)}{problem.solution}"
 
 
 def _train_vocab(ctx: Context) -> None:
     base = ctx.settings.base
-    texts = list(documents(ctx, min(base.num_documents, 5000)))
+    if base.start:
+        read_model(pathlib.Path(base.start), None)[1].save(ctx.path(VOCAB))
+        return
+    texts = list(documents(ctx, min(base.num_documents, 5000), first=base.first_document))
     train_vocab(texts, base.vocab_size, ctx.path(VOCAB), seed=ctx.settings.seed)
 
 
 def _train_base(ctx: Context) -> None:
     settings, base, vocab = ctx.settings, ctx.settings.base, ctx.vocab
     config = api.preset(base.preset, vocab.size, shift_width=base.shift_width, max_len=base.max_len)
-    held_out = list(documents(ctx, NUM_VALIDATION_DOCUMENTS, first=base.num_documents))
-    train = _pack(vocab, documents(ctx, base.num_documents), base.num_documents, base.seq_len)
+    first, end = base.first_document, base.first_document + base.num_documents
+    held_out = list(documents(ctx, NUM_VALIDATION_DOCUMENTS, first=end))
+    train = _pack(vocab, documents(ctx, base.num_documents, first=first), base.num_documents, base.seq_len)
     valid = _pack(vocab, held_out, len(held_out), base.seq_len)
-    params = api.init_params(config, jax.random.key(settings.seed), ctx.mesh)
+    if base.start:
+        started = load_params(base.start, mesh=ctx.mesh)
+        if started.config != config:
+            raise UserError(f"config.base.start={base.start} holds a model of other sizes than config.base asks for")
+        params = started.params
+    else:
+        params = api.init_params(config, jax.random.key(settings.seed), ctx.mesh)
     result = fit(
         config, params, "lm", train, valid, base.fit,
         seed=settings.seed, mesh=ctx.mesh, workdir=ctx.path("train"), name=BASE,
@@ -99,8 +112,10 @@ def _train_base(ctx: Context) -> None:
         "settings": dataclasses.asdict(base),
         "tokens": train.num_tokens,
         "validation_loss": last["valid_loss"],
-        "command": "procsup run --config=configs/worlds_base.py",
+        "command": f"procsup run --config=configs/{settings.name}.py",
     }
+    if base.start:
+        metadata["start"] = {"digest": started.digest, **started.metadata}
     save_params(ctx.path(f"models/{BASE}"), result.params, config, metadata, dtype="float32")
     shutil.rmtree(ctx.path(f"train/{BASE}/checkpoints"), ignore_errors=True)
 

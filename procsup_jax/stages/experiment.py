@@ -43,11 +43,14 @@ class BaseSettings:
 
     source: str = "shipped"
     """"shipped", "train", or a folder with saved parameters beside a vocab.model."""
+    start: str = ""
+    """For "train": the model folder of a run whose base and vocabulary the training goes on from; "": from nothing."""
     preset: str = "1m"
     shift_width: int = 0
     max_len: int = 512
     vocab_size: int = 768
     corpus: CorpusSettings = CorpusSettings()
+    first_document: int = 0
     num_documents: int = 20_000
     seq_len: int = 480
     fit: FitSettings = FitSettings()
