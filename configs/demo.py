@@ -23,22 +23,18 @@ def get_config(size="small"):
 
 def _small(config):
     data = config.data
-    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 240, 100, 40
-    data.num_test, data.num_ood = 80, 40
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 200, 64, 32
+    data.num_test, data.num_ood = 64, 32
     config.few_shot = 1
     config.seq_len = 384
-    config.sample.max_new_tokens = 176
-    config.sample.num_samples = 8
-    config.sample.lanes, config.sample.slots = 24, 8
-    config.search.num_candidates = 8
-    config.search.max_new_tokens = 176
-    config.search.max_step_tokens = 32
-    config.search.lanes = 20
-    config.rm_samples = 6
+    config.sample.max_new_tokens = config.search.max_new_tokens = 176
+    config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = config.search.num_candidates = 6
+    config.sample.lanes, config.sample.slots = 32, 6
+    config.search.lanes, config.search.max_step_tokens = 32, 32
     config.score_batch = 32
-    config.evaluate.num_samples = 8
     config.improve.num_epochs = 1
-    set_short_fits(config, sft=(40, 1e-3), orm=(60, 1e-3), prm=(60, 1e-3), distil=(30, 5e-4))
+    config.improve.own_orm = False
+    set_short_fits(config, sft=(40, 1e-3), orm=(50, 1e-3), prm=(50, 1e-3), distil=(20, 5e-4))
     config.xla_optimization_level = 1
 
 

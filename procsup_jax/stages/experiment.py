@@ -64,6 +64,9 @@ class ImproveSettings:
     num_epochs: int = 5
     choose_epoch_by: Literal["validation", "test"] = "validation"
     """The paper takes the epoch of lowest final-answer error on the *test* set; ours is the validation set."""
+    own_orm: bool = True
+    """Train an ORM on each Final-Answer RL policy's own samples, as the paper does; False reranks it by the ORM of the
+    policy that it started from, which saves sampling and training."""
 
     def __post_init__(self) -> None:
         for name in self.approaches:

@@ -58,15 +58,15 @@ def _evaluated(ctx: Context, name: str, start: Policy) -> Evaluated:
     """Say which reward models rerank an improved policy.
 
     ORM-RL keeps the one it was trained against; a Final-Answer RL policy gets one of its own, as the paper trains
-    each on samples "from the policy of that approach"; the PRM exists for the SFT-based ones.
+    each on samples "from the policy of that approach", or else its start's; the PRM exists for the SFT-based ones.
     """
-    prm = None if start.few_shot else f"{SFT}_prm"
-    if name.endswith("final_answer_rl"):
-        _reward_model(ctx, Policy(name, name), name, ("orm", f"{name}_orm", start.model, "outcome"))
-        return Evaluated(Policy(name, name), f"{name}_orm", prm)
-    if start.few_shot:
-        return Evaluated(Policy(name, name), f"{name}_orm", prm)
-    return Evaluated(Policy(name, name), f"{SFT}_orm", prm)
+    policy, prm = Policy(name, name), None if start.few_shot else f"{SFT}_prm"
+    if name == f"{FEW_SHOT}_orm_rl":
+        return Evaluated(policy, f"{name}_orm", prm)
+    if name.endswith("final_answer_rl") and ctx.settings.improve.own_orm:
+        _reward_model(ctx, policy, name, ("orm", f"{name}_orm", start.model, "outcome"))
+        return Evaluated(policy, f"{name}_orm", prm)
+    return Evaluated(policy, f"{start.name}_orm", prm)
 
 
 def _publish(ctx: Context, evaluated: list[Evaluated]) -> dict[str, Any]:
