@@ -39,11 +39,13 @@ def _small(config):
 
 
 def _tiny(config):
-    data = config.data
-    data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test, data.num_ood = 8, 4, 4, 4, 6, 4
-    config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = 4
-    config.search.num_candidates = 2
+    """As little of everything as goes through every stage; the base is trained in the run, on nearly nothing."""
+    data, base = config.data, config.base
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test, data.num_ood = 8, 4, 4, 4, 4, 4
+    base.source, base.preset, base.vocab_size, base.num_documents, base.seq_len = "train", "0.1m", 600, 200, 384
+    config.sample.max_new_tokens = config.search.max_new_tokens = 32
+    config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = config.sample.slots = 2
+    config.search.num_candidates, config.search.max_step_tokens = 2, 16
+    config.sample.lanes = config.search.lanes = config.score_batch = 4
     config.xla_optimization_level = 0
-    config.sample.lanes = config.search.lanes = 4
-    config.sample.slots = config.score_batch = 4
     set_tiny_fits(config)

@@ -47,7 +47,8 @@ def _small(config):
 def _tiny(config):
     data = config.data
     data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test = 16, 2, 2, 2, 3
-    config.base.vocab_size = 400
+    config.base.preset, config.base.vocab_size = "0.1m", 400
+    config.xla_optimization_level = 0
     config.few_shot = 1
     config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = 2
     config.sample.max_new_tokens = config.search.max_new_tokens = 24

@@ -42,7 +42,8 @@ def get_config(size="full"):
         base.start, base.first_document, base.num_documents = "", 0, 56_000
         base.fit.num_steps, base.fit.optim.peak_lr = 3_200, 1e-2
     elif size == "tiny":
-        base.start, base.first_document, base.num_documents = "", 0, 60
+        base.start, base.first_document, base.num_documents, base.preset, base.vocab_size = "", 0, 60, "0.1m", 400
+        config.xla_optimization_level = 0
         data = config.data
         data.num_sft, data.num_rm, data.num_validation, data.num_test, data.num_ood = 4, 2, 2, 2, 2
         config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = 2

@@ -74,9 +74,10 @@ def _size(
     )  # fmt: skip
 
 
-# Parameters without embeddings. Up to 5m: as deep as is useful for word problems (a verifier needs layers after those
-# that look quantities up); from 135m on: the shapes of SmolLM2 and Llama 3.
+# Parameters without embeddings. 0.1m compiles fast and learns little. Up to 5m: as deep as is useful for word problems
+# (a verifier needs layers after those that look quantities up); from 135m on: the shapes of SmolLM2 and Llama 3.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "0.1m": _size(2, 64, 2, 1, 32, 176, max_len=512),
     "0.5m": _size(4, 96, 3, 3, 32, 256, max_len=512),
     "1m": _size(6, 128, 4, 2, 32, 320, max_len=512),
     "2m": _size(8, 160, 5, 5, 32, 384, max_len=512),

@@ -26,7 +26,7 @@ def test_values_that_do_not_go_together_are_reported(changes: dict, message: str
 
 
 def test_an_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"preset '7b' is unknown: expected one of 0.5m, 1m, .*70b"):
+    with pytest.raises(UserError, match=r"preset '7b' is unknown: expected one of 0.1m, 0.5m, 1m, .*70b"):
         api.preset("7b", 100)
 
 
