@@ -202,7 +202,9 @@ class _Decoder:
         self, prompts: Sequence[tuple[int, Prompt]], lanes: int, slots: int
     ) -> Iterator[tuple[int, list[Generated]]]:
         """Yield each (index, prompt)'s index and samples as they come in."""
-        prefix_len = max((_prefix_bucket(prompt) for _, prompt in prompts), default=0)
+        if not prompts:
+            return
+        prefix_len = max(_prefix_bucket(prompt) for _, prompt in prompts)
         waiting = collections.deque(prompts)
         owners: dict[int, tuple[int, Prompt]] = {}
         swap_size = max(1, lanes // 4)

@@ -190,7 +190,7 @@ def _tables(config: ModelConfig, vocab: Vocab, with_calculator: bool) -> Tables:
 def _prefix_buckets(tasks: Iterable[_Task]) -> tuple[int, int]:
     """Return room for the tasks' prompts: the policy's, which are cached without their last token, and the RM's."""
     lens = [(len(task.policy_tokens) - 1, len(task.rm_tokens)) for task in tasks]
-    policy_len, rm_len = (max(each, default=0) for each in zip(*lens, strict=True)) if lens else (0, 0)
+    policy_len, rm_len = (max(each) for each in zip(*lens, strict=True))
     return generate.length_bucket(policy_len), generate.length_bucket(rm_len)
 
 
@@ -208,6 +208,8 @@ class _Searcher:
 
     def run(self, tasks: Sequence[tuple[int, _Task]], lanes: int) -> Iterator[tuple[int, SearchedSample]]:
         """Yield each (index, task)'s index and result as they come in."""
+        if not tasks:
+            return
         waiting = collections.deque(tasks)
         owners: dict[int, tuple[int, _Task]] = {}
         swap_size = max(1, lanes // 4)

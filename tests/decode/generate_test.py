@@ -227,3 +227,7 @@ def test_settings_out_of_range_are_refused(change):
 
 def test_no_prompts_give_no_samples(config, params, vocab):
     assert generate.generate(config, params, vocab, [], DecodeSettings(), seed=0) == []
+
+
+def test_no_prompts_make_no_samples(config, params, vocab):
+    assert generate.generate(config, params, vocab, [], BASE, seed=0) == []
