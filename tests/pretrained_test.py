@@ -2,7 +2,7 @@
 
 from procsup_jax.io.models import SHIPPED, read_model, shipped
 
-DIGEST = "0ffb3d33afa0f6408df0704f01af641fd1703c92a3fda11348098924f3f73765"
+DIGEST = "c6550d76c7590016f6a072d29a6b7fd64e75c96539354ad05fcc1f8e6dfc8023"
 
 
 def test_the_shipped_base_is_the_recorded_one():
