@@ -77,8 +77,9 @@ def make_train_step(
     def run(
         state: TrainState, batch: Batch, rate: jax.typing.ArrayLike, dropout_key: jax.Array | None
     ) -> tuple[TrainState, StepInfo]:
+        # A schedule may give a Python number or an array: as one type they share a program.
         with rules.use(mesh):
-            return compiled(state, batch, rate, dropout_key)
+            return compiled(state, batch, jnp.asarray(rate, jnp.float32), dropout_key)
 
     return run
 
