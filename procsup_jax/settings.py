@@ -18,15 +18,16 @@ from ml_collections import config_flags
 from procsup_jax.errors import UserError
 
 T = TypeVar("T")
+Config = ml_collections.ConfigDict
 _KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
-def to_config(settings: Any) -> ml_collections.ConfigDict:
+def to_config(settings: Any) -> Config:
     """Return a ConfigDict with the fields of a settings dataclass, for a config file to change and hand on."""
-    return ml_collections.ConfigDict(dataclasses.asdict(settings), type_safe=True)
+    return Config(dataclasses.asdict(settings), type_safe=True)
 
 
-def from_config(cls: type[T], config: Mapping[str, Any] | ml_collections.ConfigDict, path: str = "config") -> T:
+def from_config(cls: type[T], config: Mapping[str, Any] | Config, path: str = "config") -> T:
     """Return the dataclass `cls` that a nested mapping describes; fields it lacks keep their defaults.
 
     Raises:
@@ -56,7 +57,7 @@ def unknown_key(key: str, known: list[str]) -> UserError:
 
 def _convert(kind: Any, value: Any, path: str) -> Any:
     if dataclasses.is_dataclass(kind):
-        if not isinstance(value, (Mapping, ml_collections.ConfigDict)):
+        if not isinstance(value, (Mapping, Config)):
             raise _ill_typed(path, value, "a group of settings")
         return from_config(typing.cast(type, kind), value, path)
     origin, args = typing.get_origin(kind), typing.get_args(kind)
@@ -96,14 +97,14 @@ def flatten(settings: Any, path: str = "config") -> dict[str, Any]:
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, (Mapping, ml_collections.ConfigDict)) and value:
+    if isinstance(value, (Mapping, Config)) and value:
         for key in value:
             yield from _leaves(value[key], f"{path}.{key}")
     else:
         yield path, list(value) if isinstance(value, tuple) else value
 
 
-def load(args: Sequence[str]) -> ml_collections.ConfigDict:
+def load(args: Sequence[str]) -> Config:
     """Return the ConfigDict of `--config=FILE[:arg]` with the changes of the `--config.key=value` among `args`.
 
     Raises:
@@ -127,7 +128,7 @@ def load(args: Sequence[str]) -> ml_collections.ConfigDict:
     return _parse(["", *args], spec)
 
 
-def _parse(argv: list[str], spec: str) -> ml_collections.ConfigDict:
+def _parse(argv: list[str], spec: str) -> Config:
     values = absl.flags.FlagValues()
     config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
     try:

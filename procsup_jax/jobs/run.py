@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import pathlib
 
-import ml_collections
-
-from procsup_jax.settings import from_config
+from procsup_jax.settings import Config, from_config
 from procsup_jax.stages.context import Context
 from procsup_jax.stages.experiment import ExperimentSettings
 from procsup_jax.stages.run import run_experiment
 from procsup_jax.stages.stage import RunFolder
 
 
-def run(config: ml_collections.ConfigDict, workdir: pathlib.Path | None = None) -> None:
+def run(config: Config, workdir: pathlib.Path | None = None) -> None:
     """Run every stage of an experiment that is not finished, and end with results.json and report.html.
 
     The workdir is runs/NAME unless given. Killed anywhere, the same command goes on.

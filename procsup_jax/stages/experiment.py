@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-import ml_collections
-
 from procsup_jax.data.worlds.settings import CorpusSettings, WorldSettings
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
 from procsup_jax.parallel.mesh import MeshSettings
 from procsup_jax.search.step_search import StepSearchSettings
+from procsup_jax.settings import Config
 from procsup_jax.train.settings import FitSettings
 
 # The rows of the paper's Table 1 that differ in their policy; PRM-RL was run from SFT alone.
@@ -117,7 +116,7 @@ class ExperimentSettings:
     """On the CPU, 0 compiles in half the time what then runs at half the speed: for runs that mostly compile."""
 
 
-def set_short_fits(config: ml_collections.ConfigDict, **fits: tuple[int, float]) -> None:
+def set_short_fits(config: Config, **fits: tuple[int, float]) -> None:
     """Set a config's named fits, each to (steps, peak learning rate), for fine-tuning small models in minutes."""
     for name, (num_steps, peak_lr) in fits.items():
         fit = config[name]
@@ -126,7 +125,7 @@ def set_short_fits(config: ml_collections.ConfigDict, **fits: tuple[int, float])
     config.orm.dropout = config.prm.dropout = 0.1
 
 
-def set_tiny_fits(config: ml_collections.ConfigDict) -> None:
+def set_tiny_fits(config: Config) -> None:
     """Set every fit of a config to two steps of two rows: enough to see that it works."""
     for fit in (config.base.fit, config.sft, config.orm, config.prm, config.distil):
         fit.num_steps, fit.batch_size, fit.eval_every, fit.checkpoint_every = 2, 2, 2, 0
