@@ -35,10 +35,10 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: requirements/run.lock setup.cfg | $(VENV)/bin/python
-	$(BIN)/python -m pip install -q -r requirements/run.lock
-	$(BIN)/python -m pip install -q --no-deps -e .
+	$(BIN)/python -m pip install -q --no-compile -r requirements/run.lock
+	$(BIN)/python -m pip install -q --no-compile --no-deps -e .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.run
-	$(BIN)/python -m pip install -q -r requirements/dev.lock
+	$(BIN)/python -m pip install -q --no-compile -r requirements/dev.lock
 	@touch $@

@@ -9,7 +9,7 @@ import pathlib
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import absl.flags
 import ml_collections
@@ -18,7 +18,7 @@ from ml_collections import config_flags
 from procsup_jax.errors import UserError
 
 T = TypeVar("T")
-Config = ml_collections.ConfigDict
+Config: TypeAlias = ml_collections.ConfigDict
 _KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -57,7 +57,7 @@ def unknown_key(key: str, known: list[str]) -> UserError:
 
 def _convert(kind: Any, value: Any, path: str) -> Any:
     if dataclasses.is_dataclass(kind):
-        if not isinstance(value, (Mapping, Config)):
+        if not isinstance(value, (Mapping, ml_collections.ConfigDict)):
             raise _ill_typed(path, value, "a group of settings")
         return from_config(typing.cast(type, kind), value, path)
     origin, args = typing.get_origin(kind), typing.get_args(kind)
@@ -97,7 +97,7 @@ def flatten(settings: Any, path: str = "config") -> dict[str, Any]:
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, (Mapping, Config)) and value:
+    if isinstance(value, (Mapping, ml_collections.ConfigDict)) and value:
         for key in value:
             yield from _leaves(value[key], f"{path}.{key}")
     else:

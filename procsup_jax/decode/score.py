@@ -1,4 +1,4 @@
-"""Read reward models: the probability of `correct` after each step of a solution."""
+"""Read given solutions: a reward model's probability of `correct` after each step, a policy's of each token."""
 
 from __future__ import annotations
 
@@ -23,10 +23,14 @@ from procsup_jax.types import Problem, Sample
 
 
 class _Document(NamedTuple):
-    """Hold a prompt with a solution, and the positions of its steps' end tokens."""
+    """Hold a prompt with a solution, the number of the prompt's tokens, and the positions of the steps' end tokens."""
 
     tokens: list[int]
+    prompt_len: int
     ends: list[int]
+
+
+Key = tuple[str, str]
 
 
 def score_samples(
@@ -48,23 +52,59 @@ def score_samples(
     Raises UserError when a sample's problem is absent, when prompt and solution exceed the model's max_len, and when
     the vocabulary does not fit the model.
     """
-    check_vocab(config, vocab)
-    if batch_size < 1:
-        raise UserError(f"score batch_size={batch_size}: expected at least 1")
-    questions = {problem.uid: problem.question for problem in problems}
-    documents: dict[tuple[str, str], _Document] = {}
-    for sample in samples:
-        key = (sample.problem_uid, sample.solution)
-        if key not in documents:
-            documents[key] = _document(config, vocab, questions, sample)
-    probs: dict[tuple[str, str], np.ndarray] = {}
+    documents = _documents(config, vocab, problems, samples)
+    probs: dict[Key, np.ndarray] = {}
     with rules.use(mesh), Progress("scoring", len(documents), "solution") as progress:
         for keys in _batches(documents, batch_size):
-            logits_bs = _read(config, params, vocab, [documents[key] for key in keys], batch_size)
+            batch = _pad([documents[key] for key in keys], batch_size)
+            logits_bs = np.asarray(_step_logits(config, vocab.correct_id, vocab.incorrect_id, params, *batch))
             for key, logits_s in zip(keys, logits_bs, strict=False):
                 probs[key] = _sigmoid(logits_s[: len(documents[key].ends)])
             progress.update(len(keys))
     return [probs[sample.problem_uid, sample.solution].copy() for sample in samples]
+
+
+def step_logprobs(
+    config: ModelConfig,
+    params: Params,
+    vocab: Vocab,
+    problems: Sequence[Problem],
+    samples: Sequence[Sample],
+    *,
+    batch_size: int,
+    mesh: Mesh | None = None,
+) -> list[list[np.ndarray]]:
+    """Return for each sample and step the log-probabilities (nats) of the step's tokens under a policy, float32 [t].
+
+    The policy reads the zero-shot prompt; the separator after a step, eos after the last, belongs to it. It is the
+    whole distribution at temperature 1, and a token that the calculator would force counts like any other. Grouping,
+    invariance and errors are those of `score_samples`.
+    """
+    documents = _documents(config, vocab, problems, samples)
+    found: dict[Key, list[np.ndarray]] = {}
+    with rules.use(mesh), Progress("reading", len(documents), "solution") as progress:
+        for keys in _batches(documents, batch_size):
+            tokens_bl, len_b, _ = _pad([documents[key] for key in keys], batch_size)
+            logprob_bl = np.asarray(_token_logprobs(config, params, tokens_bl, len_b))
+            for key, logprob_l in zip(keys, logprob_bl, strict=False):
+                ends = [documents[key].prompt_len - 1, *documents[key].ends]
+                found[key] = [logprob_l[a + 1 : b + 1] for a, b in zip(ends, ends[1:], strict=False)]
+            progress.update(len(keys))
+    return [[step.copy() for step in found[sample.problem_uid, sample.solution]] for sample in samples]
+
+
+def _documents(
+    config: ModelConfig, vocab: Vocab, problems: Sequence[Problem], samples: Sequence[Sample]
+) -> dict[Key, _Document]:
+    """Return each different solution once, by its problem and text."""
+    check_vocab(config, vocab)
+    questions = {problem.uid: problem.question for problem in problems}
+    documents: dict[Key, _Document] = {}
+    for sample in samples:
+        key = (sample.problem_uid, sample.solution)
+        if key not in documents:
+            documents[key] = _document(config, vocab, questions, sample)
+    return documents
 
 
 def _document(config: ModelConfig, vocab: Vocab, questions: dict[str, str], sample: Sample) -> _Document:
@@ -84,12 +124,14 @@ def _document(config: ModelConfig, vocab: Vocab, questions: dict[str, str], samp
             f"of {len(tokens) - prompt_len} exceed the model's max_len={config.max_len}: leave the sample out, or "
             "sample with a lower max_new_tokens"
         )
-    return _Document(tokens, ends)
+    return _Document(tokens, prompt_len, ends)
 
 
-def _batches(documents: dict[tuple[str, str], _Document], batch_size: int) -> list[list[tuple[str, str]]]:
+def _batches(documents: dict[Key, _Document], batch_size: int) -> list[list[Key]]:
     """Group documents of one length bucket."""
-    by_bucket: dict[int, list[tuple[str, str]]] = {}
+    if batch_size < 1:
+        raise UserError(f"score batch_size={batch_size}: expected at least 1")
+    by_bucket: dict[int, list[Key]] = {}
     for key, document in documents.items():
         by_bucket.setdefault(length_bucket(len(document.tokens)), []).append(key)
     return [
@@ -99,20 +141,17 @@ def _batches(documents: dict[tuple[str, str], _Document], batch_size: int) -> li
     ]
 
 
-def _read(
-    config: ModelConfig, params: Params, vocab: Vocab, documents: Sequence[_Document], batch_size: int
-) -> np.ndarray:
-    """Return the reward model's logits at the documents' step ends, [b, s], rows past the documents meaningless."""
+def _pad(documents: Sequence[_Document], batch_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the documents' tokens [b, l], their lengths [b] and their steps' ends [b, s]; rows past them are empty."""
     length = length_bucket(max(len(d.tokens) for d in documents))
-    num_steps = length_bucket(max(len(d.ends) for d in documents), smallest=8)
+    num_steps = length_bucket(max(len(d.ends) for d in documents), smallest=16)
     tokens_bl = np.zeros((batch_size, length), np.int32)
     len_b, ends_bs = np.zeros(batch_size, np.int32), np.zeros((batch_size, num_steps), np.int32)
     for row, document in enumerate(documents):
         len_b[row] = len(document.tokens)
         tokens_bl[row, : len_b[row]] = document.tokens
         ends_bs[row, : len(document.ends)] = document.ends
-    logits = _step_logits(config, vocab.correct_id, vocab.incorrect_id, params, tokens_bl, len_b, ends_bs)
-    return np.asarray(logits)
+    return tokens_bl, len_b, ends_bs
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -125,14 +164,30 @@ def _step_logits(
     len_b: jax.Array,
     ends_bs: jax.Array,
 ) -> jax.Array:
-    batch = lambda a: rules.constrain(a, ("batch",) + (None,) * (a.ndim - 1))  # noqa: E731
-    tokens_bl, len_b, ends_bs = batch(tokens_bl), batch(len_b), batch(ends_bs)
-    positions_bl = jnp.broadcast_to(jnp.arange(tokens_bl.shape[1]), tokens_bl.shape)
-    segments_bl = (positions_bl < len_b[:, None]).astype(jnp.int32)
-    hidden_bld = api.hidden(config, params, tokens_bl, positions_bl, segments_bl)
-    hidden_bsd = jnp.take_along_axis(hidden_bld, ends_bs[..., None], axis=1)
+    hidden_bld = _hidden(config, params, tokens_bl, len_b)
+    hidden_bsd = jnp.take_along_axis(hidden_bld, _over_batch(ends_bs)[..., None], axis=1)
     logits_bs = api.rm_logit(config, params, hidden_bsd, correct_id, incorrect_id)
     return rules.constrain(logits_bs, (None, None))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _token_logprobs(config: ModelConfig, params: Params, tokens_bl: jax.Array, len_b: jax.Array) -> jax.Array:
+    """Return the log-probability of each token given those before it, [b, l]; 0 for the first."""
+    hidden_bld = _hidden(config, params, tokens_bl, len_b)
+    logprob_blv = jax.nn.log_softmax(api.unembed(config, params, hidden_bld[:, :-1]))
+    logprob_bl = jnp.take_along_axis(logprob_blv, tokens_bl[:, 1:, None], axis=2)[..., 0]
+    return rules.constrain(jnp.pad(logprob_bl, ((0, 0), (1, 0))), (None, None))
+
+
+def _hidden(config: ModelConfig, params: Params, tokens_bl: jax.Array, len_b: jax.Array) -> jax.Array:
+    tokens_bl, len_b = _over_batch(tokens_bl), _over_batch(len_b)
+    positions_bl = jnp.broadcast_to(jnp.arange(tokens_bl.shape[1]), tokens_bl.shape)
+    segments_bl = (positions_bl < len_b[:, None]).astype(jnp.int32)
+    return api.hidden(config, params, tokens_bl, positions_bl, segments_bl)
+
+
+def _over_batch(array: jax.Array) -> jax.Array:
+    return rules.constrain(array, ("batch",) + (None,) * (array.ndim - 1))
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from procsup_jax.evals import intervals
+
 JUDGES = ("orm_prediction", "prm_prediction", "orm_label", "prm_label")
 THRESHOLD = 0.5
 
@@ -13,6 +15,22 @@ THRESHOLD = 0.5
 def predictions(prob_s: np.ndarray) -> np.ndarray:
     """Return 1.0 where a probability of `correct` is at least .5, else 0.0."""
     return (prob_s >= THRESHOLD).astype(float)
+
+
+def share(prob_n: np.ndarray, right_n: np.ndarray, problem_n: np.ndarray) -> intervals.Estimate:
+    """Return the share of steps on which a reward model's prediction agrees with a label, with its interval.
+
+    `right_n` is the label, or between 0 and 1 the share of raters that say correct; `problem_n` groups steps by
+    problem for the interval, as in `verifier.auc`.
+    """
+    if not len(prob_n):
+        return intervals.Estimate(None, None, 0)
+    verdict_n = predictions(prob_n)
+    agrees_n = verdict_n * right_n + (1 - verdict_n) * (1 - right_n)
+    value = float(agrees_n.mean())
+    return intervals.Estimate(
+        value, intervals.clustered(value, (agrees_n - value) / len(agrees_n), problem_n), len(agrees_n)
+    )
 
 
 def matrix(verdict_s: Mapping[str, np.ndarray]) -> tuple[dict[str, dict[str, float | None]], int]:

@@ -56,6 +56,19 @@ def proportion(values_b: np.ndarray) -> Estimate:
     return Estimate(share, wilson(share, len(counted)), len(counted))
 
 
+def clustered(value: float, influence_n: np.ndarray, problem_n: np.ndarray) -> Interval | None:
+    """Return a normal interval in [0, 1] from the cases' influences on a value, those of one problem taken together.
+
+    None for a single problem, and for a value of 0 or 1: where nothing varies there are too few cases, not certainty.
+    """
+    _, group_n = np.unique(problem_n, return_inverse=True)
+    influence_g = np.bincount(group_n, influence_n)
+    if len(influence_g) < 2 or min(value, 1 - value) < 1e-12:
+        return None
+    error = math.sqrt(len(influence_g) / (len(influence_g) - 1) * float((influence_g**2).sum()))
+    return max(0.0, value - NORMAL_QUANTILE * error), min(1.0, value + NORMAL_QUANTILE * error)
+
+
 def bootstrap_mean(values_b: np.ndarray, weights_b: np.ndarray, *, seed: int, num_resamples: int = 2000) -> Estimate:
     """Return the mean of one value a problem, weighted, with a percentile bootstrap interval over problems.
 

@@ -35,6 +35,7 @@ def report(joined: Joined) -> dict[str, Any]:
     Of each reward model `auc` holds `process` and `outcome`, its step probabilities against a step's process label
     and against whether the sample's final answer is right; and `right_answer`, the sample's score against whether its
     trace is right, among samples with a right final answer: what decides whether reranking lowers trace error.
+    `agreement` of each is the share of steps on which its prediction agrees with either kind of label.
     """
     steps = _steps(joined)
     return {
@@ -45,20 +46,28 @@ def report(joined: Joined) -> dict[str, Any]:
 
 def _reward_model(joined: Joined, rm: str, steps: _Steps) -> dict[str, Any]:
     auc: dict[str, Estimate] = {}
+    agrees: dict[str, Estimate] = {}
     brier: dict[str, float | None] = {}
     calibration_error: dict[str, float | None] = {}
     for kind, right_s in (("process", steps.process_s), ("outcome", steps.outcome_s)):
         known = ~np.isnan(right_s)
         prob_n, right_n = steps.prob_s[rm][known], right_s[known]
         auc[kind] = verifier.auc(prob_n, right_n, steps.problem_s[known])
+        agrees[kind] = agreement.share(prob_n, right_n, steps.problem_s[known])
         brier[kind] = verifier.brier(prob_n, right_n)
         calibration_error[kind] = verifier.calibration_error(prob_n, right_n)
     auc["right_answer"] = verifier.auc(*_right_answer_traces(joined, rm))
-    values = intervals.with_intervals(auc)
+    values, shares = intervals.with_intervals(auc), intervals.with_intervals(agrees)
     return {
-        "intervals": {f"auc.{kind}": interval for kind, interval in values.pop("intervals").items()},
+        "intervals": {
+            f"{measure}.{kind}": interval
+            for measure, found in (("auc", values), ("agreement", shares))
+            for kind, interval in found.pop("intervals").items()
+        },
         "auc": values,
         "auc_n": {kind: estimate.n for kind, estimate in auc.items()},
+        "agreement": shares,
+        "agreement_n": {kind: estimate.n for kind, estimate in agrees.items()},
         "brier": brier,
         "calibration_error": calibration_error,
         "aggregate": next((score.aggregate for score in joined.scores[rm].values()), None),

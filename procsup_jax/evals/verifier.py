@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from procsup_jax.evals import intervals
@@ -29,20 +27,7 @@ def auc(score_n: np.ndarray, right_n: np.ndarray, problem_n: np.ndarray) -> inte
     value = float((right_v * wrong_below_v).sum() / right)
     influence_n = right_n * (wrong_below_v[level_n] - value) / right
     influence_n = influence_n + (1 - right_n) * (right_above_v[level_n] - value) / wrong
-    return intervals.Estimate(value, _clustered_interval(value, influence_n, problem_n), n)
-
-
-def _clustered_interval(value: float, influence_n: np.ndarray, problem_n: np.ndarray) -> intervals.Interval | None:
-    _, group_n = np.unique(problem_n, return_inverse=True)
-    influence_g = np.bincount(group_n, influence_n)
-    if len(influence_g) < 2:
-        return None
-    # Where every pair is won, or every one lost, nothing varies: that is too few cases, not certainty.
-    if min(value, 1 - value) < 1e-12:
-        return None
-    error = math.sqrt(len(influence_g) / (len(influence_g) - 1) * float((influence_g**2).sum()))
-    low, high = (value + sign * intervals.NORMAL_QUANTILE * error for sign in (-1, 1))
-    return max(0.0, low), min(1.0, high)
+    return intervals.Estimate(value, intervals.clustered(value, influence_n, problem_n), n)
 
 
 def brier(prob_n: np.ndarray, right_n: np.ndarray) -> float | None:

@@ -69,8 +69,8 @@ def _test_decodings(results: Results, model: str) -> dict[str, Decoding]:
 
 
 def _reward_model_tile(results: Results, kind: str) -> str:
-    for name in sorted(results.aucs, key=lambda name: (name != f"sft_{kind}", name)):
-        auc = results.aucs[name].get("process")
+    for name in sorted(results.verifiers, key=lambda name: (name != f"sft_{kind}", name)):
+        auc = results.verifiers[name].get("auc.process")
         if kind in name.split("_") and auc is not None:
             title = f"{kind.upper()}: AUC on process labels"
             return _tile(title, auc, f"{names.reward_model(name)}; chance is 0.5", kind, names.ratio, "")

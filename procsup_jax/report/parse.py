@@ -38,7 +38,7 @@ def parse(raw: Mapping[str, Any]) -> Results:
         versions=_mapping(raw.get("versions"), "versions"),
         wall_clock={stage: _number(value, f"wall_clock.{stage}") for stage, value in wall_clock.items()},
         models=models,
-        aucs=_reward_models(raw.get("reward_models"), "reward_models") or _own_aucs(models),
+        verifiers=_reward_models(raw.get("reward_models"), "reward_models") or _own_verifiers(models),
         curves={name: _epochs(value, f"curves.{name}") for name, value in curves.items()},
         base=_mapping(raw.get("base"), "base"),
         differences=_all_differences(raw),
@@ -47,27 +47,30 @@ def parse(raw: Mapping[str, Any]) -> Results:
 
 def _reward_models(raw: Any, path: str) -> dict[str, dict[str, Estimate]]:
     found = {
-        name: _aucs(_mapping(value, f"{path}.{name}"), f"{path}.{name}") for name, value in _mapping(raw, path).items()
+        name: _verifier(_mapping(value, f"{path}.{name}"), f"{path}.{name}")
+        for name, value in _mapping(raw, path).items()
     }
-    return {name: aucs for name, aucs in found.items() if aucs}
+    return {name: measures for name, measures in found.items() if measures}
 
 
-def _aucs(raw: Mapping[str, Any], path: str) -> dict[str, Estimate]:
+def _verifier(raw: Mapping[str, Any], path: str) -> dict[str, Estimate]:
     intervals = _mapping(raw.get("intervals"), f"{path}.intervals")
-    counts = _mapping(raw.get("auc_n"), f"{path}.auc_n")
-    return {
-        kind: _estimate(value, intervals.get(f"auc.{kind}"), counts.get(kind), f"{path}.auc.{kind}")
-        for kind, value in _mapping(raw.get("auc"), f"{path}.auc").items()
-        if value is not None
-    }
+    found = {}
+    for measure in ("auc", "agreement"):
+        counts = _mapping(raw.get(f"{measure}_n"), f"{path}.{measure}_n")
+        for kind, value in _mapping(raw.get(measure), f"{path}.{measure}").items():
+            key = f"{measure}.{kind}"
+            if value is not None:
+                found[key] = _estimate(value, intervals.get(key), counts.get(kind), f"{path}.{key}")
+    return found
 
 
-def _own_aucs(models: Mapping[str, Mapping[str, Evaluation]]) -> dict[str, Mapping[str, Estimate]]:
-    """Return the AUCs measured on each model's own test samples, for a run that has none of its reward models'."""
+def _own_verifiers(models: Mapping[str, Mapping[str, Evaluation]]) -> dict[str, Mapping[str, Estimate]]:
+    """Return what was measured on each model's own test samples, for a run that has none of its reward models'."""
     return {
-        f"{model}_{rm}": aucs
+        f"{model}_{rm}": measures
         for model, sets in models.items()
-        for rm, aucs in (sets["test"].aucs if "test" in sets else {}).items()
+        for rm, measures in (sets["test"].verifiers if "test" in sets else {}).items()
     }
 
 

@@ -43,13 +43,13 @@ class Agreement:
 class Evaluation:
     """Hold what is shown of one model on one test set.
 
-    `agreement` is keyed "all_steps" and "last_step", `aucs` by reward model ("orm", "prm") and then by the labels it
-    was measured against ("process", "outcome", "right_answer").
+    `agreement` is keyed "all_steps" and "last_step", `verifiers` by reward model ("orm", "prm") and then by what was
+    measured: "auc.process", "auc.outcome", "auc.right_answer", "agreement.process", "agreement.outcome".
     """
 
     decodings: Mapping[str, Decoding]
     agreement: Mapping[str, Agreement]
-    aucs: Mapping[str, Mapping[str, Estimate]]
+    verifiers: Mapping[str, Mapping[str, Estimate]]
 
 
 Approach = tuple[str, str]  # model, decoding
@@ -77,8 +77,8 @@ class Epoch:
 class Results:
     """Hold a run's results.json.
 
-    `aucs` is keyed by reward model and labels as in `Evaluation`; `differences` by test set, the two approaches and
-    the metric.
+    `verifiers` is keyed by reward model and measure as in `Evaluation`; `differences` by test set, the two approaches
+    and the metric.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Results:
     versions: Mapping[str, str]
     wall_clock: Mapping[str, float]
     models: Mapping[str, Mapping[str, Evaluation]]
-    aucs: Mapping[str, Mapping[str, Estimate]]
+    verifiers: Mapping[str, Mapping[str, Estimate]]
     curves: Mapping[str, Sequence[Epoch]]
     base: Mapping[str, Any]
     differences: Mapping[tuple[str, Approach, Approach, str], Difference]

@@ -1,4 +1,4 @@
-"""Tables of what else a run measured: AUCs of its reward models, time by stage, every decoding."""
+"""Tables of what else a run measured: its reward models, time by stage, every decoding."""
 
 from __future__ import annotations
 
@@ -9,34 +9,37 @@ from procsup_jax.report.markup import element, text
 from procsup_jax.report.results import Estimate, Results
 from procsup_jax.report.strip import PAD, WIDTH, strip
 
-AUCS = {
-    "process": "against process labels",
-    "outcome": "against outcome labels",
-    "right_answer": "traces of right answers",
+MEASURES = {
+    "auc.process": "AUC, process labels",
+    "auc.outcome": "AUC, outcome labels",
+    "auc.right_answer": "AUC, traces of right answers",
+    "agreement.process": "agrees with process labels",
+    "agreement.outcome": "agrees with outcome labels",
 }
 
 
-def auc_table(results: Results) -> str:
-    """Return the AUC of each reward model by the labels it is measured against, empty when none was measured."""
-    if not results.aucs:
+def verifier_table(results: Results) -> str:
+    """Return what each reward model is worth against each kind of label, empty when none was measured."""
+    if not results.verifiers:
         return ""
-    lowest = min([0.5, *(v for aucs in results.aucs.values() for e in aucs.values() for v in (e.value, e.lo) if v)])
+    found = [estimate for measures in results.verifiers.values() for estimate in measures.values()]
+    lowest = min([0.5, *(value for estimate in found for value in (estimate.value, estimate.lo) if value)])
     scale = svg.Scale(0.5 if lowest >= 0.5 else 0.0, 1.0, PAD, WIDTH - PAD)
     heads = [element("th", "Reward model", scope="col")]
-    heads += [cells.column_head(title, scale, paper=False) for title in AUCS.values()]
+    heads += [cells.column_head(title, scale, paper=False) for title in MEASURES.values()]
     body = []
-    for name, aucs in results.aucs.items():
+    for name, measures in results.verifiers.items():
         kind = "prm" if "prm" in name else "orm" if "orm" in name else "none"
         row = [
             cells.cell(
                 title,
-                strip(aucs.get(key), None, scale, kind),
-                cells.measure(aucs.get(key), _cases(aucs.get(key)), names.ratio),
+                strip(measures.get(key), None, scale, kind),
+                cells.measure(measures.get(key), _cases(measures.get(key)), names.ratio),
             )
-            for key, title in AUCS.items()
+            for key, title in MEASURES.items()
         ]
         body.append(element("tr", cells.row_head(names.reward_model(name)), *row, class_=kind))
-    return cells.table("table-auc", heads, body, "Area under the ROC curve of reward models")
+    return cells.table("table-verifiers", heads, body, "Reward models against each kind of label")
 
 
 def _cases(estimate: Estimate | None) -> list[str]:

@@ -121,8 +121,8 @@ def scatter_legend() -> str:
 
 
 def agreement_section(results: Results, figures: list[svg.Figure]) -> Section:
-    """Return AUCs and agreement matrices of the reward models."""
-    aucs = run_tables.auc_table(results)
+    """Return the reward models' AUCs and agreement with labels, and the matrices."""
+    table = run_tables.verifier_table(results)
     panels = []
     for model in names.in_order(names.MODELS, results.models):
         for test_set in names.in_order(names.SETS, results.models[model]):
@@ -134,7 +134,9 @@ def agreement_section(results: Results, figures: list[svg.Figure]) -> Section:
                 panels.append((model == "sft" and test_set == "test", _figure(figure, figures, count)))
     first = [panel for preferred, panel in panels if preferred] or [panel for _, panel in panels[:2]]
     rest = [panel for _, panel in panels if panel not in first]
-    body = (_scroll(aucs, "AUC of the reward models") if aucs else "") + (_grid(first) if first else "")
+    body = (_scroll(table, "Reward models against each kind of label") if table else "") + (
+        _grid(first) if first else ""
+    )
     if rest:
         body += _details(f"Agreement on {len(rest)} more sets of solutions", _grid(rest))
     lead = (

@@ -83,6 +83,8 @@ class EvaluateSettings:
     """The policies that are also decoded step by step by their reward models."""
     num_examples: int = 40
     """Solutions per model that the report's browser holds."""
+    surprise_samples: int = 1000
+    """How many of the SFT reward models' training samples the surprise control is fitted to; 0 leaves it out."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,11 +30,10 @@ from procsup_jax.stages.improvement import FEW_SHOT, SFT, curve_file
 from procsup_jax.stages.lookup import lookup_accuracy
 from procsup_jax.stages.solutions import labels_file, run_labels, run_scores, samples_file, scores_file
 from procsup_jax.stages.stage import Stage
+from procsup_jax.stages.surprise import CONTROLS
 
 PACKAGES = ("procsup_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "sentencepiece", "numpy")
 LOOKUP, REWARD_MODELS, DIFFERENCES = (f"evaluations/{name}.json" for name in ("lookup", "reward_models", "differences"))
-# The SFT-based reward models and the few-shot one are measured on validation samples of the policy they were made for.
-_MEASURED_RMS = ((SFT, ("orm", "prm")), (FEW_SHOT, ("orm",)))
 # Pairs of policies and decodings whose difference the paper's findings 1 and 4 are about.
 COMPARED = (
     (("few_shot_final_answer_rl", "majority"), ("sft", "majority")),
@@ -67,11 +66,12 @@ def run_lookup(ctx: Context) -> None:
 def run_reward_model_report(ctx: Context) -> None:
     """Score and measure the reward models."""
     inputs = [problems_file("validation")]
-    for policy, parts in _MEASURED_RMS:
+    for policy, parts in _measured_rms(ctx):
         samples = f"{policy}.validation"
         inputs.append(samples_file(samples))
         for part in parts:
-            run_scores(ctx, samples, "validation", f"{policy}_{part}")
+            if part not in CONTROLS:
+                run_scores(ctx, samples, "validation", f"{policy}_{part}")
             inputs.append(scores_file(samples, f"{policy}_{part}"))
         if has_oracle(ctx):
             run_labels(ctx, samples, "validation", "oracle")
@@ -80,9 +80,15 @@ def run_reward_model_report(ctx: Context) -> None:
     ctx.folder.run(Stage("measure-reward-models", {}, inputs, (REWARD_MODELS,), work))
 
 
+def _measured_rms(ctx: Context) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the policies and reward models that are measured on the policies' validation samples."""
+    yield SFT, ("orm", "prm", *(CONTROLS if ctx.settings.evaluate.surprise_samples else ()))
+    yield FEW_SHOT, ("orm",)
+
+
 def _measure_reward_models(ctx: Context) -> None:
     found = {}
-    for policy, parts in _MEASURED_RMS:
+    for policy, parts in _measured_rms(ctx):
         samples = f"{policy}.validation"
         scores = {part: records.read_scores(ctx.path(scores_file(samples, f"{policy}_{part}"))) for part in parts}
         labels = records.read_labels(ctx.path(labels_file(samples, "oracle"))) if has_oracle(ctx) else []

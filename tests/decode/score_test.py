@@ -84,3 +84,19 @@ def test_errors_name_problem_sample_and_lengths(config, params, vocab):
     with pytest.raises(UserError, match="batch_size=0"):
         score.score_samples(config, params, vocab, PROBLEMS, [], batch_size=0)
     assert run([]) == []
+
+
+def test_step_logprobs_are_those_of_each_token_after_all_before_it(config, params, vocab):
+    found = score.step_logprobs(config, params, vocab, PROBLEMS, SAMPLES, batch_size=3)
+    tokens = vocab.encode("Question: Ann has 5 apples. How many?\nSolution:\n")
+    for text, ending, place in [("Ann: 5 + 3 = 8\n\n", [], 0), ("8 apples\n", [], 1), ("#### 8", [vocab.eos_id], 2)]:
+        step = vocab.encode(text) + ending
+        want = []
+        for token in step:
+            want.append(jax.nn.log_softmax(next_logits(config, params, tokens))[token])
+            tokens = [*tokens, token]
+        np.testing.assert_allclose(found[0][place], want, rtol=1e-4, atol=1e-5)
+    assert [len(steps) for steps in found] == [3, 1, 0, 2] * 2
+    again = score.step_logprobs(config, params, vocab, PROBLEMS, SAMPLES[::-1], batch_size=8)[::-1]
+    for got, expected in zip(again, found, strict=True):
+        np.testing.assert_allclose(np.concatenate([*got, []]), np.concatenate([*expected, []]), rtol=1e-4)

@@ -40,7 +40,10 @@ def test_auc_against_each_kind_of_label():
     assert found["auc"]["outcome"] == pytest.approx(10.5 / 12)
     assert found["auc"]["right_answer"] == 1.0  # .8 of the right trace against .7 of the wrong one
     assert found["auc_n"] == {"process": 7, "outcome": 7, "right_answer": 2}
-    assert found["intervals"].keys() == {"auc.process", "auc.outcome", "auc.right_answer"}
+    assert found["agreement"] == {"process": pytest.approx(6 / 7), "outcome": pytest.approx(6 / 7)}
+    assert found["agreement_n"] == {"process": 7, "outcome": 7}
+    kinds = ("auc.process", "auc.outcome", "auc.right_answer", "agreement.process", "agreement.outcome")
+    assert found["intervals"].keys() == set(kinds)
     assert found["brier"]["outcome"] == pytest.approx((0.01 + 0.04 + 0.16 + 0.09 + 0.49 + 0.16 + 0.09) / 7)
     assert (found["aggregate"], found["n"]) == ("last", 3)
 

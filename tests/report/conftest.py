@@ -117,10 +117,18 @@ def make_results(n: int = 400) -> dict[str, Any]:
 def auc(process: float, outcome: float, right: float | None) -> dict[str, Any]:
     """Return a reward model's entry."""
     values = {"process": process, "outcome": outcome, "right_answer": right}
+    shares = {"process": process - 0.04, "outcome": outcome - 0.04}
     return {
         "auc": values,
-        "intervals": {f"auc.{k}": [v - 0.02, min(1, v + 0.02)] for k, v in values.items() if v is not None},
+        "agreement": shares,
+        "intervals": {
+            f"{measure}.{kind}": [value - 0.02, min(1, value + 0.02)]
+            for measure, found in (("auc", values), ("agreement", shares))
+            for kind, value in found.items()
+            if value is not None
+        },
         "auc_n": {"process": 3127, "outcome": 3127, "right_answer": 1650},
+        "agreement_n": {"process": 3127, "outcome": 3127},
     }
 
 

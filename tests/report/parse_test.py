@@ -14,7 +14,9 @@ def test_whole_results_become_typed_values(results):
     assert found.selective[0] == (0.0, raw["final_answer_error"]) and len(found.selective) == 10
     assert parsed.agreement("sft")["all_steps"].share["orm_prediction", "prm_label"] == 0.866
     assert parsed.agreement("sft")["all_steps"].n == 3127
-    assert parsed.aucs["sft_orm"]["right_answer"].n == 1650 and "right_answer" not in parsed.aucs["few_shot_orm"]
+    assert parsed.verifiers["sft_orm"]["auc.right_answer"].n == 1650
+    assert "auc.right_answer" not in parsed.verifiers["few_shot_orm"]
+    assert parsed.verifiers["sft_prm"]["agreement.process"].n == 3127
     assert parsed.decoding("sft", "nothing") is None and parsed.decoding("nothing", "greedy") is None
 
 
@@ -45,9 +47,9 @@ def test_differences_are_read_from_both_places(results):
     assert found[own].value == -0.094
 
 
-def test_aucs_of_test_samples_stand_in_for_missing_ones(results):
+def test_measures_of_test_samples_stand_in_for_missing_ones(results):
     results["models"]["sft"]["test"]["reward_models"] = {"prm": results.pop("reward_models")["sft_prm"]}
-    assert set(parse.parse(results).aucs) == {"sft_prm"}
+    assert set(parse.parse(results).verifiers) == {"sft_prm"}
 
 
 def broken(results, path, value):
