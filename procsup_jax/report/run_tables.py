@@ -9,12 +9,14 @@ from procsup_jax.report.markup import element, text
 from procsup_jax.report.results import Estimate, Results
 from procsup_jax.report.strip import PAD, WIDTH, strip
 
-MEASURES = {
+AUCS = {
     "auc.process": "AUC, process labels",
     "auc.outcome": "AUC, outcome labels",
-    "auc.right_answer": "AUC, traces of right answers",
-    "agreement.process": "agrees with process labels",
-    "agreement.outcome": "agrees with outcome labels",
+    "auc.right_answer": "AUC, right answers' traces",
+}
+AGREEMENT = {
+    "agreement.process": "Agrees: process",
+    "agreement.outcome": "Agrees: outcome",
 }
 
 
@@ -22,21 +24,22 @@ def verifier_table(results: Results) -> str:
     """Return what each reward model is worth against each kind of label, empty when none was measured."""
     if not results.verifiers:
         return ""
-    found = [estimate for measures in results.verifiers.values() for estimate in measures.values()]
+    found = [measures[key] for measures in results.verifiers.values() for key in AUCS if key in measures]
     lowest = min([0.5, *(value for estimate in found for value in (estimate.value, estimate.lo) if value)])
     scale = svg.Scale(0.5 if lowest >= 0.5 else 0.0, 1.0, PAD, WIDTH - PAD)
     heads = [element("th", "Reward model", scope="col")]
-    heads += [cells.column_head(title, scale, paper=False) for title in MEASURES.values()]
+    heads += [cells.column_head(title, scale, paper=False) for title in AUCS.values()]
+    heads += [cells.column_head(title, None, paper=False) for title in AGREEMENT.values()]
     body = []
     for name, measures in results.verifiers.items():
         kind = "prm" if "prm" in name else "orm" if "orm" in name else "none"
         row = [
             cells.cell(
                 title,
-                strip(measures.get(key), None, scale, kind),
+                strip(measures.get(key), None, scale, kind) if key in AUCS else None,
                 cells.measure(measures.get(key), _cases(measures.get(key)), names.ratio),
             )
-            for key, title in MEASURES.items()
+            for key, title in (AUCS | AGREEMENT).items()
         ]
         body.append(element("tr", cells.row_head(names.reward_model(name)), *row, class_=kind))
     return cells.table("table-verifiers", heads, body, "Reward models against each kind of label")

@@ -141,8 +141,9 @@ def agreement_section(results: Results, figures: list[svg.Figure]) -> Section:
         body += _details(f"Agreement on {len(rest)} more sets of solutions", _grid(rest))
     lead = (
         "AUC: the probability that a right step scores above a wrong one; for right answers, that a right trace "
-        "scores above a wrong one, which decides whether reranking lowers the trace error. Matrices: share of steps, "
-        "in %, on which two judges agree; a prediction is a probability of at least one half."
+        "scores above a wrong one, which decides whether reranking lowers the trace error. Agrees: the share of steps "
+        "on which its prediction, a probability of at least one half, agrees with the label; matrices likewise, in %. "
+        "Surprise is the control: a logistic regression on how unlikely the policy found each token."
     )
     return Section("reward-models", "Reward models", "Reward models against labels", lead, body)
 

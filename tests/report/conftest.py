@@ -103,6 +103,8 @@ def make_results(n: int = 400) -> dict[str, Any]:
         "reward_models": {
             "sft_orm": auc(0.88, 0.93, 0.71),
             "sft_prm": auc(0.95, 0.91, 0.86),
+            "sft_surprise_process": auc(0.86, 0.8, 0.69),
+            "sft_surprise_outcome": auc(0.84, 0.82, 0.66),
             "few_shot_orm": auc(0.83, 0.9, None),
         },
         "curves": {
