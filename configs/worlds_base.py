@@ -42,6 +42,7 @@ def get_config(size="full"):
     base.fit.optim.schedule = "linear"
     base.fit.optim.weight_decay = 0.05
     if size in ("first", "second"):
+        config.name = f"worlds_base:{size}"
         base.corpus.worlds.num_sums = WorldSettings().num_sums
     if size == "first":
         base.start, base.first_document, base.num_documents = "", 0, 56_000

@@ -112,12 +112,18 @@ def _train_base(ctx: Context) -> None:
         "settings": dataclasses.asdict(base),
         "tokens": train.num_tokens,
         "validation_loss": last["valid_loss"],
-        "command": f"procsup run --config=configs/{settings.name}.py",
+        "command": _command(settings.name),
     }
     if base.start:
         metadata["start"] = {"digest": started.digest, **started.metadata}
     save_params(ctx.path(f"models/{BASE}"), result.params, config, metadata, dtype="float32")
     shutil.rmtree(ctx.path(f"train/{BASE}/checkpoints"), ignore_errors=True)
+
+
+def _command(name: str) -> str:
+    """Return the command that runs the config of this name; what follows a colon is the config's argument."""
+    config, colon, argument = name.partition(":")
+    return f"procsup run --config=configs/{config}.py{colon}{argument}"
 
 
 def _pack(vocab: Vocab, texts: Iterable[str], num: int, seq_len: int) -> pack.Packed:

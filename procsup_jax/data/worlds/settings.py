@@ -89,6 +89,6 @@ def ood() -> WorldSettings:
     """Return the settings of the out-of-distribution split: longer chains, and a form that no other split has."""
     return dataclasses.replace(
         WorldSettings(),
-        num_steps=(("5", 0.20), ("6", 0.35), ("7", 0.30), ("8", 0.15)),
+        num_steps=(("5", 0.30), ("6", 0.40), ("7", 0.30)),
         forms=(("one", 0.12), ("difference", 0.14), ("total", 0.10), ("bags", 0.14), ("most", 0.16), ("left", 0.34)),
     )
