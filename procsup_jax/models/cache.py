@@ -127,6 +127,28 @@ def take_rows(config: ModelConfig, kv: KV, row_r: jax.Array) -> KV:
     return jax.tree.map(lambda a: _by_row(a, rows)[row_r].reshape(-1, *a.shape[1:]), kv)
 
 
+def take_positions(kv: KV, position_nsm: jax.Array) -> KV:
+    """Copy, for each of s slots of each row n, the positions [m] of that row, in that order; the rows are n * s.
+
+    What is taken from outside the capacity means nothing.
+    """
+    n, _, m = position_nsm.shape
+
+    def take(blocks: Blocks, axis: int) -> Blocks:
+        parts: list[jax.Array] = []
+        for block, (start, _) in zip(blocks, _starts([a.shape[axis] for a in blocks]), strict=True):
+            # Each block is read wherever its positions are wanted: joining the blocks would copy all of the cache.
+            rows, local_nsm = _by_row(block, n), position_nsm - start
+            part = jax.vmap(lambda row, at: jnp.take(row, at, axis=axis, mode="clip"))(rows, local_nsm)
+            part = jnp.moveaxis(part, axis + 1, 1)
+            inside = jnp.expand_dims(local_nsm >= 0, [i for i in range(2, part.ndim) if i != axis + 2])
+            parts.append(jnp.where(inside, part, parts[-1]) if parts else part)
+        return tuple(part.reshape(-1, *part.shape[3:]) for part in parts[-1:])
+
+    layers = [LayerKV(*(take(part, axis) for part, axis in zip(layer, _AXES, strict=True))) for layer in kv.layers]
+    return KV(tuple(with_capacity(layer, m) for layer in layers))
+
+
 def put_rows(config: ModelConfig, kv: KV, row_r: jax.Array, new: KV) -> KV:
     """Overwrite the rows `row_r` with those of `new`, whose capacity may be smaller; rows past the end are dropped."""
     rows, num_new = _num_rows(config, kv), _num_rows(config, new)
