@@ -111,6 +111,18 @@ def longest_first(tasks: Sequence[Task]) -> list[tuple[int, Task]]:
     return sorted(enumerate(tasks), key=lambda each: -len(each[1].policy_tokens))
 
 
+def new_problems(tasks: dict[int, Task], lanes: int, seed: int) -> NewProblems:
+    """Return the problems to put into lanes, padded to a quarter of the lanes, so that few shapes are compiled."""
+    size, lens = max(1, lanes // 4), prefix_buckets(tasks.values())
+    policy_tokens, policy_len = generate.pad_rows([t.policy_tokens[:-1] for t in tasks.values()], size, lens[0])
+    rm_tokens, rm_len = generate.pad_rows([t.rm_tokens for t in tasks.values()], size, lens[1])
+    row_r, start_r, key_r2 = np.full(size, lanes), np.zeros(size, np.int32), np.zeros((size, 2), np.uint32)
+    for i, (lane, task) in enumerate(tasks.items()):
+        row_r[i], start_r[i], key_r2[i] = lane, task.policy_tokens[-1], generate.problem_key(seed, task.uid)
+    arrays = (row_r, policy_tokens, policy_len, start_r, rm_tokens, rm_len, key_r2)
+    return NewProblems(*map(jnp.asarray, arrays))
+
+
 @dataclasses.dataclass(frozen=True)
 class Feeder(Generic[State]):
     """Feed problems to the lanes of a search and collect what it found.
@@ -136,20 +148,11 @@ class Feeder(Generic[State]):
                 rows, free = free[:swap_size], free[swap_size:]
                 new = {lane: waiting.popleft() for lane in rows[: len(waiting)]}
                 owners |= new
-                state = self.assign(state, self._new_problems({lane: task for lane, (_, task) in new.items()}))
+                tasks_of = {lane: task for lane, (_, task) in new.items()}
+                state = self.assign(state, new_problems(tasks_of, self.lanes, self.seed))
             state, active_n = self.advance(state)
             finished = [lane for lane, active in enumerate(np.asarray(active_n)) if not active and lane in owners]
             if finished:
                 arrays = [np.asarray(array) for array in self.results(state)]
                 for lane in finished:
                     yield *owners.pop(lane), [array[lane] for array in arrays]
-
-    def _new_problems(self, tasks: dict[int, Task]) -> NewProblems:
-        size, lens = max(1, self.lanes // 4), prefix_buckets(tasks.values())
-        policy_tokens, policy_len = generate.pad_rows([t.policy_tokens[:-1] for t in tasks.values()], size, lens[0])
-        rm_tokens, rm_len = generate.pad_rows([t.rm_tokens for t in tasks.values()], size, lens[1])
-        row_r, start_r, key_r2 = np.full(size, self.lanes), np.zeros(size, np.int32), np.zeros((size, 2), np.uint32)
-        for i, (lane, task) in enumerate(tasks.items()):
-            row_r[i], start_r[i], key_r2[i] = lane, task.policy_tokens[-1], generate.problem_key(self.seed, task.uid)
-        arrays = (row_r, policy_tokens, policy_len, start_r, rm_tokens, rm_len, key_r2)
-        return NewProblems(*map(jnp.asarray, arrays))
