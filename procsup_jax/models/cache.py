@@ -9,6 +9,7 @@ that attention can leave out those that no sequence has reached yet (slicing one
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -130,22 +131,30 @@ def take_rows(config: ModelConfig, kv: KV, row_r: jax.Array) -> KV:
 def take_positions(kv: KV, position_nsm: jax.Array) -> KV:
     """Copy, for each of s slots of each row n, the positions [m] of that row, in that order; the rows are n * s.
 
-    What is taken from outside the capacity means nothing.
+    Blocks past the farthest position are not read. What is taken from outside the capacity means nothing.
     """
     n, _, m = position_nsm.shape
+    parts = [(blocks, axis) for layer in kv.layers for blocks, axis in zip(layer, _AXES, strict=True) if blocks]
 
-    def take(blocks: Blocks, axis: int) -> Blocks:
-        parts: list[jax.Array] = []
-        for block, (start, _) in zip(blocks, _starts([a.shape[axis] for a in blocks]), strict=True):
-            # Each block is read wherever its positions are wanted: joining the blocks would copy all of the cache.
-            rows, local_nsm = _by_row(block, n), position_nsm - start
-            part = jax.vmap(lambda row, at: jnp.take(row, at, axis=axis, mode="clip"))(rows, local_nsm)
-            part = jnp.moveaxis(part, axis + 1, 1)
-            inside = jnp.expand_dims(local_nsm >= 0, [i for i in range(2, part.ndim) if i != axis + 2])
-            parts.append(jnp.where(inside, part, parts[-1]) if parts else part)
-        return tuple(part.reshape(-1, *part.shape[3:]) for part in parts[-1:])
+    def take(block: jax.Array, axis: int, start: int) -> jax.Array:
+        at = jax.vmap(lambda row, local_sm: jnp.take(row, local_sm, axis=axis, mode="clip"))
+        return jnp.moveaxis(at(_by_row(block, n), position_nsm - start), axis + 1, 1)
 
-    layers = [LayerKV(*(take(part, axis) for part, axis in zip(layer, _AXES, strict=True))) for layer in kv.layers]
+    def later(index: int, start: int, taken: list[jax.Array]) -> list[jax.Array]:
+        for i, (blocks, axis) in enumerate(parts):
+            if len(blocks) > index:
+                others = [dim for dim in range(2, taken[i].ndim) if dim != axis + 2]
+                inside = jnp.expand_dims(position_nsm >= start, others)
+                taken[i] = jnp.where(inside, take(blocks[index], axis, start), taken[i])
+        return taken
+
+    taken = [take(blocks[0], axis, 0) for blocks, axis in parts]
+    for index, (start, _) in enumerate(_starts([block.shape[1] for block in kv.layers[0].v])):
+        if index:
+            read = functools.partial(later, index, start)
+            taken = jax.lax.cond(jnp.max(position_nsm) >= start, read, lambda taken: taken, taken)
+    rows = iter(part.reshape(-1, *part.shape[3:]) for part in taken)
+    layers = [LayerKV(*((next(rows),) if blocks else () for blocks in layer)) for layer in kv.layers]
     return KV(tuple(with_capacity(layer, m) for layer in layers))
 
 

@@ -171,8 +171,10 @@ def prefixes(program: TreeProgram, forest: Forest, node_bw: jax.Array) -> tuple[
         token_bwm = jnp.clip(position_m - prompt_b11, 0, num_tokens - 1)
         token_bwm = jnp.broadcast_to(token_bwm, (*end_bw.shape, position_m.shape[0]))
         step_bwm = prompt_b11 + jnp.take_along_axis(place_bwl, token_bwm, -1)
+        len_bw = store.len_n[:, None] + end_bw
+        step_bwm = jnp.where(position_m < len_bw[..., None], step_bwm, 0)
         kv = api.take_positions(store.kv, jnp.where(position_m < prompt_b11, position_m, step_bwm))
-        return Prefixes(kv, (store.len_n[:, None] + end_bw).reshape(-1))
+        return Prefixes(kv, len_bw.reshape(-1))
 
     return gather(forest.policy, program.policy_len), gather(forest.rm, program.rm_len)
 
