@@ -31,7 +31,7 @@ class Joined:
     """Hold the records of one evaluation.
 
     `drawn` holds each problem's samples drawn at a temperature, by index; `single` the one solution that greedy
-    decoding or a step search (`search.decodings`) gave each problem, by decoding and uid; `scores` the scores of each
+    decoding or a search (`search.decodings`) gave each problem, by decoding and uid; `scores` the scores of each
     reward model given ("orm", "prm"); `labels` the verdicts of all raters of a sample, by rater.
     """
 

@@ -13,7 +13,10 @@ from procsup_jax.search.vote import Choice
 from procsup_jax.types import Sample
 
 # In the order of tables.
-DECODINGS = ("greedy", "majority", "orm_weighted", "prm_weighted", "orm_best", "prm_best", "orm_step", "prm_step")
+DECODINGS = (
+    "greedy", "majority", "orm_weighted", "prm_weighted", "orm_best", "prm_best", "orm_step", "prm_step",
+    "orm_beam", "prm_beam", "orm_puct", "prm_puct",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +93,7 @@ def _single_scores(joined: Joined, decoding: str) -> dict[str, float] | None:
     solutions = joined.single[decoding]
     if decoding == "greedy":
         return {uid: _share_of_votes(joined, solution) for uid, solution in solutions.items()} if joined.drawn else None
-    scores = joined.scores.get(decoding.removesuffix("_step"), {})
+    scores = joined.scores.get(decoding.partition("_")[0], {})
     if not all(solution.key in scores for solution in solutions.values()):
         return None
     return {uid: scores[solution.key].score for uid, solution in solutions.items()}

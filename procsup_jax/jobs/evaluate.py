@@ -26,8 +26,8 @@ def run(
 ) -> dict[str, Any]:
     """Measure final-answer error, trace error and more: problems + samples + scores + labels -> JSON and a table.
 
-    samples: drawn at a temperature, and, where the key "decoding" says so, greedy ("greedy") or step-searched
-      ("prm_step", "orm_step") solutions
+    samples: drawn at a temperature, and, where the key "decoding" says so, greedy ("greedy") or searched
+      ("prm_step", "orm_beam", "prm_puct" and the like) solutions
     orm_scores, prm_scores: an outcome- and a process-supervised reward model's scores of those samples
     labels: process labels of those samples; repeat the flag for a second rater's file
     seed: settles majority's random choices and the bootstrap

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from procsup_jax.models import cache
-from procsup_jax.models.cache import KV, commit, init_kv, put_rows, take_rows
+from procsup_jax.models.cache import KV, commit, init_kv, put_rows, take_positions, take_rows
 from procsup_jax.models.config import PRESETS, ModelConfig, forward_flops_per_token, num_params, preset
 from procsup_jax.models.layers import RMSNorm, rotary
 from procsup_jax.models.transformer import Block, Transformer, embed
@@ -25,7 +25,7 @@ from procsup_jax.parallel.rules import tree_sharding
 __all__ = [
     "KV", "PRESETS", "DecoderParams", "ModelConfig", "Params", "abstract_params", "commit", "decoder_params", "extend",
     "forward_flops_per_token", "hidden", "init_kv", "init_params", "num_params", "param_axes", "prefill", "preset",
-    "put_rows", "rm_logit", "take_rows", "unembed",
+    "put_rows", "rm_logit", "take_positions", "take_rows", "unembed",
 ]  # fmt: skip
 
 Params = Mapping[str, Any]

@@ -9,6 +9,7 @@ that attention can leave out those that no sequence has reached yet (slicing one
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -125,6 +126,36 @@ def take_rows(config: ModelConfig, kv: KV, row_r: jax.Array) -> KV:
         return kv
     rows = _num_rows(config, kv)
     return jax.tree.map(lambda a: _by_row(a, rows)[row_r].reshape(-1, *a.shape[1:]), kv)
+
+
+def take_positions(kv: KV, position_nsm: jax.Array) -> KV:
+    """Copy, for each of s slots of each row n, the positions [m] of that row, in that order; the rows are n * s.
+
+    Blocks past the farthest position are not read. What is taken from outside the capacity means nothing.
+    """
+    n, _, m = position_nsm.shape
+    parts = [(blocks, axis) for layer in kv.layers for blocks, axis in zip(layer, _AXES, strict=True) if blocks]
+
+    def take(block: jax.Array, axis: int, start: int) -> jax.Array:
+        at = jax.vmap(lambda row, local_sm: jnp.take(row, local_sm, axis=axis, mode="clip"))
+        return jnp.moveaxis(at(_by_row(block, n), position_nsm - start), axis + 1, 1)
+
+    def later(index: int, start: int, taken: list[jax.Array]) -> list[jax.Array]:
+        for i, (blocks, axis) in enumerate(parts):
+            if len(blocks) > index:
+                others = [dim for dim in range(2, taken[i].ndim) if dim != axis + 2]
+                inside = jnp.expand_dims(position_nsm >= start, others)
+                taken[i] = jnp.where(inside, take(blocks[index], axis, start), taken[i])
+        return taken
+
+    taken = [take(blocks[0], axis, 0) for blocks, axis in parts]
+    for index, (start, _) in enumerate(_starts([block.shape[1] for block in kv.layers[0].v])):
+        if index:
+            read = functools.partial(later, index, start)
+            taken = jax.lax.cond(jnp.max(position_nsm) >= start, read, lambda taken: taken, taken)
+    rows = iter(part.reshape(-1, *part.shape[3:]) for part in taken)
+    layers = [LayerKV(*((next(rows),) if blocks else () for blocks in layer)) for layer in kv.layers]
+    return KV(tuple(with_capacity(layer, m) for layer in layers))
 
 
 def put_rows(config: ModelConfig, kv: KV, row_r: jax.Array, new: KV) -> KV:

@@ -25,6 +25,10 @@ DECODINGS = {
     "prm_best": "best by PRM",
     "orm_step": "step search by ORM",
     "prm_step": "step search by PRM",
+    "orm_beam": "beam search by ORM",
+    "prm_beam": "beam search by PRM",
+    "orm_puct": "tree search by ORM",
+    "prm_puct": "tree search by PRM",
 }
 SETS = {"test": "test", "ood": "out-of-distribution"}
 JUDGES = {

@@ -12,13 +12,26 @@ import dataclasses
 from procsup_jax.errors import UserError
 from procsup_jax.types import Sample
 
-SAMPLE_INDEX = {"greedy": 1_000_000, "prm_step": 1_000_001, "orm_step": 1_000_002}
+SAMPLE_INDEX = {
+    "greedy": 1_000_000,
+    "prm_step": 1_000_001,
+    "orm_step": 1_000_002,
+    "prm_beam": 1_000_003,
+    "orm_beam": 1_000_004,
+    "prm_puct": 1_000_005,
+    "orm_puct": 1_000_006,
+}
 
 
 def mark(sample: Sample, decoding: str) -> Sample:
-    """Return `sample` as the one solution that `decoding` ("greedy", "prm_step", "orm_step") gives its problem."""
+    """Return `sample` as the one solution that `decoding` (one of `SAMPLE_INDEX`) gives its problem."""
     _check_name(decoding, sample)
     return dataclasses.replace(sample, sample=SAMPLE_INDEX[decoding], extra={**sample.extra, "decoding": decoding})
+
+
+def with_tokens(sample: Sample, policy_tokens: int, rm_tokens: int) -> Sample:
+    """Return a searched solution with what it cost: tokens that the policy sampled and the reward model read."""
+    return dataclasses.replace(sample, extra={**sample.extra, "policy_tokens": policy_tokens, "rm_tokens": rm_tokens})
 
 
 def decoding_of(sample: Sample) -> str | None:

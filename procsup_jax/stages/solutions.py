@@ -142,12 +142,7 @@ def _search(
         (saved.config, saved.params), (judge.config, judge.params), ctx.vocab, ctx.problems(split), settings,
         seed=ctx.seed(name), mesh=ctx.mesh, examples=_examples(ctx, policy), name=policy.name,
     )  # fmt: skip
-    samples = [
-        dataclasses.replace(
-            each.sample, extra={**each.sample.extra, "policy_tokens": each.policy_tokens, "rm_tokens": each.rm_tokens}
-        )
-        for each in found
-    ]
+    samples = [decodings.with_tokens(each.sample, each.policy_tokens, each.rm_tokens) for each in found]
     if decoding is not None:
         samples = [decodings.mark(sample, decoding) for sample in samples]
     records.write_samples(ctx.path(samples_file(name)), samples)

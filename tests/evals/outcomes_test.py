@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from procsup_jax.evals import outcomes
 from procsup_jax.evals.join import join
@@ -21,8 +22,12 @@ def measured(joined, seed=0):
 def test_decodings_follow_from_what_is_given():
     assert list(outcomes.choose(join(PROBLEMS, SAMPLES, {}, ()), 0)) == ["majority"]
     assert list(outcomes.choose(join(PROBLEMS, [*GREEDY], {}, ()), 0)) == ["greedy"]
-    everything = join(PROBLEMS, [*SAMPLES, *GREEDY, *SEARCHED], {"orm": SCORES, "prm": SCORES}, ())
-    assert list(outcomes.choose(everything, 0)) == [name for name in outcomes.DECODINGS if name != "orm_step"]
+    searched = [decodings.mark(SEARCHED[i], name) for name in decodings.SAMPLE_INDEX for i in range(3)]
+    everything = join(PROBLEMS, [*SAMPLES, *searched], {"orm": SCORES, "prm": SCORES}, ())
+    assert list(outcomes.choose(everything, 0)) == list(outcomes.DECODINGS)
+    some = join(PROBLEMS, [*SAMPLES, *GREEDY, *SEARCHED], {"orm": SCORES, "prm": SCORES}, ())
+    without = {"orm_step", "orm_beam", "prm_beam", "orm_puct", "prm_puct"}
+    assert list(outcomes.choose(some, 0)) == [name for name in outcomes.DECODINGS if name not in without]
 
 
 def test_final_answers_are_judged_for_each_problem():
@@ -46,10 +51,12 @@ def test_scores_to_abstain_by():
     assert measured(join(PROBLEMS, GREEDY, {}, ()))["greedy"].score_b is None
 
 
-def test_searched_solutions_are_ranked_by_their_own_reward_model():
-    own = [Score(*sample.key, (0.4,), 0.4, "last") for sample in SEARCHED]
-    found = measured(join(PROBLEMS, [*SAMPLES, *SEARCHED], {"prm": [*SCORES, *own]}, ()))
-    assert found["prm_step"].score_b == (0.4, 0.4, 0.0)
+@pytest.mark.parametrize("decoding", ["prm_step", "prm_beam", "prm_puct"])
+def test_searched_solutions_are_ranked_by_their_own_reward_model(decoding):
+    searched = [decodings.mark(sample, decoding) for sample in SEARCHED]
+    own = [Score(*sample.key, (0.4,), 0.4, "last") for sample in searched]
+    found = measured(join(PROBLEMS, [*SAMPLES, *searched], {"prm": [*SCORES, *own]}, ()))
+    assert found[decoding].score_b == (0.4, 0.4, 0.0)
 
 
 def test_traces_are_judged_where_the_answer_is_right_and_labelled():

@@ -53,12 +53,17 @@ def test_sample_writes_k_solutions_a_problem_and_repeats_itself(folder):
     assert (folder / "again.jsonl").read_bytes() == (folder / "s.jsonl").read_bytes()
 
 
-def test_step_search_is_a_job_and_needs_a_reward_model(folder, capsys):
-    args = ["--decoding=prm_step", "--k=2", "--max_step_tokens=8"]
+@pytest.mark.parametrize("decoding", ["prm_step", "orm_beam", "prm_puct"])
+def test_search_is_a_job_and_needs_a_reward_model(decoding, folder, capsys):
+    args = [f"--decoding={decoding}", "--k=2", "--max_step_tokens=8", "--num_expansions=3", "--max_policy_tokens=20"]
     assert sample(folder, "searched.jsonl", *args) == 2
     assert "step search needs --rm=FOLDER" in capsys.readouterr().err
     assert sample(folder, "searched.jsonl", *args, f"--rm={folder / 'models/rm'}") == 0
-    assert {line["decoding"] for line in lines(folder / "searched.jsonl")} == {"prm_step"}
+    found = lines(folder / "searched.jsonl")
+    assert {line["decoding"] for line in found} == {decoding}
+    for line in found:
+        assert 0 < line["policy_tokens"] <= (20 if decoding != "prm_step" else 2 * 16)
+        assert line["rm_tokens"] > 0
 
 
 def test_label_score_grade_evaluate_chain(folder):

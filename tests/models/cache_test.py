@@ -209,6 +209,28 @@ def test_taken_and_put_rows_decode_as_the_originals(config, make_params, tokens_
 
 
 @settings(max_examples=15)
+@given(st.integers(0, 99), st.sampled_from([3, 70]))
+def test_taken_positions_are_those_asked_for(seed: int, taken_len: int) -> None:
+    config = api.ModelConfig(
+        vocab_size=9, num_layers=2, d_model=4, num_heads=2, num_kv_heads=2, head_dim=2, d_ff=4, shift_width=1
+    )
+    empty = api.init_kv(config, 3, 150)
+    kv = jax.tree.map(lambda a: np.random.default_rng(a.size).standard_normal(a.shape).astype(a.dtype), empty)
+    assert len(kv.layers[0].v) > 1
+    position_nsm = np.random.default_rng(seed).integers(0, 150, (3, 2, taken_len))
+    taken = jax.jit(api.take_positions)(kv, position_nsm)
+    assert jax.tree.map(jnp.shape, taken) == jax.tree.map(jnp.shape, api.init_kv(config, 6, taken_len))
+    for whole, part in zip(kv.layers, taken.layers, strict=True):
+        for blocks, got, axis in zip(whole, part, (2, 1, 1), strict=True):
+            joined, joined_got = (np.moveaxis(np.concatenate(each, axis), axis, 1) for each in (blocks, got))
+            width = len(joined) // 3
+            for row in range(6):
+                for head in range(width):
+                    want = joined[row // 2 * width + head][position_nsm[row // 2, row % 2]]
+                    np.testing.assert_array_equal(joined_got[row * width + head], want)
+
+
+@settings(max_examples=15)
 @given(
     lens=st.lists(st.integers(0, 6), min_size=3, max_size=3),
     take=st.lists(st.integers(0, 4), min_size=3, max_size=3),

@@ -10,7 +10,7 @@ from procsup_jax.types import Sample
 SAMPLE = Sample("p", 3, "one\n#### 1", "1", extra={"note": "kept"})
 
 
-@pytest.mark.parametrize("decoding", ["greedy", "prm_step", "orm_step"])
+@pytest.mark.parametrize("decoding", decodings.SAMPLE_INDEX)
 def test_marked_solutions_keep_their_decoding_through_a_file(decoding, tmp_path):
     path = tmp_path / "samples.jsonl"
     records.write_samples(path, [SAMPLE, decodings.mark(SAMPLE, decoding)])
@@ -24,6 +24,11 @@ def test_marked_solutions_keep_their_decoding_through_a_file(decoding, tmp_path)
 def test_all_decodings_of_a_problem_have_keys_of_their_own():
     samples = [SAMPLE, *(decodings.mark(SAMPLE, name) for name in decodings.SAMPLE_INDEX)]
     assert len({sample.key for sample in samples}) == len(samples)
+
+
+def test_a_searched_solution_says_what_it_cost():
+    found = decodings.with_tokens(SAMPLE, 7, 9)
+    assert dict(found.extra) == {"note": "kept", "policy_tokens": 7, "rm_tokens": 9}
 
 
 def test_unknown_decodings_are_refused():

@@ -12,107 +12,34 @@ from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.parallel import mesh as meshes
 from procsup_jax.parallel import rules
-from procsup_jax.search import branch
+from procsup_jax.search import greedy
 from procsup_jax.search.step_search import StepSearchSettings, step_search
 from procsup_jax.text import prompts
-from procsup_jax.text import vocab as vocabs
 from procsup_jax.types import Problem
 
-TEXT = "Question: Ann has 5 apples and gets 3 more. How many?\nSolution:\nAnn: 5 + 3 = <<5+3=8>>8\n#### 8"
 PROBLEMS = [Problem(f"p{i}", "How many?"[i:] + " 5" * i, "1") for i in range(5)]
 SETTINGS = StepSearchSettings(
     num_candidates=3, max_steps=3, max_step_tokens=6, max_new_tokens=14, calculator=False, lanes=2
 )
-PADDED = 64
 
 
-@pytest.fixture(scope="module")
-def vocab(tmp_path_factory):
-    return vocabs.train_vocab([TEXT], 320, tmp_path_factory.mktemp("vocab") / "v.model", seed=0)
-
-
-def small_config(vocab, **changes):
-    sizes = {"num_layers": 1, "d_model": 16, "num_heads": 2, "num_kv_heads": 1, "head_dim": 8, "d_ff": 24}
-    others = {"vocab_size": vocab.size, "max_len": 96, "tied_embeddings": False}
-    return api.ModelConfig(**sizes | others | changes)
-
-
-def opinionated(config, vocab, seed):
-    """Return a random model that depends on what it read, and writes mostly digits, operators and line breaks.
-
-    Those are single tokens in any context, so that what it writes is encoded as it was written.
-    """
-    params = api.init_params(config, jax.random.key(seed))
-    scale = np.zeros((config.vocab_size, 1), np.float32)
-    scale[vocab.encode("0123456789+-*/=")] = 3.6
-    scale[vocab.sep_id], scale[vocab.eos_id], scale[vocab.encode("#### ")[0]] = 12.0, 4.0, 3.2
-    scale[[vocab.correct_id, vocab.incorrect_id]] = 2.4
-    return {**params, "embedding": params["embedding"] * 4, "unembedding": params["unembedding"] * scale}
-
-
-@pytest.fixture(scope="module")
-def policy(vocab):
-    config = small_config(vocab, shift_width=1)
-    return config, opinionated(config, vocab, 0)
-
-
-@pytest.fixture(scope="module")
-def rm(vocab):
-    config = small_config(vocab, num_layers=2)
-    return config, opinionated(config, vocab, 1)
-
-
-@jax.jit(static_argnums=0)
-def _last_hidden(config, params, tokens_1l, length):
-    positions = jnp.arange(PADDED)[None]
-    hidden = api.hidden(config, params, tokens_1l, positions, (positions < length).astype(jnp.int32))
-    return hidden[0, length - 1]
-
-
-def last_hidden(config, params, tokens):
-    padded = np.zeros((1, PADDED), np.int32)
-    padded[0, : len(tokens)] = tokens
-    return _last_hidden(config, params, padded, len(tokens))
-
-
-def naive_step(policy, vocab, prompt, written, limit, key):
-    """Sample one step by re-reading prompt and solution for every token."""
-    config, params = policy
-    writable = np.array([bool(b) for b in vocab.token_bytes()])
-    writable[vocab.eos_id] = True
-    step = []
-    while True:
-        logits = np.asarray(api.unembed(config, params, last_hidden(config, params, prompt + written + step)))
-        kept = np.where(writable, logits, -np.inf)
-        probs = np.exp(kept - kept.max(), dtype=np.float64)
-        uniform = float(jax.random.uniform(jax.random.fold_in(key, len(written) + len(step))))
-        token = int(np.searchsorted(np.cumsum(probs), uniform * probs.sum(), side="right"))
-        if len(step) + 1 == limit and token != vocab.eos_id:
-            token = vocab.sep_id
-        step.append(token)
-        if token in (vocab.eos_id, vocab.sep_id):
-            return step
-
-
-def naive_search(policy, rm, vocab, problem, settings, seed):
+def naive_search(naive_step, naive_prob, vocab, problem, settings, seed):
     """Search as documented, with no cache at all."""
     prompt = vocab.encode(prompts.problem_prompt(problem.question))
     key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(problem.uid.encode()))
-    written, chosen_probs, considered, spent = [], [], [], 0
+    written, chosen_probs, considered, spent, read_len = [], [], [], 0, len(prompt)
     while len(chosen_probs) < settings.max_steps and len(written) + 1 < settings.max_new_tokens:
         limit = min(settings.max_step_tokens, settings.max_new_tokens - len(written))
-        steps = [
-            naive_step(policy, vocab, prompt, written, limit, jax.random.fold_in(key, k))
-            for k in range(settings.num_candidates)
-        ]
+        steps = [naive_step(prompt, written, limit, jax.random.fold_in(key, k)) for k in range(settings.num_candidates)]
         finals = [s[-1] == vocab.eos_id or vocab.encode("#### ")[0] in s for s in steps]
         spent += sum(map(len, steps))
-        probs = []
+        probs, distinct = [], set()
         for step, final in zip(steps, finals, strict=True):
             read = [*step[:-1], vocab.eos_id] if final else step
-            hidden = last_hidden(*rm, prompt + written + read)
-            logit = api.rm_logit(*rm, hidden, vocab.correct_id, vocab.incorrect_id)
-            probs.append(float(jax.nn.sigmoid(logit)) if vocab.decode(step).strip() else None)
+            probs.append(naive_prob(prompt + written + read) if vocab.decode(step).strip() else None)
+            if probs[-1] is not None:
+                distinct.add(tuple(read))
+        read_len += sum(map(len, distinct))
         if all(p is None for p in probs):
             break
         best = max(range(len(steps)), key=lambda k: (-1 if probs[k] is None else probs[k], -k))
@@ -121,24 +48,29 @@ def naive_search(policy, rm, vocab, problem, settings, seed):
         considered.append(probs)
         if finals[best]:
             break
-    return vocab.decode(written[:-1]), chosen_probs, considered, len(written), spent
+    return vocab.decode(written[:-1]), chosen_probs, considered, len(written), spent, read_len
 
 
-def test_equals_the_search_that_re_reads_everything(policy, rm, vocab):
-    found = step_search(policy, rm, vocab, PROBLEMS, SETTINGS, seed=3)
-    ends = set()
-    for problem, got in zip(PROBLEMS, found, strict=True):
-        solution, probs, considered, length, spent = naive_search(policy, rm, vocab, problem, SETTINGS, 3)
+@pytest.mark.parametrize("num_candidates", [3, 20])
+def test_equals_the_search_that_re_reads_everything(num_candidates, policy, rm, vocab, naive_step, naive_prob):
+    # More candidates than the reward model reads at a time are read in several goes.
+    settings = dataclasses.replace(SETTINGS, num_candidates=num_candidates)
+    problems = PROBLEMS if num_candidates == 3 else PROBLEMS[:2]
+    found = step_search(policy, rm, vocab, problems, settings, seed=3)
+    ends, num_repeated = set(), 0
+    for problem, got in zip(problems, found, strict=True):
+        want = naive_search(naive_step, naive_prob, vocab, problem, settings, 3)
+        solution, probs, considered, length, spent, read_len = want
         assert (got.sample.problem_uid, got.sample.solution) == (problem.uid, solution)
-        assert (got.sample.tokens, got.policy_tokens) == (length, spent)
-        prompt_len = len(vocab.encode(prompts.problem_prompt(problem.question)))
-        assert got.rm_tokens == prompt_len + spent
+        assert (got.sample.tokens, got.policy_tokens, got.rm_tokens) == (length, spent, read_len)
         np.testing.assert_allclose(got.step_probs, probs, rtol=1e-4)
         for row, want in zip(got.candidate_probs, considered, strict=True):
             assert [p is None for p in row] == [p is None for p in want]
             np.testing.assert_allclose([p for p in row if p is not None], [p for p in want if p is not None], rtol=1e-4)
         ends.add(len(probs))
-    assert len(ends) > 1
+        num_repeated += len(vocab.encode(prompts.problem_prompt(problem.question))) + spent - read_len
+    assert len(ends) > 1 or num_candidates > 3
+    assert num_repeated > 0
 
 
 def test_results_depend_on_problem_and_seed_alone(policy, rm, vocab):
@@ -170,16 +102,10 @@ def lowest(prob_nk, possible_nk):
 
 
 def test_choose_decides(policy, rm, vocab):
-    for choose, pick in [(branch.highest, max), (lowest, min)]:
+    for choose, pick in [(greedy.highest, max), (lowest, min)]:
         for found in step_search(policy, rm, vocab, PROBLEMS, SETTINGS, seed=3, choose=choose):
             wanted = [pick(p for p in row if p is not None) for row in found.candidate_probs]
             assert list(found.step_probs) == wanted
-
-
-def test_highest_takes_the_first_of_equals_and_nothing_impossible():
-    prob = jnp.array([[0.2, 0.9, 0.9], [0.5, 0.5, 0.5], [0.9, 0.1, 0.3]])
-    possible = jnp.array([[True, True, True], [False, True, True], [False, True, True]])
-    assert branch.highest(prob, possible).tolist() == [1, 1, 2]
 
 
 def test_with_one_candidate_it_is_plain_sampling(policy, rm, vocab):
@@ -213,11 +139,7 @@ def test_step_probs_are_those_of_scoring_the_solution(policy, rm, vocab):
 def test_errors_name_the_value_and_the_fix(policy, rm, vocab):
     with pytest.raises(UserError, match="'p0'.*max_new_tokens=90.*policy's max_len=96.*lower max_new_tokens"):
         step_search(policy, rm, vocab, PROBLEMS, dataclasses.replace(SETTINGS, max_new_tokens=90), seed=0)
-    short = (small_config(vocab, max_len=30), rm[1])
+    short = (dataclasses.replace(rm[0], max_len=30), rm[1])
     with pytest.raises(UserError, match="reward model's max_len=30"):
         step_search(policy, short, vocab, PROBLEMS, SETTINGS, seed=0)
-    with pytest.raises(UserError, match="step search max_steps=0: expected at least 1"):
-        StepSearchSettings(max_steps=0)
-    with pytest.raises(UserError, match="temperature=-1"):
-        StepSearchSettings(temperature=-1.0)
     assert step_search(policy, rm, vocab, [], SETTINGS, seed=0) == []

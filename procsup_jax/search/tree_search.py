@@ -1,0 +1,142 @@
+"""Search a tree of steps: a beam of paths, or PUCT with the reward model's values, within a budget of tokens."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from procsup_jax.decode import generate
+from procsup_jax.errors import UserError
+from procsup_jax.models.api import ModelConfig, Params
+from procsup_jax.parallel import rules
+from procsup_jax.progress import Progress
+from procsup_jax.search import feed, grow
+from procsup_jax.search.feed import Model, Task
+from procsup_jax.search.grow import TreeProgram
+from procsup_jax.search.settings import StepSearchSettings, TreeSearchSettings
+from procsup_jax.text import answers
+from procsup_jax.text.vocab import Vocab
+from procsup_jax.types import Problem, Sample
+
+__all__ = ["Model", "StepSearchSettings", "TreeSearchSettings", "TreeSearchedSample", "tree_search"]
+
+
+@dataclasses.dataclass(frozen=True)
+class TreeSearchedSample:
+    """Hold a solution found by tree search and what it cost.
+
+    `step_probs`: the reward model's probability of `correct` after each of its steps; `policy_tokens` were sampled and
+    `rm_tokens` read by the reward model, the prompt included and equal candidates of one node once; `num_nodes` the
+    tree holds, its root included, and `num_expansions` of them were expanded.
+    """
+
+    sample: Sample
+    step_probs: tuple[float, ...]
+    policy_tokens: int
+    rm_tokens: int
+    num_nodes: int
+    num_expansions: int
+
+
+def tree_search(
+    policy: Model | tuple[ModelConfig, Params],
+    rm: Model | tuple[ModelConfig, Params],
+    vocab: Vocab,
+    problems: Sequence[Problem],
+    settings: TreeSearchSettings,
+    *,
+    seed: int,
+    mesh: Mesh | None = None,
+    examples: Sequence[Problem] = (),
+    name: str | None = None,
+) -> list[TreeSearchedSample]:
+    """Return for each problem the likeliest solution that the search found, by the reward model's last word.
+
+    If it found none that ends, the likeliest of its longest paths (in steps). `examples` and `name` are as in
+    `step_search`. The key of a token is fold_in(fold_in(node's key, candidate), index in the solution); the root's is
+    the problem's, and that of a node's candidate k fold_in(fold_in(node's key, 2**31 - 1), k): a node has the same
+    candidates however the search came to it, and results do not depend on lanes, order or mesh (up to rounding).
+
+    Raises UserError when the vocabulary does not fit a model, a prompt leaves too little room in one, or the reward
+    model's prompt takes all of its budget.
+    """
+    policy, rm, steps = Model(*policy), Model(*rm), settings.steps
+    tasks = feed.make_tasks(policy.config, rm.config, vocab, problems, steps.max_new_tokens, examples)
+    for task in tasks:
+        if len(task.rm_tokens) >= settings.max_rm_tokens:
+            raise UserError(
+                f"problem {task.uid!r}: the reward model's prompt of {len(task.rm_tokens)} tokens takes all of "
+                f"max_rm_tokens={settings.max_rm_tokens}: raise it, or leave the problem out"
+            )
+    if not tasks:
+        return []
+    program = _program(policy.config, rm.config, vocab, settings, tasks)
+    done: dict[int, TreeSearchedSample] = {}
+    with rules.use(mesh), Progress(f"{settings.method} search", len(problems), "problem") as progress:
+        params = [generate.decoder_params(*model) for model in (policy, rm)]
+        tables = feed.make_tables(policy.config, vocab, steps.calculator)
+        lanes = generate.num_lanes(steps.lanes, len(problems), mesh)
+        budgets = jnp.int32(settings.max_policy_tokens), jnp.int32(settings.max_rm_tokens)
+        feeder = feed.Feeder(
+            lanes=lanes,
+            seed=seed,
+            assign=functools.partial(grow.assign, program, *params, *budgets),
+            advance=functools.partial(grow.advance, program, *params, tables),
+            results=functools.partial(grow.results, program),
+        )
+        for index, task, arrays in feeder.run(grow.init_forest(program, lanes), feed.longest_first(tasks)):
+            done[index] = _searched(vocab, settings, name, task, *arrays)
+            progress.update()
+    return [done[i] for i in range(len(problems))]
+
+
+def _program(
+    policy: ModelConfig, rm: ModelConfig, vocab: Vocab, settings: TreeSearchSettings, tasks: Sequence[Task]
+) -> TreeProgram:
+    steps, is_beam = settings.steps, settings.method == "beam"
+    most_expansions = settings.width * steps.max_steps if is_beam else settings.num_expansions
+    num_nodes = 1 + (most_expansions if is_beam else most_expansions * steps.num_candidates)
+    # Every token kept is one sampled, so that the budget bounds what there must be room for.
+    num_tokens = min(settings.max_policy_tokens, (num_nodes - 1) * steps.sampling().max_new_tokens)
+    policy_len, rm_len = feed.prefix_buckets(tasks)
+    return TreeProgram(
+        steps=feed.make_program(policy, rm, vocab, steps),
+        is_beam=is_beam,
+        width=settings.width if is_beam else 1,
+        num_expansions=most_expansions,
+        exploration=0.0 if is_beam else settings.exploration,
+        num_nodes=num_nodes,
+        num_tokens=generate.length_bucket(num_tokens),
+        policy_len=policy_len,
+        rm_len=rm_len,
+    )
+
+
+def _searched(
+    vocab: Vocab,
+    settings: TreeSearchSettings,
+    name: str | None,
+    task: Task,
+    out_l: np.ndarray,
+    length: np.ndarray,
+    num_steps: np.ndarray,
+    prob_s: np.ndarray,
+    policy_room: np.ndarray,
+    rm_room: np.ndarray,
+    num_nodes: np.ndarray,
+    num_expansions: np.ndarray,
+) -> TreeSearchedSample:
+    solution = vocab.decode(out_l[: max(int(length) - 1, 0)].tolist())
+    return TreeSearchedSample(
+        sample=Sample(task.uid, 0, solution, answers.extract_answer(solution), tokens=int(length), policy=name),
+        step_probs=tuple(prob_s[:num_steps].tolist()),
+        policy_tokens=settings.max_policy_tokens - int(policy_room),
+        rm_tokens=settings.max_rm_tokens - int(rm_room),
+        num_nodes=int(num_nodes),
+        num_expansions=int(num_expansions),
+    )
