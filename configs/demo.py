@@ -23,13 +23,15 @@ def get_config(size="small"):
 
 def _small(config):
     data = config.data
-    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 200, 64, 32
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 150, 64, 32
     data.num_test, data.num_ood = 64, 32
     config.few_shot = 1
     config.seq_len = 384
     config.sample.max_new_tokens = config.search.max_new_tokens = 176
-    config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = config.search.num_candidates = 6
-    config.sample.lanes, config.sample.slots = 32, 6
+    # All of a problem's samples at once, the greedy one of the evaluation among them.
+    config.sample.slots = config.sample.num_samples = config.rm_samples = 8
+    config.evaluate.num_samples = 7
+    config.sample.lanes, config.search.num_candidates = 32, 6
     config.search.lanes, config.search.max_step_tokens = 32, 32
     config.score_batch = 32
     config.improve.num_epochs = 1

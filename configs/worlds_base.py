@@ -71,5 +71,6 @@ def _measuring(config):
     config.few_shot = 1
     config.sample.max_new_tokens = 176
     config.sample.lanes, config.sample.slots = 24, 8
-    config.rm_samples = config.evaluate.num_samples = config.sample.num_samples = 8
+    config.rm_samples = config.sample.num_samples = 8
+    config.evaluate.num_samples = 7
     set_short_fits(config, sft=(40, 1e-3), orm=(100, 1e-3), prm=(100, 1e-3))
