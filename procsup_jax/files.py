@@ -33,7 +33,9 @@ def _remedy(error: OSError) -> str:
             return "no permission; choose a folder you may write to"
         case errno.ENOENT:
             return "no such file or folder; check the path"
-        case errno.EISDIR | errno.ENOTDIR | errno.EEXIST:
+        case errno.EISDIR:
+            return "it is a folder; give a file"
+        case errno.ENOTDIR | errno.EEXIST:
             return f"{os.strerror(error.errno).lower()}; choose another name"
         case _:
             return error.strerror or str(error)

@@ -82,3 +82,9 @@ def test_sha256_file(tmp_path):
     assert files.sha256_file(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
     with pytest.raises(UserError, match=r"cannot read .*missing: no such file"):
         files.sha256_file(tmp_path / "missing")
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path):
+    with pytest.raises(UserError, match="cannot read .*: it is a folder; give a file"):
+        with files.explain_os_errors(tmp_path, "read"):
+            tmp_path.read_text()
