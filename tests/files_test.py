@@ -85,6 +85,8 @@ def test_sha256_file(tmp_path):
 
 
 def test_a_folder_in_the_place_of_a_file_is_named(tmp_path):
-    with pytest.raises(UserError, match="cannot read .*: it is a folder; give a file"):
-        with files.explain_os_errors(tmp_path, "read"):
-            tmp_path.read_text()
+    with (
+        pytest.raises(UserError, match="cannot read .*: it is a folder; give a file"),
+        files.explain_os_errors(tmp_path, "read"),
+    ):
+        tmp_path.read_text()
