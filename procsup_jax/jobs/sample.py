@@ -34,7 +34,7 @@ def run(
     temperature: float = 1.0,
     top_k: int = 0,
     top_p: float = 1.0,
-    max_new_tokens: int = 176,
+    max_new_tokens: int = 208,
     max_step_tokens: int = 48,
     width: int = 4,
     num_expansions: int = 32,
