@@ -23,7 +23,7 @@ def get_config(size="small"):
 
 def _small(config):
     data = config.data
-    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 150, 64, 32
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 128, 64, 32
     data.num_test, data.num_ood = 64, 32
     config.few_shot = 1
     config.seq_len = 384
@@ -37,7 +37,7 @@ def _small(config):
     config.score_batch = 32
     config.improve.num_epochs = 1
     config.improve.own_orm = False
-    set_short_fits(config, sft=(40, 1e-3), orm=(50, 1e-3), prm=(50, 1e-3), distil=(20, 5e-4))
+    set_short_fits(config, sft=(40, 1e-3), orm=(40, 1e-3), prm=(40, 1e-3), distil=(20, 5e-4))
     config.xla_optimization_level = 1
 
 

@@ -40,7 +40,7 @@ def run_experiment(ctx: Context) -> dict[str, Any]:
             run_evaluation(ctx, what, split)
     result_stages.run_lookup(ctx)
     run_surprise(ctx)
-    result_stages.run_reward_model_report(ctx)
+    result_stages.run_reward_model_report(ctx, evaluated)
     result_stages.run_differences(ctx, evaluated)
     return _publish(ctx, evaluated)
 
