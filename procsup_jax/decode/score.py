@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -53,14 +53,11 @@ def score_samples(
     the vocabulary does not fit the model.
     """
     documents = _documents(config, vocab, problems, samples)
-    probs: dict[Key, np.ndarray] = {}
-    with rules.use(mesh), Progress("scoring", len(documents), "solution") as progress:
-        for keys in _batches(documents, batch_size):
-            batch = _pad([documents[key] for key in keys], batch_size)
-            logits_bs = np.asarray(_step_logits(config, vocab.correct_id, vocab.incorrect_id, params, *batch))
-            for key, logits_s in zip(keys, logits_bs, strict=False):
-                probs[key] = _sigmoid(logits_s[: len(documents[key].ends)])
-            progress.update(len(keys))
+    program = functools.partial(_step_logits, config, vocab.correct_id, vocab.incorrect_id, params)
+    probs = {
+        key: _sigmoid(logits_s[: len(documents[key].ends)])
+        for key, logits_s in _read(program, documents, batch_size, mesh, "scoring")
+    }
     return [probs[sample.problem_uid, sample.solution].copy() for sample in samples]
 
 
@@ -81,15 +78,11 @@ def step_logprobs(
     invariance and errors are those of `score_samples`.
     """
     documents = _documents(config, vocab, problems, samples)
+    program = lambda tokens_bl, len_b, _: _token_logprobs(config, params, tokens_bl, len_b)  # noqa: E731
     found: dict[Key, list[np.ndarray]] = {}
-    with rules.use(mesh), Progress("reading", len(documents), "solution") as progress:
-        for keys in _batches(documents, batch_size):
-            tokens_bl, len_b, _ = _pad([documents[key] for key in keys], batch_size)
-            logprob_bl = np.asarray(_token_logprobs(config, params, tokens_bl, len_b))
-            for key, logprob_l in zip(keys, logprob_bl, strict=False):
-                ends = [documents[key].prompt_len - 1, *documents[key].ends]
-                found[key] = [logprob_l[a + 1 : b + 1] for a, b in zip(ends, ends[1:], strict=False)]
-            progress.update(len(keys))
+    for key, logprob_l in _read(program, documents, batch_size, mesh, "reading"):
+        ends = [documents[key].prompt_len - 1, *documents[key].ends]
+        found[key] = [logprob_l[a + 1 : b + 1] for a, b in zip(ends, ends[1:], strict=False)]
     return [[step.copy() for step in found[sample.problem_uid, sample.solution]] for sample in samples]
 
 
@@ -105,6 +98,17 @@ def _documents(
         if key not in documents:
             documents[key] = _document(config, vocab, questions, sample)
     return documents
+
+
+def _read(
+    program: Callable[..., jax.Array], documents: dict[Key, _Document], batch_size: int, mesh: Mesh | None, what: str
+) -> Iterator[tuple[Key, np.ndarray]]:
+    """Yield each document's key and its row of what a program makes of padded batches (`_pad`)."""
+    with rules.use(mesh), Progress(what, len(documents), "solution") as progress:
+        for keys in _batches(documents, batch_size):
+            rows = np.asarray(program(*_pad([documents[key] for key in keys], batch_size)))
+            yield from zip(keys, rows, strict=False)
+            progress.update(len(keys))
 
 
 def _document(config: ModelConfig, vocab: Vocab, questions: dict[str, str], sample: Sample) -> _Document:

@@ -25,8 +25,7 @@ def share(prob_n: np.ndarray, right_n: np.ndarray, problem_n: np.ndarray) -> int
     """
     if not len(prob_n):
         return intervals.Estimate(None, None, 0)
-    verdict_n = predictions(prob_n)
-    agrees_n = verdict_n * right_n + (1 - verdict_n) * (1 - right_n)
+    agrees_n = _agree(predictions(prob_n), right_n)
     value = float(agrees_n.mean())
     return intervals.Estimate(
         value, intervals.clustered(value, (agrees_n - value) / len(agrees_n), problem_n), len(agrees_n)
@@ -49,6 +48,10 @@ def matrix(verdict_s: Mapping[str, np.ndarray]) -> tuple[dict[str, dict[str, flo
     for i, row in enumerate(shown):
         for j, column in enumerate(shown):
             if n:
-                both = verdict_js[i] * verdict_js[j] + (1 - verdict_js[i]) * (1 - verdict_js[j])
-                cells[row][column] = 1.0 if i == j else float(both.mean())
+                cells[row][column] = 1.0 if i == j else float(_agree(verdict_js[i], verdict_js[j]).mean())
     return cells, n
+
+
+def _agree(a_s: np.ndarray, b_s: np.ndarray) -> np.ndarray:
+    """Return how probably two verdicts are the same, each the probability of `correct`."""
+    return a_s * b_s + (1 - a_s) * (1 - b_s)

@@ -17,8 +17,9 @@ from procsup_jax.errors import UserError
 from procsup_jax.models.api import ModelConfig, Params
 from procsup_jax.search.branch import NewProblems, Program, Tables
 from procsup_jax.search.settings import StepSearchSettings
+from procsup_jax.text import answers
 from procsup_jax.text.vocab import Vocab
-from procsup_jax.types import Problem
+from procsup_jax.types import Problem, Sample
 
 State = TypeVar("State")
 
@@ -121,6 +122,12 @@ def new_problems(tasks: dict[int, Task], lanes: int, seed: int) -> NewProblems:
         row_r[i], start_r[i], key_r2[i] = lane, task.policy_tokens[-1], generate.problem_key(seed, task.uid)
     arrays = (row_r, policy_tokens, policy_len, start_r, rm_tokens, rm_len, key_r2)
     return NewProblems(*map(jnp.asarray, arrays))
+
+
+def to_sample(vocab: Vocab, name: str | None, task: Task, out_l: np.ndarray, length: np.ndarray) -> Sample:
+    """Return the record of a task's solution, `length` tokens with the one that ended it; `name` is its policy's."""
+    solution = vocab.decode(out_l[: max(int(length) - 1, 0)].tolist())
+    return Sample(task.uid, 0, solution, answers.extract_answer(solution), tokens=int(length), policy=name)
 
 
 @dataclasses.dataclass(frozen=True)

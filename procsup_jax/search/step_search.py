@@ -17,7 +17,6 @@ from procsup_jax.search import feed, greedy
 from procsup_jax.search.feed import Model, Task
 from procsup_jax.search.greedy import Choose
 from procsup_jax.search.settings import StepSearchSettings
-from procsup_jax.text import answers
 from procsup_jax.text.vocab import Vocab
 from procsup_jax.types import Problem, Sample
 
@@ -99,10 +98,9 @@ def _searched(
     spent: np.ndarray,
     read: np.ndarray,
 ) -> SearchedSample:
-    solution = vocab.decode(out_l[: max(int(length) - 1, 0)].tolist())
     candidates = tuple(tuple(p if p >= 0 else None for p in row) for row in prob_sk[:num_steps].tolist())
     return SearchedSample(
-        sample=Sample(task.uid, 0, solution, answers.extract_answer(solution), tokens=int(length), policy=name),
+        sample=feed.to_sample(vocab, name, task, out_l, length),
         step_probs=tuple(prob_s[:num_steps].tolist()),
         candidate_probs=candidates,
         policy_tokens=int(spent),

@@ -19,7 +19,6 @@ from procsup_jax.search import feed, grow
 from procsup_jax.search.feed import Model, Task
 from procsup_jax.search.grow import TreeProgram
 from procsup_jax.search.settings import StepSearchSettings, TreeSearchSettings
-from procsup_jax.text import answers
 from procsup_jax.text.vocab import Vocab
 from procsup_jax.types import Problem, Sample
 
@@ -131,9 +130,8 @@ def _searched(
     num_nodes: np.ndarray,
     num_expansions: np.ndarray,
 ) -> TreeSearchedSample:
-    solution = vocab.decode(out_l[: max(int(length) - 1, 0)].tolist())
     return TreeSearchedSample(
-        sample=Sample(task.uid, 0, solution, answers.extract_answer(solution), tokens=int(length), policy=name),
+        sample=feed.to_sample(vocab, name, task, out_l, length),
         step_probs=tuple(prob_s[:num_steps].tolist()),
         policy_tokens=settings.max_policy_tokens - int(policy_room),
         rm_tokens=settings.max_rm_tokens - int(rm_room),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import importlib.metadata
 import json
@@ -65,53 +64,49 @@ def run_lookup(ctx: Context) -> None:
 
 
 def run_reward_model_report(ctx: Context, evaluated: Sequence[Evaluated]) -> None:
-    """Score and measure every reward model of the run on samples that it was not trained on."""
-    measured, inputs = list(_measured_rms(ctx, evaluated)), []
-    for each in measured:
-        inputs += [problems_file(each.split), samples_file(each.samples)]
-        for part, rm in each.rms.items():
+    """Score and measure every reward model of the run on samples that it was not trained on.
+
+    The first ones on validation samples of the policy they were made for; an ORM trained for an improved policy, or
+    along with it, on that policy's test samples, where its evaluation has measured it.
+    """
+    inputs = [problems_file("validation")]
+    for policy, parts in _measured_rms(ctx):
+        samples = f"{policy}.validation"
+        inputs.append(samples_file(samples))
+        for part in parts:
             if part not in CONTROLS:
-                run_scores(ctx, each.samples, each.split, rm)
-            inputs.append(scores_file(each.samples, rm))
+                run_scores(ctx, samples, "validation", f"{policy}_{part}")
+            inputs.append(scores_file(samples, f"{policy}_{part}"))
         if has_oracle(ctx):
-            run_labels(ctx, each.samples, each.split, "oracle")
-            inputs.append(labels_file(each.samples, "oracle"))
-    work = functools.partial(_measure_reward_models, ctx, measured)
+            run_labels(ctx, samples, "validation", "oracle")
+            inputs.append(labels_file(samples, "oracle"))
+    improved = {
+        what.orm: evaluation_file(what.policy.name, "test")
+        for what in evaluated
+        if what.orm == f"{what.policy.name}_orm" and what.policy.name not in (SFT, FEW_SHOT)
+    }
+    work = functools.partial(_measure_reward_models, ctx, improved)
+    inputs += improved.values()
     ctx.folder.run(Stage("measure-reward-models", {}, inputs, (REWARD_MODELS,), work))
 
 
-@dataclasses.dataclass(frozen=True)
-class _MeasuredOn:
-    """Name samples of a split, and the reward models that are measured on them by their part."""
-
-    split: str
-    samples: str
-    rms: Mapping[str, str]
+def _measured_rms(ctx: Context) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the policies and reward models that are measured on the policies' validation samples."""
+    yield SFT, ("orm", "prm", *(CONTROLS if ctx.settings.evaluate.surprise_samples else ()))
+    yield FEW_SHOT, ("orm",)
 
 
-def _measured_rms(ctx: Context, evaluated: Sequence[Evaluated]) -> Iterator[_MeasuredOn]:
-    """Yield the first reward models with validation samples of the policy they were made for.
-
-    Those trained for an improved policy, or along with it, are measured on that policy's test samples.
-    """
-    parts = ("orm", "prm", *(CONTROLS if ctx.settings.evaluate.surprise_samples else ()))
-    for policy, its_parts in ((SFT, parts), (FEW_SHOT, ("orm",))):
-        rms = {part: f"{policy}_{part}" for part in its_parts}
-        yield _MeasuredOn("validation", f"{policy}.validation", rms)
-    for what in evaluated:
-        if what.orm == f"{what.policy.name}_orm" and what.policy.name not in (SFT, FEW_SHOT):
-            yield _MeasuredOn("test", f"{what.policy.name}.test.drawn", {"orm": what.orm})
-
-
-def _measure_reward_models(ctx: Context, measured: Sequence[_MeasuredOn]) -> None:
+def _measure_reward_models(ctx: Context, improved: Mapping[str, str]) -> None:
     found = {}
-    for each in measured:
-        scores = {part: records.read_scores(ctx.path(scores_file(each.samples, rm))) for part, rm in each.rms.items()}
-        labels = records.read_labels(ctx.path(labels_file(each.samples, "oracle"))) if has_oracle(ctx) else []
-        samples = records.read_samples(ctx.path(samples_file(each.samples)))
-        joined = join(ctx.problems(each.split), samples, scores, labels)
+    for policy, parts in _measured_rms(ctx):
+        samples = f"{policy}.validation"
+        scores = {part: records.read_scores(ctx.path(scores_file(samples, f"{policy}_{part}"))) for part in parts}
+        labels = records.read_labels(ctx.path(labels_file(samples, "oracle"))) if has_oracle(ctx) else []
+        joined = join(ctx.problems("validation"), records.read_samples(ctx.path(samples_file(samples))), scores, labels)
         for part, report in reward_models.report(joined)["reward_models"].items():
-            found[each.rms[part]] = report
+            found[f"{policy}_{part}"] = report
+    for orm, evaluation in improved.items():
+        found[orm] = _read(ctx, evaluation)["reward_models"]["orm"]
     _write(ctx, REWARD_MODELS, found)
 
 

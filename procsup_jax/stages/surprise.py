@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 from procsup_jax import records
 from procsup_jax.decode.score import step_logprobs
@@ -52,11 +53,9 @@ def _score(ctx: Context, kinds: tuple[Source, ...]) -> None:
         )
 
 
-def _read(ctx: Context, split: str, samples: list[Sample]) -> list[StepLogprobs]:
+def _read(ctx: Context, split: str, samples: Sequence[Sample]) -> Sequence[StepLogprobs]:
     policy = ctx.model(SFT)
-    return list(
-        step_logprobs(
-            policy.config, policy.params, ctx.vocab, ctx.problems(split), samples,
-            batch_size=ctx.settings.score_batch, mesh=ctx.mesh,
-        )
+    return step_logprobs(
+        policy.config, policy.params, ctx.vocab, ctx.problems(split), samples,
+        batch_size=ctx.settings.score_batch, mesh=ctx.mesh,
     )  # fmt: skip
