@@ -12,7 +12,7 @@ demo: $(VENV)/.run
 	$(BIN)/procsup run --config=configs/demo.py --workdir=runs/demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

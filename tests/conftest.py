@@ -10,10 +10,25 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0")
 
 import hypothesis
+import jax
 import pytest
 
 hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("quick")
+
+
+# Each compiled program holds tens of memory maps. Linux gives a process 65,530 of them, and the next compilation is a
+# segmentation fault: the whole suite in one process gets there.
+MAPS = pathlib.Path("/proc/self/maps")
+MAX_MAPS = 20_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drop_compiled_programs():
+    """Let go of the compiled programs of a module's tests once there are many."""
+    yield
+    if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MAX_MAPS:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

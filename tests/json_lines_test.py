@@ -38,7 +38,7 @@ def test_any_bytes_are_read_or_refused_in_one_line(tmp_path: pathlib.Path, conte
 def test_missing_files_and_folders_are_one_clear_line(tmp_path: pathlib.Path):
     with pytest.raises(UserError, match=r"cannot read .*absent\.jsonl: no such file"):
         json_lines.read(tmp_path / "absent.jsonl", dict)
-    with pytest.raises(UserError, match="is a directory"):
+    with pytest.raises(UserError, match="it is a folder; give a file"):
         json_lines.read(tmp_path, dict)
 
 
