@@ -18,20 +18,23 @@ class Example(NamedTuple):
     """Hold one document as a model reads it.
 
     `targets_l` are the next tokens for a language model, 1 (correct) or 0 for a reward model; `weights_l` is a
-    position's weight in the loss, 0 where there is none.
+    position's weight in the loss, 0 where there is none. `solution_l`, for a reward model, is 1 on the solution's
+    tokens and 0 on the prompt's.
     """
 
     tokens_l: np.ndarray
     targets_l: np.ndarray
     weights_l: np.ndarray
+    solution_l: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Packed:
     """Hold packed rows, each array [b, l] and as narrow as its values allow.
 
-    `segments` is 0 on padding and 1, 2, ... on the documents of a row; `positions` restart in each; `targets` and
-    `weights` are those of `Example`, 0 on padding. `num_left_out` examples were longer than a row.
+    `segments` is 0 on padding and 1, 2, ... on the documents of a row; `positions` restart in each; `targets`,
+    `weights` and, for a reward model, `solution` are those of `Example`, 0 on padding. `num_left_out` examples were
+    longer than a row.
     """
 
     tokens: np.ndarray
@@ -41,11 +44,14 @@ class Packed:
     weights: np.ndarray
     num_examples: int
     num_left_out: int = 0
+    solution: np.ndarray | None = None
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Return the five arrays by name."""
-        return {name: getattr(self, name) for name in ("tokens", "positions", "segments", "targets", "weights")}
+        """Return the arrays by name."""
+        names = ("tokens", "positions", "segments", "targets", "weights")
+        arrays = {name: getattr(self, name) for name in names}
+        return arrays if self.solution is None else {**arrays, "solution": self.solution}
 
     @property
     def num_rows(self) -> int:
@@ -121,7 +127,8 @@ def rm_example(
     weights_l = np.zeros(len(tokens_l), np.float32)
     targets_l[ends_s] = [label is True or label == 1 for label in labels]
     weights_l[ends_s] = [0.0 if label is None else weight for label in labels]
-    return Example(tokens_l.astype(_narrowest(int(tokens_l.max()))), targets_l, weights_l)
+    solution_l = (np.arange(len(tokens_l)) >= len(prompt_ids)).astype(np.uint8)
+    return Example(tokens_l.astype(_narrowest(int(tokens_l.max()))), targets_l, weights_l, solution_l)
 
 
 def pack(examples: Iterable[Example], seq_len: int) -> Packed:
@@ -191,6 +198,7 @@ def _fill(
     tokens = np.concatenate([example.tokens_l for example in examples])
     targets = np.concatenate([example.targets_l for example in examples])
     weights = np.concatenate([example.weights_l for example in examples])
+    solutions = [example.solution_l for example in examples if example.solution_l is not None]
     return Packed(
         tokens=scatter(tokens, _narrowest(int(tokens.max()))),
         positions=scatter(within, _narrowest(seq_len)),
@@ -199,6 +207,7 @@ def _fill(
         weights=scatter(weights, np.dtype(np.float32)),
         num_examples=len(examples),
         num_left_out=num_left_out,
+        solution=scatter(np.concatenate(solutions), np.dtype(np.uint8)) if solutions else None,
     )
 
 

@@ -30,6 +30,15 @@ class _Document(NamedTuple):
     ends: list[int]
 
 
+class _Batch(NamedTuple):
+    """Hold padded documents: tokens [b, l], lengths, prompts' lengths, and the steps' ends [b, s]."""
+
+    tokens_bl: jax.Array
+    len_b: jax.Array
+    prompt_len_b: jax.Array
+    ends_bs: jax.Array
+
+
 Key = tuple[str, str]
 
 
@@ -45,7 +54,7 @@ def score_samples(
 ) -> list[np.ndarray]:
     """Return for each sample the probability of `correct` after each of its steps, float32 [s]; one pass a sample.
 
-    A probability is the sigmoid of `api.rm_logit` at the step's end token, as in training: the separator after it,
+    A probability is the sigmoid of `api.rm_logits` at the step's end token, as in training: the separator after it,
     eos after the last. A solution without steps (empty) gives an empty array. Equal solutions of one problem are read
     once. What a sample gets does not depend on the others, their order, or `batch_size` (up to rounding).
 
@@ -53,7 +62,7 @@ def score_samples(
     the vocabulary does not fit the model.
     """
     documents = _documents(config, vocab, problems, samples)
-    program = functools.partial(_step_logits, config, vocab.correct_id, vocab.incorrect_id, params)
+    program = functools.partial(_step_logits, config, (vocab.correct_id, vocab.incorrect_id), params)
     probs = {
         key: _sigmoid(logits_s[: len(documents[key].ends)])
         for key, logits_s in _read(program, documents, batch_size, mesh, "scoring")
@@ -78,7 +87,7 @@ def step_logprobs(
     invariance and errors are those of `score_samples`.
     """
     documents = _documents(config, vocab, problems, samples)
-    program = lambda tokens_bl, len_b, _: _token_logprobs(config, params, tokens_bl, len_b)  # noqa: E731
+    program = functools.partial(_token_logprobs, config, params)
     found: dict[Key, list[np.ndarray]] = {}
     for key, logprob_l in _read(program, documents, batch_size, mesh, "reading"):
         ends = [documents[key].prompt_len - 1, *documents[key].ends]
@@ -101,12 +110,16 @@ def _documents(
 
 
 def _read(
-    program: Callable[..., jax.Array], documents: dict[Key, _Document], batch_size: int, mesh: Mesh | None, what: str
+    program: Callable[[_Batch], jax.Array],
+    documents: dict[Key, _Document],
+    batch_size: int,
+    mesh: Mesh | None,
+    what: str,
 ) -> Iterator[tuple[Key, np.ndarray]]:
     """Yield each document's key and its row of what a program makes of padded batches (`_pad`)."""
     with rules.use(mesh), Progress(what, len(documents), "solution") as progress:
         for keys in _batches(documents, batch_size):
-            rows = np.asarray(program(*_pad([documents[key] for key in keys], batch_size)))
+            rows = np.asarray(program(_pad([documents[key] for key in keys], batch_size)))
             yield from zip(keys, rows, strict=False)
             progress.update(len(keys))
 
@@ -145,53 +158,47 @@ def _batches(documents: dict[Key, _Document], batch_size: int) -> list[list[Key]
     ]
 
 
-def _pad(documents: Sequence[_Document], batch_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the documents' tokens [b, l], their lengths [b] and their steps' ends [b, s]; rows past them are empty."""
+def _pad(documents: Sequence[_Document], batch_size: int) -> _Batch:
+    """Return the documents in rows of one length; rows past them are empty."""
     length = length_bucket(max(len(d.tokens) for d in documents))
     num_steps = length_bucket(max(len(d.ends) for d in documents), smallest=16)
     tokens_bl = np.zeros((batch_size, length), np.int32)
-    len_b, ends_bs = np.zeros(batch_size, np.int32), np.zeros((batch_size, num_steps), np.int32)
+    len_b, prompt_len_b = np.zeros((2, batch_size), np.int32)
+    ends_bs = np.zeros((batch_size, num_steps), np.int32)
     for row, document in enumerate(documents):
-        len_b[row] = len(document.tokens)
+        len_b[row], prompt_len_b[row] = len(document.tokens), document.prompt_len
         tokens_bl[row, : len_b[row]] = document.tokens
         ends_bs[row, : len(document.ends)] = document.ends
-    return tokens_bl, len_b, ends_bs
+    return _Batch(*map(jnp.asarray, (tokens_bl, len_b, prompt_len_b, ends_bs)))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _step_logits(
-    config: ModelConfig,
-    correct_id: int,
-    incorrect_id: int,
-    params: Params,
-    tokens_bl: jax.Array,
-    len_b: jax.Array,
-    ends_bs: jax.Array,
-) -> jax.Array:
-    hidden_bld = _hidden(config, params, tokens_bl, len_b)
-    hidden_bsd = jnp.take_along_axis(hidden_bld, _over_batch(ends_bs)[..., None], axis=1)
-    logits_bs = api.rm_logit(config, params, hidden_bsd, correct_id, incorrect_id)
-    return rules.constrain(logits_bs, (None, None))
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _step_logits(config: ModelConfig, vocab_ids: tuple[int, int], params: Params, batch: _Batch) -> jax.Array:
+    batch = _over_batch(batch)
+    positions_bl, segments_bl = _places(batch)
+    solution_bl = segments_bl * (positions_bl >= batch.prompt_len_b[:, None])
+    logits_bl = api.rm_logits(config, params, batch.tokens_bl, positions_bl, segments_bl, solution_bl, vocab_ids)
+    return rules.constrain(jnp.take_along_axis(logits_bl, batch.ends_bs, axis=1), (None, None))
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _token_logprobs(config: ModelConfig, params: Params, tokens_bl: jax.Array, len_b: jax.Array) -> jax.Array:
+def _token_logprobs(config: ModelConfig, params: Params, batch: _Batch) -> jax.Array:
     """Return the log-probability of each token given those before it, [b, l]; 0 for the first."""
-    hidden_bld = _hidden(config, params, tokens_bl, len_b)
+    batch = _over_batch(batch)
+    hidden_bld = api.hidden(config, params, batch.tokens_bl, *_places(batch))
     logprob_blv = jax.nn.log_softmax(api.unembed(config, params, hidden_bld[:, :-1]))
-    logprob_bl = jnp.take_along_axis(logprob_blv, tokens_bl[:, 1:, None], axis=2)[..., 0]
+    logprob_bl = jnp.take_along_axis(logprob_blv, batch.tokens_bl[:, 1:, None], axis=2)[..., 0]
     return rules.constrain(jnp.pad(logprob_bl, ((0, 0), (1, 0))), (None, None))
 
 
-def _hidden(config: ModelConfig, params: Params, tokens_bl: jax.Array, len_b: jax.Array) -> jax.Array:
-    tokens_bl, len_b = _over_batch(tokens_bl), _over_batch(len_b)
-    positions_bl = jnp.broadcast_to(jnp.arange(tokens_bl.shape[1]), tokens_bl.shape)
-    segments_bl = (positions_bl < len_b[:, None]).astype(jnp.int32)
-    return api.hidden(config, params, tokens_bl, positions_bl, segments_bl)
+def _places(batch: _Batch) -> tuple[jax.Array, jax.Array]:
+    """Return each token's position and whether it is one, [b, l]."""
+    positions_bl = jnp.broadcast_to(jnp.arange(batch.tokens_bl.shape[1]), batch.tokens_bl.shape)
+    return positions_bl, (positions_bl < batch.len_b[:, None]).astype(jnp.int32)
 
 
-def _over_batch(array: jax.Array) -> jax.Array:
-    return rules.constrain(array, ("batch",) + (None,) * (array.ndim - 1))
+def _over_batch(batch: _Batch) -> _Batch:
+    return jax.tree.map(lambda array: rules.constrain(array, ("batch",) + (None,) * (array.ndim - 1)), batch)
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

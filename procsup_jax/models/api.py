@@ -1,12 +1,13 @@
 """The model as pure functions of (config, params, arrays): the only door to this package.
 
-Params are a nested dict of arrays: `embedding` (and `unembedding` unless tied), `layers` stacked on axis 0 and
-`final_norm`.
+Params are a nested dict of arrays: `embedding` (and `unembedding` unless tied), `layers` stacked on axis 0,
+`final_norm` and, for a reward model that reads products, `reading`.
 The functions are not jitted: callers trace them inside their own programs.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,17 +16,20 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from procsup_jax.models import cache
+from procsup_jax.models import cache, reading
 from procsup_jax.models.cache import KV, commit, init_kv, put_rows, take_positions, take_rows
-from procsup_jax.models.config import PRESETS, ModelConfig, forward_flops_per_token, num_params, preset
+from procsup_jax.models.chunks import MAX_LOGITS, map_chunks
+from procsup_jax.models.config import PRESETS, ModelConfig, RMReading, preset
+from procsup_jax.models.cost import forward_flops_per_token, num_params
 from procsup_jax.models.layers import RMSNorm, rotary
 from procsup_jax.models.transformer import Block, Transformer, embed
 from procsup_jax.parallel.rules import tree_sharding
 
 __all__ = [
-    "KV", "PRESETS", "DecoderParams", "ModelConfig", "Params", "abstract_params", "commit", "decoder_params", "extend",
-    "forward_flops_per_token", "hidden", "init_kv", "init_params", "num_params", "param_axes", "prefill", "preset",
-    "put_rows", "rm_logit", "take_positions", "take_rows", "unembed",
+    "KV", "MAX_LOGITS", "PRESETS", "DecoderParams", "ModelConfig", "Params", "RMReading", "abstract_params", "commit",
+    "decoder_params", "extend", "forward_flops_per_token", "hidden", "init_kv", "init_params", "map_chunks",
+    "num_params", "param_axes", "prefill", "preset", "put_rows", "rm_extend", "rm_logits", "take_positions",
+    "take_rows", "unembed", "with_reading",
 ]  # fmt: skip
 
 Params = Mapping[str, Any]
@@ -81,16 +85,39 @@ def unembed(config: ModelConfig, params: Params | DecoderParams, hidden: jax.Arr
     return _logits(hidden, _unembedding(config, params))
 
 
-def rm_logit(
-    config: ModelConfig, params: Params | DecoderParams, hidden: jax.Array, correct_id: int, incorrect_id: int
+def rm_logits(
+    config: ModelConfig,
+    params: Params,
+    tokens_bl: jax.Array,
+    positions_bl: jax.Array,
+    segments_bl: jax.Array,
+    solution_bl: jax.Array,
+    vocab_ids: tuple[int, int],
+    *,
+    dropout_key: jax.Array | None = None,
 ) -> jax.Array:
-    """Return logit(correct) - logit(incorrect) in float32, [...], for hidden states [..., d].
+    """Return the logit of the reward model's probability that the steps so far are correct, float32 [b, l].
 
-    Its sigmoid is the reward model's probability of `correct`. Only two rows of the unembedding are read.
+    It is meant at the end token of a step. `solution_bl` is 1 on the solutions' tokens, 0 on prompts and padding;
+    `vocab_ids` are those of `correct` and `incorrect`; the others are as for `hidden`. With the reading "verdict" it is
+    logit(correct) - logit(incorrect) (Uesato et al. 2022); with "product" see `models.reading`.
     """
-    rows = _unembedding(config, params)[jnp.array([correct_id, incorrect_id])]
-    logits = _logits(hidden, rows)
-    return logits[..., 0] - logits[..., 1]
+    states_bld = hidden(config, params, tokens_bl, positions_bl, segments_bl, dropout_key=dropout_key)
+    if config.rm_reading == "verdict":
+        return _verdict(config, params, states_bld, vocab_ids)
+    table_vd = _unembedding(config, params)
+    return reading.read(config, params["reading"], table_vd, states_bld, tokens_bl, positions_bl, solution_bl)
+
+
+def with_reading(config: ModelConfig, params: Params, rm_reading: RMReading) -> tuple[ModelConfig, Params]:
+    """Return a model that reads its trunk in this way, ready to be trained; one that does already stays as it is."""
+    if config.rm_reading == rm_reading:
+        return config, params
+    config = dataclasses.replace(config, rm_reading=rm_reading)
+    others = {name: value for name, value in params.items() if name != "reading"}
+    if rm_reading == "verdict":
+        return config, others
+    return config, {**others, "reading": jnp.zeros(reading.num_weights(config), jnp.dtype(config.param_dtype))}
 
 
 def decoder_params(config: ModelConfig, params: Params) -> DecoderParams:
@@ -122,7 +149,10 @@ def prefill(
     for layer in dparams.layers:
         x, new = block.apply({"params": layer}, x, rope, segments, method="prefill")
         layers.append(cache.with_capacity(new, max(p, capacity or p)))
-    return _final_norm(config, dparams, x), KV(tuple(layers))
+    states = _final_norm(config, dparams, x)
+    if config.rm_reading == "product":
+        layers.append(cache.with_capacity(reading.start_cache(states), max(p, capacity or p)))
+    return states, KV(tuple(layers))
 
 
 def extend(
@@ -147,10 +177,34 @@ def extend(
     x = embed(config, dparams.rest["embedding"], tokens_ngt.reshape(n * g, t))
     layers: list[cache.LayerKV] = []
     block: Any = Block(config)
-    for layer, before, own in zip(dparams.layers, prefix.layers, suffix.layers, strict=True):
+    for layer, before, own in zip(dparams.layers, prefix.layers, suffix.layers, strict=False):
         x, own = block.apply({"params": layer}, x, rope, slots, before, own, method="extend")
         layers.append(own)
+    layers += suffix.layers[len(layers) :]
     return _final_norm(config, dparams, x).reshape(n, g, t, -1), KV(tuple(layers))
+
+
+def rm_extend(
+    config: ModelConfig,
+    dparams: DecoderParams,
+    tokens_ngt: jax.Array,
+    prefix: KV,
+    prefix_len_n: jax.Array,
+    suffix: KV,
+    suffix_len_ng: jax.Array,
+    vocab_ids: tuple[int, int],
+) -> tuple[jax.Array, KV]:
+    """Feed t new tokens of solutions as `extend` does; return what `rm_logits` says at each, and the suffix cache."""
+    n, g, t = tokens_ngt.shape
+    states, suffix = extend(config, dparams, tokens_ngt, prefix, prefix_len_n, suffix, suffix_len_ng)
+    if config.rm_reading == "verdict":
+        return _verdict(config, dparams, states, vocab_ids), suffix
+    slots = cache.Slots(prefix_len_n, suffix_len_ng)
+    logits, own = reading.extend(
+        config, dparams.rest["reading"], _unembedding(config, dparams), states.reshape(n * g, t, -1),
+        tokens_ngt.reshape(n * g, t), slots, prefix.layers[-1], suffix.layers[-1],
+    )  # fmt: skip
+    return logits.reshape(n, g, t), KV((*suffix.layers[:-1], own))
 
 
 def _init_boxed(config: ModelConfig, key: jax.Array) -> Any:
@@ -174,6 +228,14 @@ def _final_norm(config: ModelConfig, dparams: DecoderParams, x: jax.Array) -> ja
 def _unembedding(config: ModelConfig, params: Params | DecoderParams) -> jax.Array:
     rest = params.rest if isinstance(params, DecoderParams) else params
     return rest["embedding" if config.tied_embeddings else "unembedding"]
+
+
+def _verdict(
+    config: ModelConfig, params: Params | DecoderParams, hidden: jax.Array, vocab_ids: tuple[int, int]
+) -> jax.Array:
+    """Return logit(correct) - logit(incorrect), [...]; only two rows of the unembedding are read."""
+    logits = _logits(hidden, _unembedding(config, params)[jnp.array(vocab_ids)])
+    return logits[..., 0] - logits[..., 1]
 
 
 def _logits(hidden: jax.Array, table_vd: jax.Array) -> jax.Array:

@@ -39,7 +39,7 @@ class LayerKV(NamedTuple):
 
 
 class KV(NamedTuple):
-    """Hold a cache, one entry a layer; opaque outside this package."""
+    """Hold a cache, one entry a layer and one of a reading as a product; opaque outside this package."""
 
     layers: tuple[LayerKV, ...]
 
@@ -62,7 +62,10 @@ def init_kv(config: ModelConfig, rows: int, capacity: int) -> KV:
         v = tuple(jnp.zeros((heads, size, config.head_dim), dtype) for size in blocks)
         return LayerKV(k, v, (jnp.zeros((rows, capacity, config.d_model), dtype),) if config.shift_width else ())
 
-    return KV(tuple(layer() for _ in range(config.num_layers)))
+    layers = [layer() for _ in range(config.num_layers)]
+    if config.rm_reading == "product":
+        layers.append(LayerKV((), (), (jnp.zeros((rows, capacity, config.d_model + 1), jnp.float32),)))
+    return KV(tuple(layers))
 
 
 def with_capacity(new: LayerKV, capacity: int) -> LayerKV:

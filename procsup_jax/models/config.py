@@ -1,15 +1,16 @@
-"""The model's settings, the named sizes, and what a size costs."""
+"""The model's settings and the named sizes."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 from procsup_jax.errors import UserError
 
 DTYPES = ("float32", "bfloat16")
+RMReading = Literal["verdict", "product"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +21,7 @@ class ModelConfig:
     embeddings and on both residual branches, `dtype` the compute type ("float32" or "bfloat16"; softmax, norms and
     logits are float32 always) and `param_dtype` the type the parameters are kept in. `remat` recomputes each layer in
     the backward pass. `shift_width` > 0 adds to the attention's input a learned mix of that many previous positions.
+    `rm_reading` is how a reward model reads the trunk (see `api.rm_logits`).
     Raises UserError for values that do not go together.
     """
 
@@ -39,6 +41,7 @@ class ModelConfig:
     param_dtype: str = "float32"
     remat: bool = False
     shift_width: int = 0
+    rm_reading: RMReading = "verdict"
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "num_layers", "d_model", "num_heads", "num_kv_heads", "head_dim", "d_ff", "max_len"):
@@ -55,6 +58,9 @@ class ModelConfig:
             raise UserError(f"model dropout={self.dropout}: expected 0 <= dropout < 1")
         if self.shift_width < 0:
             raise UserError(f"model shift_width={self.shift_width}: expected 0 (off) or more")
+        if self.rm_reading not in get_args(RMReading):
+            expected = ", ".join(get_args(RMReading))
+            raise UserError(f"model rm_reading={self.rm_reading!r}: expected one of {expected}")
         for name in ("dtype", "param_dtype"):
             if getattr(self, name) not in DTYPES:
                 raise UserError(f"model {name}={getattr(self, name)!r}: expected one of {', '.join(DTYPES)}")
@@ -105,29 +111,3 @@ def preset(name: str, vocab_size: int, **changes: Any) -> ModelConfig:
             nearest = difflib.get_close_matches(field, known, 1, 0.0)[0]
             raise UserError(f"model setting {field!r} is unknown: the nearest one is {nearest!r}")
     return ModelConfig(**{"vocab_size": vocab_size, **PRESETS[name], **changes})
-
-
-def num_params(config: ModelConfig) -> int:
-    """Count the parameters, embeddings included."""
-    c = config
-    norms = 2 * c.d_model
-    tables = c.vocab_size * c.d_model * (1 if c.tied_embeddings else 2)
-    return c.num_layers * (_layer_kernels(c) + norms + c.shift_width * c.d_model) + tables + c.d_model
-
-
-def forward_flops_per_token(config: ModelConfig, context_len: int) -> int:
-    """Count the multiply-adds, two FLOPs each, of one token's forward pass with logits.
-
-    `context_len` is the number of positions the token attends to, itself included. Norms, softmax and the other
-    elementwise work are left out, as is usual. Training costs three times as much.
-    """
-    c = config
-    kernels = c.num_layers * _layer_kernels(c) + c.vocab_size * c.d_model
-    attention = c.num_layers * c.num_heads * c.head_dim * 2 * context_len
-    return 2 * (kernels + attention)
-
-
-def _layer_kernels(c: ModelConfig) -> int:
-    qkv = c.d_model * (c.num_heads + 2 * c.num_kv_heads) * c.head_dim
-    out = c.num_heads * c.head_dim * c.d_model
-    return qkv + out + 3 * c.d_model * c.d_ff

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 
 from procsup_jax.models.cache import LayerKV, Slots
 from procsup_jax.models.config import ModelConfig
-from procsup_jax.models.layers import MLP, Attention, RMSNorm, Rotary, fan_in_normal, rotary
+from procsup_jax.models.layers import MLP, Attention, RMSNorm, Rotary, fan_in_normal, named_axes, rotary
+from procsup_jax.models.reading import num_weights
 from procsup_jax.parallel.rules import constrain
 
 RESIDUAL = ("batch", "length", "act_embed")
@@ -74,6 +75,10 @@ class Transformer(nn.Module):
         embedding = table("embedding")
         if not c.tied_embeddings:
             table("unembedding")
+        if c.rm_reading == "product":
+            self.param(
+                "reading", named_axes(nn.initializers.zeros, (None,)), (num_weights(c),), jnp.dtype(c.param_dtype)
+            )
         x = embed(c, embedding, tokens_bl)
         x = nn.Dropout(c.dropout, deterministic=self.deterministic)(x)
         block = nn.remat(Block, prevent_cse=False) if c.remat else Block

@@ -262,8 +262,7 @@ def _read_all(
 ) -> tuple[jax.Array, KV]:
     n, k, t = tokens_nkt.shape
     empty = api.init_kv(program.rm, n * k, t)
-    hidden, suffix = api.extend(program.rm, rm, tokens_nkt, *prefix, empty, jnp.zeros((n, k), jnp.int32))
-    last = jnp.maximum(len_nk - 1, 0)[..., None, None]
-    hidden_nkd = jnp.take_along_axis(hidden, last, axis=2)[:, :, 0]
-    logit_nk = api.rm_logit(program.rm, rm, hidden_nkd, program.correct_id, program.incorrect_id)
+    ids = program.correct_id, program.incorrect_id
+    logit_nkt, suffix = api.rm_extend(program.rm, rm, tokens_nkt, *prefix, empty, jnp.zeros((n, k), jnp.int32), ids)
+    logit_nk = jnp.take_along_axis(logit_nkt, jnp.maximum(len_nk - 1, 0)[..., None], axis=2)[..., 0]
     return jax.nn.sigmoid(logit_nk), suffix

@@ -8,6 +8,7 @@ from typing import Literal
 from procsup_jax.data.worlds.settings import CorpusSettings, WorldSettings
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
+from procsup_jax.models.api import RMReading
 from procsup_jax.parallel.mesh import MeshSettings
 from procsup_jax.search.step_search import StepSearchSettings
 from procsup_jax.settings import Config
@@ -105,6 +106,8 @@ class ExperimentSettings:
     orm: FitSettings = FitSettings()
     prm: FitSettings = FitSettings()
     distil: FitSettings = FitSettings()
+    rm_reading: RMReading = "verdict"
+    """How reward models read a solution: "verdict" as in the paper, or "product" of what each token tells."""
     rm_samples: int = 8
     """Samples per problem that reward models are trained on (paper: 96)."""
     sample: DecodeSettings = DecodeSettings()

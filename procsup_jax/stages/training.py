@@ -6,7 +6,8 @@ import dataclasses
 import functools
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from procsup_jax import files, records
 from procsup_jax.data import pack
@@ -14,6 +15,7 @@ from procsup_jax.data.examples import label_examples, solution_examples
 from procsup_jax.errors import UserError
 from procsup_jax.io.params import save_params
 from procsup_jax.labels.sources import Source
+from procsup_jax.models import api
 from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
 from procsup_jax.stages.solutions import labels_file, samples_file
 from procsup_jax.stages.stage import Stage, used
@@ -75,14 +77,24 @@ def run_reward_model(
         for part in (problems_file(split), samples_file(samples_name), labels_file(samples_name, kind))
     ]
     data = lambda: (examples(*train), examples(*valid))  # noqa: E731
-    _run(ctx, name, start, group, inputs, functools.partial(_fit, ctx, name, start, "rm", group, data))
+    work = functools.partial(_fit, ctx, name, start, "rm", group, data)
+    _run(ctx, name, start, group, inputs, work, {"config.rm_reading": ctx.settings.rm_reading})
 
 
-def _run(ctx: Context, name: str, start: str, group: str, inputs: Sequence[str], work: functools.partial[None]) -> None:
+def _run(
+    ctx: Context,
+    name: str,
+    start: str,
+    group: str,
+    inputs: Sequence[str],
+    work: functools.partial[None],
+    others: Mapping[str, Any] | None = None,
+) -> None:
     settings = {
         "config.seed": ctx.settings.seed,
         "config.seq_len": ctx.settings.seq_len,
         **used(group, getattr(ctx.settings, group)),
+        **(others or {}),
     }
     settings = {key: value for key, value in settings.items() if not key.endswith((".checkpoint_every",))}
     outputs = (*model_files(name), history_file(name))
@@ -92,10 +104,13 @@ def _run(ctx: Context, name: str, start: str, group: str, inputs: Sequence[str],
 def _fit(ctx: Context, name: str, start: str, loss: LossName, group: str, data) -> None:  # type: ignore[no-untyped-def]
     settings: FitSettings = getattr(ctx.settings, group)
     saved, vocab = ctx.model(start), ctx.vocab
+    config, params = saved.config, saved.params
+    if loss == "rm":
+        config, params = api.with_reading(config, params, ctx.settings.rm_reading)
     train_examples, valid_examples = data()
     if not train_examples:
         print(f"{name}: there is nothing to train on, so this is {start} itself")
-        save_params(ctx.path(f"models/{name}"), saved.params, saved.config, {"vocab": vocab.digest, "start": start})
+        save_params(ctx.path(f"models/{name}"), params, config, {"vocab": vocab.digest, "start": start})
         files.write_text(ctx.path(history_file(name)), "")
         return
     train = pack.pack(train_examples, ctx.settings.seq_len)
@@ -105,11 +120,11 @@ def _fit(ctx: Context, name: str, start: str, loss: LossName, group: str, data) 
     if train.num_left_out:
         print(f"{name}: {train.num_left_out} examples are longer than seq_len={ctx.settings.seq_len} and left out")
     result = fit(
-        saved.config, saved.params, loss, train, valid, settings,
+        config, params, loss, train, valid, settings,
         vocab_ids=(vocab.correct_id, vocab.incorrect_id), seed=ctx.seed(name), mesh=ctx.mesh,
         workdir=ctx.path("train"), name=name,
     )  # fmt: skip
     metadata = {"vocab": vocab.digest, "start": start, "best_step": result.best_step, "examples": train.num_examples}
-    save_params(ctx.path(f"models/{name}"), result.params, saved.config, metadata)
+    save_params(ctx.path(f"models/{name}"), result.params, config, metadata)
     files.write_text(ctx.path(history_file(name)), "".join(json.dumps(each) + "\n" for each in result.history))
     shutil.rmtree(ctx.path(f"train/{name}/checkpoints"), ignore_errors=True)

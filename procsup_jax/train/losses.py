@@ -14,9 +14,6 @@ from procsup_jax.models import api
 LossName = Literal["lm", "rm"]
 Batch = Mapping[str, jax.Array]
 
-# 16 MiB of float32 for each row of a batch: 4,096 positions of a vocabulary of 1,024, or 128 of 32,768.
-MAX_LOGITS = 2**22
-
 
 class Sums(NamedTuple):
     """Hold a loss as sums over positions times their weights: nats, weights, and correct predictions."""
@@ -68,29 +65,18 @@ def chunked_lm_sums(
     targets_bl: jax.Array,
     weights_bl: jax.Array,
     *,
-    max_logits: int = MAX_LOGITS,
+    max_logits: int = api.MAX_LOGITS,
 ) -> Sums:
     """Sum the cross-entropy from hidden states, with at most `max_logits` logits of a row in memory at once.
 
     Longer rows are cut into equal chunks whose logits are computed again in the backward pass.
     """
-    num_chunks, length = 1, targets_bl.shape[1]
-    while length % num_chunks or length // num_chunks * config.vocab_size > max(max_logits, config.vocab_size):
-        num_chunks += 1
 
     def chunk_sums(hidden_btd: jax.Array, targets_bt: jax.Array, weights_bt: jax.Array) -> Sums:
         return lm_sums(api.unembed(config, params, hidden_btd), targets_bt, weights_bt)
 
-    if num_chunks == 1:
-        return chunk_sums(hidden_bld, targets_bl, weights_bl)
-
-    def cut(array: jax.Array) -> jax.Array:
-        return jnp.moveaxis(array.reshape(array.shape[0], num_chunks, -1, *array.shape[2:]), 1, 0)
-
-    def body(sums: Sums, chunk: tuple[jax.Array, ...]) -> tuple[Sums, None]:
-        return sums + jax.checkpoint(chunk_sums)(*chunk), None
-
-    return jax.lax.scan(body, Sums.zero(), (cut(hidden_bld), cut(targets_bl), cut(weights_bl)))[0]
+    sums = api.map_chunks(chunk_sums, config.vocab_size, hidden_bld, targets_bl, weights_bl, max_logits=max_logits)
+    return Sums(*(part_c.sum() for part_c in sums))
 
 
 def make_loss(config: api.ModelConfig, loss: LossName, vocab_ids: tuple[int, int] | None = None) -> LossFn:
@@ -104,11 +90,11 @@ def make_loss(config: api.ModelConfig, loss: LossName, vocab_ids: tuple[int, int
         raise UserError('loss="rm" needs vocab_ids=(vocab.correct_id, vocab.incorrect_id)')
 
     def sums(params: api.Params, batch: Batch, dropout_key: jax.Array | None) -> Sums:
-        hidden_bld = api.hidden(
-            config, params, batch["tokens"], batch["positions"], batch["segments"], dropout_key=dropout_key
-        )
+        inputs = params, batch["tokens"], batch["positions"], batch["segments"]
         if vocab_ids is None or loss == "lm":
+            hidden_bld = api.hidden(config, *inputs, dropout_key=dropout_key)
             return chunked_lm_sums(config, params, hidden_bld, batch["targets"], batch["weights"])
-        return rm_sums(api.rm_logit(config, params, hidden_bld, *vocab_ids), batch["targets"], batch["weights"])
+        logits_bl = api.rm_logits(config, *inputs, batch["solution"], vocab_ids, dropout_key=dropout_key)
+        return rm_sums(logits_bl, batch["targets"], batch["weights"])
 
     return sums

@@ -47,6 +47,22 @@ def test_reads_the_reward_model_at_each_step_end(config, params, vocab, probs):
     assert len({float(x) for p in probs for x in p}) > 8
 
 
+def test_a_product_reads_the_solution_alone(config, params, vocab):
+    config, params = api.with_reading(config, params, "product")
+    params = {**params, "reading": 0.001 * np.random.default_rng(0).standard_normal(params["reading"].shape)}
+    found = score.score_samples(config, params, vocab, PROBLEMS, SAMPLES, batch_size=3)[0]
+    prompt = vocab.encode("Question: Ann has 5 apples. How many?\nSolution:\n")
+    tokens = [*prompt, *vocab.encode(SOLUTIONS[0]), vocab.eos_id]
+    places = np.arange(len(tokens))[None]
+    logits_l = jax.jit(api.rm_logits, static_argnums=(0, 6))(
+        config, params, np.array([tokens]), places, np.ones_like(places), (places >= len(prompt)) * 1, (1, 2)
+    )[0]
+    ends = [i for i in range(len(prompt), len(tokens)) if tokens[i] in (vocab.sep_id, vocab.eos_id)]
+    # The first step ends in an empty line.
+    np.testing.assert_allclose(found, jax.nn.sigmoid(logits_l[np.array(ends[1:])]), rtol=1e-4)
+    assert (np.diff(found) < 0).all()
+
+
 def test_does_not_depend_on_batch_size_order_or_company(config, params, vocab, probs):
     again = score.score_samples(config, params, vocab, PROBLEMS, SAMPLES, batch_size=8)
     for got, want in zip(again, probs, strict=True):

@@ -57,16 +57,6 @@ def test_the_future_does_not_change_the_past(config, make_params, tokens_bl, run
     assert (np.abs(got[:, 10:] - want[:, 10:]).max(-1) > 1e-4).all()
 
 
-def test_rm_logit_is_the_difference_of_two_logits(each_config, make_params, tokens_bl, run) -> None:
-    config, params = each_config, make_params(each_config)
-    hidden = run(config, params, tokens_bl)
-    logits = api.unembed(config, params, hidden)
-    assert logits.shape == (3, 24, config.vocab_size) and logits.dtype == jnp.float32
-    got = api.rm_logit(config, params, hidden, 5, 11)
-    np.testing.assert_allclose(got, logits[..., 5] - logits[..., 11], atol=2e-5)
-    np.testing.assert_array_equal(got, api.rm_logit(config, api.decoder_params(config, params), hidden, 5, 11))
-
-
 def test_bfloat16_compute_is_close_to_float32(config, make_params, tokens_bl, run) -> None:
     params = make_params(config)
     half = dataclasses.replace(config, dtype="bfloat16")

@@ -44,8 +44,10 @@ def policy(vocab):
 
 @pytest.fixture(scope="session")
 def rm(vocab):
+    """Return a reward model that reads products: what it carries along a path is the most that any does."""
     config = small_config(vocab, num_layers=2)
-    return config, opinionated(config, vocab, 1)
+    config, params = api.with_reading(config, opinionated(config, vocab, 1), "product")
+    return config, {**params, "reading": 0.03 * np.random.default_rng(1).standard_normal(params["reading"].shape)}
 
 
 @pytest.fixture(scope="session")
@@ -108,12 +110,21 @@ def naive_step(policy, vocab):
     return sample
 
 
+@jax.jit(static_argnums=0)
+def _logits(config, params, tokens_1l, prompt_len):
+    positions = jnp.arange(PADDED)[None]
+    is_token, is_solution = jnp.ones_like(positions), (positions >= prompt_len).astype(jnp.int32)
+    return api.rm_logits(config, params, tokens_1l, positions, is_token, is_solution, (1, 2))[0]
+
+
 @pytest.fixture(scope="session")
-def naive_prob(rm, vocab):
+def naive_prob(rm):
     """Return what reads a prompt and steps from the start: the probability of `correct` after them."""
 
-    def read(tokens):
-        logit = api.rm_logit(*rm, last_hidden(*rm, tokens), vocab.correct_id, vocab.incorrect_id)
-        return float(jax.nn.sigmoid(logit))
+    def read(prompt, written):
+        tokens = [*prompt, *written]
+        padded = np.zeros((1, PADDED), np.int32)
+        padded[0, : len(tokens)] = tokens
+        return float(jax.nn.sigmoid(_logits(*rm, padded, len(prompt))[len(tokens) - 1]))
 
     return read

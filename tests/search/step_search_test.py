@@ -36,7 +36,7 @@ def naive_search(naive_step, naive_prob, vocab, problem, settings, seed):
         probs, distinct = [], set()
         for step, final in zip(steps, finals, strict=True):
             read = [*step[:-1], vocab.eos_id] if final else step
-            probs.append(naive_prob(prompt + written + read) if vocab.decode(step).strip() else None)
+            probs.append(naive_prob(prompt, written + read) if vocab.decode(step).strip() else None)
             if probs[-1] is not None:
                 distinct.add(tuple(read))
         read_len += sum(map(len, distinct))

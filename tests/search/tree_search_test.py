@@ -99,7 +99,7 @@ class Naive:
             if cost > self.rm_room:
                 self.is_full = True
                 break
-            child.prob = self.read(self.prompt + child.parent.written + list(read[1:]))
+            child.prob = self.read(self.prompt, child.parent.written + list(read[1:]))
             # What could not be read does not count among the candidates either.
             child.prior = weights[read]
             new.append(child)
@@ -211,7 +211,7 @@ def leaves(sample, read, vocab, problem, steps, seed):
             final = step[-1] == vocab.eos_id or vocab.encode("#### ")[0] in step
             if final or depth == steps.max_steps or len(written + step) + 1 >= steps.max_new_tokens:
                 tokens = written + step[:-1]
-                prob = read(prompt + tokens + [vocab.eos_id if final else step[-1]])
+                prob = read(prompt, tokens + [vocab.eos_id if final else step[-1]])
                 found.append((prob, vocab.decode(tokens), final))
             else:
                 go_on(jax.random.fold_in(jax.random.fold_in(key, 2**31 - 1), k), written + step, depth + 1)

@@ -8,6 +8,7 @@ import pytest
 
 from procsup_jax.data import pack, pipeline
 from procsup_jax.errors import UserError
+from procsup_jax.models import api
 from procsup_jax.train import losses
 
 
@@ -52,7 +53,7 @@ def test_chunks_change_neither_loss_nor_gradient(config, params, max_logits):
         return sums.loss, sums
 
     compiled = jax.jit(jax.grad(loss, (0, 1), has_aux=True), static_argnums=2)
-    whole, chunked = (compiled(params, hidden_bld, limit) for limit in (losses.MAX_LOGITS, max_logits))
+    whole, chunked = (compiled(params, hidden_bld, limit) for limit in (api.MAX_LOGITS, max_logits))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), whole, chunked)
     text = str(jax.make_jaxpr(lambda p, h: loss(p, h, max_logits))(params, hidden_bld))
     assert ("scan" in text) == (max_logits < 6 * 11)
