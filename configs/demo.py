@@ -37,7 +37,8 @@ def _small(config):
     config.score_batch = 32
     config.improve.num_epochs = 1
     config.improve.own_orm = False
-    set_short_fits(config, sft=(40, 1e-3), orm=(40, 1e-3), prm=(40, 1e-3), distil=(20, 5e-4))
+    config.rm_reading = "product"
+    set_short_fits(config, sft=(40, 1e-3), orm=(30, 2e-4), prm=(30, 3e-4), distil=(20, 5e-4))
     config.xla_optimization_level = 1
 
 

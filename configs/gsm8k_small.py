@@ -42,6 +42,7 @@ def _small(config):
     config.improve.num_epochs = 1
     config.score_batch = 32
     set_short_fits(config, sft=(60, 1e-3), orm=(30, 1e-3), prm=(30, 1e-3), distil=(20, 5e-4))
+    config.orm.dropout = config.prm.dropout = 0.1
 
 
 def _tiny(config):

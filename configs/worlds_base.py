@@ -73,4 +73,5 @@ def _measuring(config):
     config.sample.lanes, config.sample.slots = 24, 8
     config.rm_samples = config.sample.num_samples = 8
     config.evaluate.num_samples = 7
-    set_short_fits(config, sft=(40, 1e-3), orm=(100, 1e-3), prm=(100, 1e-3))
+    config.rm_reading = "product"
+    set_short_fits(config, sft=(40, 1e-3), orm=(120, 1e-4), prm=(120, 3e-4))

@@ -27,7 +27,7 @@ ENTROPY_SCALES = (0.1, 1.0)
 # Before training every token is a mistake with probability 0.018.
 PRIOR_LOGIT = -4.0
 # The reading starts at zero, and a fine-tuning rate that suits the trunk is too low for it by about this much.
-GAIN = 100.0
+GAIN = 300.0
 # Log-probabilities above it are told apart no more; keeps the logit below 14.
 _MAX_LOG_PROB = -1e-6
 

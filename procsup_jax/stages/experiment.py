@@ -127,7 +127,6 @@ def set_short_fits(config: Config, **fits: tuple[int, float]) -> None:
         fit = config[name]
         fit.num_steps, fit.batch_size, fit.eval_every, fit.patience = num_steps, 8, 10, 2
         fit.optim.peak_lr, fit.optim.warmup_steps = peak_lr, 5
-    config.orm.dropout = config.prm.dropout = 0.1
 
 
 def set_tiny_fits(config: Config) -> None:

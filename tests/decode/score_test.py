@@ -49,7 +49,7 @@ def test_reads_the_reward_model_at_each_step_end(config, params, vocab, probs):
 
 def test_a_product_reads_the_solution_alone(config, params, vocab):
     config, params = api.with_reading(config, params, "product")
-    params = {**params, "reading": 0.001 * np.random.default_rng(0).standard_normal(params["reading"].shape)}
+    params = {**params, "reading": 0.0003 * np.random.default_rng(0).standard_normal(params["reading"].shape)}
     found = score.score_samples(config, params, vocab, PROBLEMS, SAMPLES, batch_size=3)[0]
     prompt = vocab.encode("Question: Ann has 5 apples. How many?\nSolution:\n")
     tokens = [*prompt, *vocab.encode(SOLUTIONS[0]), vocab.eos_id]

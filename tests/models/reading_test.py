@@ -23,7 +23,7 @@ def reader(request, each_config, make_params):
     """Return a model with one of the readings, all of its parameters random."""
     config, params = api.with_reading(each_config, make_params(each_config), request.param)
     if request.param == "product":
-        params = {**params, "reading": 0.03 * np.random.default_rng(3).standard_normal(params["reading"].shape)}
+        params = {**params, "reading": 0.01 * np.random.default_rng(3).standard_normal(params["reading"].shape)}
     return config, params
 
 
@@ -43,7 +43,7 @@ def test_a_verdict_is_the_difference_of_two_logits(each_config, make_params, tok
 
 def test_a_product_is_the_probability_that_no_token_of_the_solution_was_a_mistake(config, make_params, tokens_bl, run):
     config, params = api.with_reading(config, make_params(config), "product")
-    weights = 0.03 * np.random.default_rng(3).standard_normal(params["reading"].shape)
+    weights = 0.01 * np.random.default_rng(3).standard_normal(params["reading"].shape)
     got = read_whole(config, {**params, "reading": weights}, tokens_bl)
     hidden = np.asarray(run(config, params, tokens_bl), np.float64)
     for row, prompt_len in enumerate(PROMPT_LENS):

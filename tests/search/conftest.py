@@ -47,7 +47,7 @@ def rm(vocab):
     """Return a reward model that reads products: what it carries along a path is the most that any does."""
     config = small_config(vocab, num_layers=2)
     config, params = api.with_reading(config, opinionated(config, vocab, 1), "product")
-    return config, {**params, "reading": 0.03 * np.random.default_rng(1).standard_normal(params["reading"].shape)}
+    return config, {**params, "reading": 0.01 * np.random.default_rng(1).standard_normal(params["reading"].shape)}
 
 
 @pytest.fixture(scope="session")
