@@ -1,0 +1,46 @@
+"""The paper's findings on the testbed: every approach of Table 1 with enough problems to tell them apart.
+
+procsup run --config=configs/findings.py --config.seed=0 --workdir=runs/findings/shipped-0
+
+experiments/findings/run.py runs it for several bases and seeds and puts their results together; another base is
+--config.base.source=FOLDER of a model beside its vocab.model. Expected: about two hours a run on two cores. `:tiny`
+only shows that the stages work.
+"""
+
+from procsup_jax.data.worlds.settings import ood
+from procsup_jax.settings import to_config
+from procsup_jax.stages.experiment import DataSettings, ExperimentSettings, set_short_fits, set_tiny_fits
+
+
+def get_config(size="full"):
+    config = to_config(ExperimentSettings(data=DataSettings(ood_world=ood())))
+    config.name = "findings"
+    data = config.data
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 400, 200, 64
+    data.num_test, data.num_ood = 1000, 200
+    config.few_shot = 1
+    config.sample.max_new_tokens = config.search.max_new_tokens = 208
+    config.sample.lanes, config.sample.slots = 24, 8
+    config.sample.num_samples = config.rm_samples = 8
+    config.evaluate.num_samples = 7
+    config.search.num_candidates, config.search.lanes, config.search.max_step_tokens = 4, 32, 32
+    config.improve.num_epochs = 2
+    config.rm_reading = "product"
+    set_short_fits(config, sft=(40, 1e-3), orm=(120, 1e-4), prm=(120, 3e-4), distil=(40, 5e-4))
+    if size == "tiny":
+        _tiny(config)
+    elif size != "full":
+        raise ValueError(f"{size!r} is no size of this config: full or tiny")
+    return config
+
+
+def _tiny(config):
+    data = config.data
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test, data.num_ood = 8, 4, 4, 4, 4, 4
+    config.sample.max_new_tokens = config.search.max_new_tokens = 32
+    config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = config.sample.slots = 2
+    config.search.num_candidates, config.search.max_step_tokens = 2, 16
+    config.sample.lanes = config.search.lanes = config.score_batch = 4
+    config.improve.num_epochs = 1
+    config.xla_optimization_level = 0
+    set_tiny_fits(config)
