@@ -24,14 +24,14 @@ def get_config(size="small"):
 def _small(config):
     data = config.data
     data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 128, 64, 32
-    data.num_test, data.num_ood = 64, 32
+    data.num_test, data.num_ood = 64, 16
     config.few_shot = 1
     config.seq_len = 384
     config.sample.max_new_tokens = config.search.max_new_tokens = 208
     # All of a problem's samples at once, the greedy one of the evaluation among them.
     config.sample.slots = config.sample.num_samples = config.rm_samples = 8
     config.evaluate.num_samples = 7
-    config.evaluate.surprise_samples = 400
+    config.evaluate.surprise_samples = 300
     config.sample.lanes, config.search.num_candidates = 32, 4
     config.search.lanes, config.search.max_step_tokens = 32, 32
     config.score_batch = 32
