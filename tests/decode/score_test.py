@@ -91,6 +91,17 @@ def test_a_mesh_changes_no_score(config, params, vocab, probs, axes):
         np.testing.assert_allclose(got, want, rtol=1e-4)
 
 
+def test_a_mesh_changes_no_product(config, params, vocab):
+    config, params = api.with_reading(config, params, "product")
+    params = {**params, "reading": 0.0003 * np.random.default_rng(0).standard_normal(params["reading"].shape)}
+    want = score.score_samples(config, params, vocab, PROBLEMS, SAMPLES, batch_size=8)
+    mesh = meshes.make_mesh(meshes.MeshSettings(2, 2, 2))
+    placed = jax.device_put(params, rules.tree_sharding(mesh, api.param_axes(config), api.abstract_params(config)))
+    sharded = score.score_samples(config, placed, vocab, PROBLEMS, SAMPLES, batch_size=8, mesh=mesh)
+    for got, one in zip(sharded, want, strict=True):
+        np.testing.assert_allclose(got, one, rtol=1e-4)
+
+
 def test_errors_name_problem_sample_and_lengths(config, params, vocab):
     run = lambda samples: score.score_samples(config, params, vocab, PROBLEMS, samples, batch_size=2)  # noqa: E731
     with pytest.raises(UserError, match="sample 4 of problem 'b': a prompt of .* solution of .* max_len=256.*leave"):

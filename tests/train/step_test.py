@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from procsup_jax.data import pipeline
+from procsup_jax.data import pack, pipeline
 from procsup_jax.errors import UserError
+from procsup_jax.models import api
 from procsup_jax.parallel import mesh as meshes
 from procsup_jax.train import losses, optim, state, step
 
@@ -14,12 +15,12 @@ from procsup_jax.train import losses, optim, state, step
 class Trainer:
     """Compile a step once, then take steps on batches of 8 rows."""
 
-    def __init__(self, config, params, packed, *, mesh=None, peak_lr=1e-2, algorithm="adamw"):
+    def __init__(self, config, params, packed, *, mesh=None, peak_lr=1e-2, algorithm="adamw", loss=None):
         optimiser = optim.make_optimiser(optim.OptimSettings(algorithm), config)
         abstract = state.abstract_state(config, optimiser, mesh)
         init = state.make_init(optimiser, abstract)
         self.start = lambda: init(params)
-        self.step = step.make_train_step(losses.make_loss(config, "lm"), optimiser, abstract, mesh)
+        self.step = step.make_train_step(loss or losses.make_loss(config, "lm"), optimiser, abstract, mesh)
         self.packed, self.mesh, self.peak_lr = packed, mesh, peak_lr
 
     def __call__(self, *, num_steps=2, grad_accum=1, key=None):
@@ -70,6 +71,22 @@ def test_sharded_steps_equal_unsharded_ones(config, params, packed, plain, shape
     np.testing.assert_allclose(info.grad_norm, plain[1].grad_norm, rtol=1e-5)
     embedding = sharded["embedding"]
     assert embedding.addressable_shards[0].data.size == embedding.size // (shape[1] * shape[2])
+
+
+def test_a_reward_model_that_reads_products_learns_the_same_when_sharded(config, params):
+    if jax.device_count() < 8:
+        pytest.skip("needs eight devices: XLA_FLAGS=--xla_force_host_platform_device_count=8")
+    rng = np.random.default_rng(0)
+    examples = [pack.rm_example(rng.integers(0, 29, 3), rng.integers(0, 29, (2, 3)), [True, i % 2]) for i in range(24)]
+    packed = pack.pack(examples, 20)
+    config, params = api.with_reading(config, params, "product")
+    rm = {"loss": losses.make_loss(config, "rm", (30, 31))}
+    plain, want = Trainer(config, params, packed, **rm)()
+    mesh = meshes.make_mesh(meshes.MeshSettings(2, 2, 2))
+    sharded, info = Trainer(config, params, packed, mesh=mesh, **rm)()
+    assert_close(sharded, plain, 1e-4)
+    np.testing.assert_allclose(info.sums, want.sums, rtol=1e-4)
+    assert np.abs(plain["reading"]).max() > 1e-3
 
 
 def test_orthogonalised_updates_are_the_same_when_sharded(config, params, packed):
