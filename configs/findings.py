@@ -27,6 +27,8 @@ def get_config(size="full"):
     config.improve.num_epochs = 2
     config.rm_reading = "product"
     set_short_fits(config, sft=(40, 1e-3), orm=(120, 1e-4), prm=(120, 3e-4), distil=(40, 5e-4))
+    for fit in (config.orm, config.prm):
+        fit.eval_every, fit.patience = 20, 0
     if size == "tiny":
         _tiny(config)
     elif size != "full":

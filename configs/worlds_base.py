@@ -75,3 +75,5 @@ def _measuring(config):
     config.evaluate.num_samples = 7
     config.rm_reading = "product"
     set_short_fits(config, sft=(40, 1e-3), orm=(120, 1e-4), prm=(120, 3e-4))
+    for fit in (config.orm, config.prm):
+        fit.eval_every, fit.patience = 20, 0
