@@ -53,9 +53,9 @@ def read(
     before_bld = jnp.pad(hidden_bld[:, :-1], ((0, 0), (1, 0), (0, 0)))
     safe_bl = _log_safe(config, weights, table_vd, hidden_bld, before_bld, tokens_bl) * solution_bl
     sum_bl = jnp.cumsum(safe_bl, 1)
-    # What the documents before contribute: the sums never rise, so the lowest one at a start is that of the last start.
-    others_bl = jax.lax.cummin(jnp.where(positions_bl == 0, sum_bl - safe_bl, 0.0), axis=1)
-    return _to_logit(sum_bl - others_bl)
+    # What the documents before contribute.
+    start_bl = jnp.maximum(jnp.arange(sum_bl.shape[1]) - positions_bl, 0)
+    return _to_logit(sum_bl - jnp.take_along_axis(sum_bl - safe_bl, start_bl, 1))
 
 
 def start_cache(hidden_npd: jax.Array) -> LayerKV:
