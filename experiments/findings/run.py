@@ -99,20 +99,25 @@ def findings(runs: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"finding": "F2", **what} | over(points)
     for rm in ("sft_orm", "sft_prm", "sft_surprise_outcome", "sft_surprise_process"):
         for labels in ("process", "outcome", "right_answer"):
-            points = {name: 100 * float(found["reward_models"][rm]["auc"][labels]) for name, found in runs.items()}
+            points = {name: in_points(found["reward_models"][rm]["auc"][labels]) for name, found in runs.items()}
             yield {"finding": "AUC x 100", "first": rm, "second": "", "metric": labels} | over(points)
 
 
 def difference(found: Any, first: Sequence[str], second: Sequence[str], metric: str) -> float | None:
     """Return the first's error minus the second's on the test set, in points."""
-    values = [found["models"][policy]["test"]["decoding"][decoding][metric] for policy, decoding in (first, second)]
-    return None if None in values else 100 * (values[0] - values[1])
+    errors = [found["models"][policy]["test"]["decoding"][decoding][metric] for policy, decoding in (first, second)]
+    return in_points(*errors)
 
 
-def emulation(found: Any, step: str) -> float:
+def emulation(found: Any, step: str) -> float | None:
     """Return the ORM's agreement with process labels minus that with outcome labels on the SFT policy's samples."""
     agrees = found["models"]["sft"]["test"]["agreement"][step]["orm_prediction"]
-    return 100 * (agrees["prm_label"] - agrees["orm_label"])
+    return in_points(agrees["prm_label"], agrees["orm_label"])
+
+
+def in_points(share: float | None, minus: float | None = 0.0) -> float | None:
+    """Return a share, or a difference of two, in points; None where one is unknown."""
+    return None if share is None or minus is None else 100 * (share - minus)
 
 
 def over(points: dict[str, float | None]) -> dict[str, Any]:
