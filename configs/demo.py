@@ -7,7 +7,7 @@ Expected: minutes on two cores; `:tiny` shows in under a minute that every part 
 
 from procsup_jax.data.worlds.settings import ood
 from procsup_jax.settings import to_config
-from procsup_jax.stages.experiment import DataSettings, ExperimentSettings, set_short_fits, set_tiny_fits
+from procsup_jax.stages.experiment import DataSettings, ExperimentSettings, set_short_fits, set_tiny_sizes
 
 
 def get_config(size="small"):
@@ -44,12 +44,6 @@ def _small(config):
 
 def _tiny(config):
     """As little of everything as goes through every stage; the base is trained in the run, on nearly nothing."""
-    data, base = config.data, config.base
-    data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test, data.num_ood = 8, 4, 4, 4, 4, 4
+    base = config.base
     base.source, base.preset, base.vocab_size, base.num_documents, base.seq_len = "train", "0.1m", 600, 200, 384
-    config.sample.max_new_tokens = config.search.max_new_tokens = 32
-    config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = config.sample.slots = 2
-    config.search.num_candidates, config.search.max_step_tokens = 2, 16
-    config.sample.lanes = config.search.lanes = config.score_batch = 4
-    config.xla_optimization_level = 0
-    set_tiny_fits(config)
+    set_tiny_sizes(config)

@@ -9,7 +9,7 @@ only shows that the stages work.
 
 from procsup_jax.data.worlds.settings import ood
 from procsup_jax.settings import to_config
-from procsup_jax.stages.experiment import DataSettings, ExperimentSettings, set_short_fits, set_tiny_fits
+from procsup_jax.stages.experiment import DataSettings, ExperimentSettings, set_short_fits, set_tiny_sizes
 
 
 def get_config(size="full"):
@@ -30,19 +30,8 @@ def get_config(size="full"):
     for fit in (config.orm, config.prm):
         fit.eval_every, fit.patience = 20, 0
     if size == "tiny":
-        _tiny(config)
+        set_tiny_sizes(config)
+        config.improve.num_epochs = 1
     elif size != "full":
         raise ValueError(f"{size!r} is no size of this config: full or tiny")
     return config
-
-
-def _tiny(config):
-    data = config.data
-    data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test, data.num_ood = 8, 4, 4, 4, 4, 4
-    config.sample.max_new_tokens = config.search.max_new_tokens = 32
-    config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = config.sample.slots = 2
-    config.search.num_candidates, config.search.max_step_tokens = 2, 16
-    config.sample.lanes = config.search.lanes = config.score_batch = 4
-    config.improve.num_epochs = 1
-    config.xla_optimization_level = 0
-    set_tiny_fits(config)

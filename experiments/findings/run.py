@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from procsup_jax import files
+
 HERE = pathlib.Path(__file__).parent
 METRICS = ("final_answer_error", "trace_error")
 # (finding, first, second): policies and decodings, the first expected to have the lower error; F1 is expected near 0.
@@ -51,9 +53,7 @@ def main() -> None:
     args = parser.parse_args()
     for base in () if args.collect else args.bases:
         for seed in args.seeds:
-            folder = args.workdir / f"{pathlib.Path(base).name}-{seed}"
-            if not (folder / "results.json").exists():
-                run(base, seed, folder, args.size)
+            run(base, seed, args.workdir / f"{pathlib.Path(base).name}-{seed}", args.size)
     runs = {path.parent.name: json.loads(path.read_text()) for path in sorted(args.workdir.glob("*/results.json"))}
     if not runs:
         sys.exit(f"no results.json in any folder of {args.workdir}: run without --collect first")
@@ -132,10 +132,9 @@ def over(points: dict[str, float | None]) -> dict[str, Any]:
 
 def write(path: pathlib.Path, rows: Iterator[dict[str, Any]]) -> None:
     """Write a table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     table = [{k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(table[0]))
+    with files.atomic_writer(path) as file:
+        writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
 

@@ -21,7 +21,7 @@ from procsup_jax.models.cache import KV, commit, init_kv, put_rows, take_positio
 from procsup_jax.models.chunks import MAX_LOGITS, map_chunks
 from procsup_jax.models.config import PRESETS, ModelConfig, RMReading, preset
 from procsup_jax.models.cost import forward_flops_per_token, num_params
-from procsup_jax.models.layers import RMSNorm, rotary
+from procsup_jax.models.layers import RMSNorm, logits, rotary
 from procsup_jax.models.transformer import Block, Transformer, embed
 from procsup_jax.parallel.rules import tree_sharding
 
@@ -82,7 +82,7 @@ def hidden(
 
 def unembed(config: ModelConfig, params: Params | DecoderParams, hidden: jax.Array) -> jax.Array:
     """Return logits [..., v] in float32 for hidden states [..., d]."""
-    return _logits(hidden, _unembedding(config, params))
+    return logits(hidden, _unembedding(config, params))
 
 
 def rm_logits(
@@ -200,11 +200,11 @@ def rm_extend(
     if config.rm_reading == "verdict":
         return _verdict(config, dparams, states, vocab_ids), suffix
     slots = cache.Slots(prefix_len_n, suffix_len_ng)
-    logits, own = reading.extend(
+    found, own = reading.extend(
         config, dparams.rest["reading"], _unembedding(config, dparams), states.reshape(n * g, t, -1),
         tokens_ngt.reshape(n * g, t), slots, prefix.layers[-1], suffix.layers[-1],
     )  # fmt: skip
-    return logits.reshape(n, g, t), KV((*suffix.layers[:-1], own))
+    return found.reshape(n, g, t), KV((*suffix.layers[:-1], own))
 
 
 def _init_boxed(config: ModelConfig, key: jax.Array) -> Any:
@@ -234,11 +234,5 @@ def _verdict(
     config: ModelConfig, params: Params | DecoderParams, hidden: jax.Array, vocab_ids: tuple[int, int]
 ) -> jax.Array:
     """Return logit(correct) - logit(incorrect), [...]; only two rows of the unembedding are read."""
-    logits = _logits(hidden, _unembedding(config, params)[jnp.array(vocab_ids)])
-    return logits[..., 0] - logits[..., 1]
-
-
-def _logits(hidden: jax.Array, table_vd: jax.Array) -> jax.Array:
-    flat = hidden.reshape(-1, hidden.shape[-1])
-    logits = jnp.einsum("xd,vd->xv", flat, table_vd.astype(hidden.dtype), preferred_element_type=jnp.float32)
-    return logits.reshape(*hidden.shape[:-1], table_vd.shape[0])
+    both = logits(hidden, _unembedding(config, params)[jnp.array(vocab_ids)])
+    return both[..., 0] - both[..., 1]

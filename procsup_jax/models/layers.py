@@ -56,6 +56,13 @@ def matmul(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return flat.reshape(*x.shape[:-1], *kernel.shape[1:])
 
 
+def logits(hidden: jax.Array, table_vd: jax.Array) -> jax.Array:
+    """Multiply hidden states [..., d] by rows of an unembedding; float32 [..., v]."""
+    flat = hidden.reshape(-1, hidden.shape[-1])
+    found = jnp.einsum("xd,vd->xv", flat, table_vd.astype(hidden.dtype), preferred_element_type=jnp.float32)
+    return found.reshape(*hidden.shape[:-1], table_vd.shape[0])
+
+
 class RMSNorm(nn.Module):
     """Divide by the root mean square in float32, then scale (Zhang and Sennrich 2019)."""
 

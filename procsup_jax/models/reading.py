@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from procsup_jax.models.cache import LayerKV, Slots, history, write
 from procsup_jax.models.chunks import map_chunks
 from procsup_jax.models.config import ModelConfig
+from procsup_jax.models.layers import logits
 
 # What each token is read by, in nats; a value v becomes tanh(v / scale) for each of its scales: its surprise
 # -log p(token), from "not quite certain" to "out of the question"; how far log p lies under the most probable token's;
@@ -100,11 +101,9 @@ def _features(config: ModelConfig, table_vd: jax.Array, before_bld: jax.Array, t
     """Return what the prediction before each token says of it, [b, l, s]."""
 
     def one(before_btd: jax.Array, tokens_bt: jax.Array) -> jax.Array:
-        flat = before_btd.reshape(-1, before_btd.shape[-1])
-        logits_xv = jnp.einsum("xd,vd->xv", flat, table_vd.astype(flat.dtype), preferred_element_type=jnp.float32)
-        logprob_xv = jax.nn.log_softmax(logits_xv)
+        logprob_xv = jax.nn.log_softmax(logits(before_btd.reshape(-1, before_btd.shape[-1]), table_vd))
         # A masked sum: on CPU its backward pass is several times faster than a gather's.
-        is_token_xv = jnp.arange(logits_xv.shape[-1]) == tokens_bt.reshape(-1, 1)
+        is_token_xv = jnp.arange(logprob_xv.shape[-1]) == tokens_bt.reshape(-1, 1)
         logprob_x = jnp.where(is_token_xv, logprob_xv, 0.0).sum(-1)
         entropy_x = -(jnp.exp(logprob_xv) * logprob_xv).sum(-1)
         values = (

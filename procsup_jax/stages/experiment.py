@@ -134,3 +134,15 @@ def set_tiny_fits(config: Config) -> None:
     for fit in (config.base.fit, config.sft, config.orm, config.prm, config.distil):
         fit.num_steps, fit.batch_size, fit.eval_every, fit.checkpoint_every = 2, 2, 2, 0
         fit.optim.warmup_steps = 1
+
+
+def set_tiny_sizes(config: Config) -> None:
+    """Set a testbed config to as few problems, samples and steps of training as go through every stage."""
+    data = config.data
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test, data.num_ood = 8, 4, 4, 4, 4, 4
+    config.sample.max_new_tokens = config.search.max_new_tokens = 32
+    config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = config.sample.slots = 2
+    config.search.num_candidates, config.search.max_step_tokens = 2, 16
+    config.sample.lanes = config.search.lanes = config.score_batch = 4
+    config.xla_optimization_level = 0
+    set_tiny_fits(config)

@@ -80,10 +80,14 @@ def _last_hidden(config, params, tokens_1l, length):
     return hidden[0, length - 1]
 
 
-def last_hidden(config, params, tokens):
+def pad(tokens):
     padded = np.zeros((1, PADDED), np.int32)
     padded[0, : len(tokens)] = tokens
-    return _last_hidden(config, params, padded, len(tokens))
+    return padded
+
+
+def last_hidden(config, params, tokens):
+    return _last_hidden(config, params, pad(tokens), len(tokens))
 
 
 @pytest.fixture(scope="session")
@@ -123,8 +127,6 @@ def naive_prob(rm):
 
     def read(prompt, written):
         tokens = [*prompt, *written]
-        padded = np.zeros((1, PADDED), np.int32)
-        padded[0, : len(tokens)] = tokens
-        return float(jax.nn.sigmoid(_logits(*rm, padded, len(prompt))[len(tokens) - 1]))
+        return float(jax.nn.sigmoid(_logits(*rm, pad(tokens), len(prompt))[len(tokens) - 1]))
 
     return read
