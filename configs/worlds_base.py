@@ -50,6 +50,9 @@ def get_config(size="full"):
     elif size == "second":
         base.start, base.first_document, base.num_documents = "runs/worlds_base_first/models/base", 57_000, 68_000
         base.fit.num_steps = 3_800
+    elif size == "other":
+        base.start, base.first_document, base.num_documents = "", 300_000, 184_000
+        base.fit.num_steps, base.fit.optim.peak_lr = 10_000, 1e-2
     elif size == "tiny":
         base.start, base.first_document, base.num_documents, base.preset, base.vocab_size = "", 0, 60, "0.1m", 400
         config.xla_optimization_level = 0
@@ -58,7 +61,7 @@ def get_config(size="full"):
         config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = 2
         set_tiny_fits(config)
     elif size != "full":
-        raise ValueError(f"{size!r} is no size of this config: full, first, second or tiny")
+        raise ValueError(f"{size!r} is no size of this config: full, first, second, other or tiny")
     return config
 
 

@@ -239,7 +239,7 @@ def _record(program: Program, state: Lanes, token_ng: jax.Array, logprob_ng: jax
     """Write the new tokens into the results; return also which slots are free (those write nothing)."""
     lane_n1 = jnp.arange(token_ng.shape[0])[:, None]
     count_ng, logprob_ng = state.count_ng + 1, state.logprob_ng + logprob_ng
-    stopped_ng = _ends(program, token_ng, state.marked_ng)
+    stopped_ng = _ends(program, state, token_ng)
     put = lambda old, value: old.at[lane_n1, state.sample_ng].set(value, mode="drop")  # noqa: E731
     free_ng = (state.sample_ng >= state.len_nk.shape[1]) | stopped_ng
     free_ng |= count_ng >= program.settings.max_new_tokens
@@ -256,8 +256,8 @@ def _record(program: Program, state: Lanes, token_ng: jax.Array, logprob_ng: jax
     return state, free_ng
 
 
-def _ends(program: Program, token_ng: jax.Array, marked_ng: jax.Array) -> jax.Array:
-    line_break_ends = marked_ng if program.settings.stop == "solution" else jnp.ones_like(marked_ng)
+def _ends(program: Program, state: Lanes, token_ng: jax.Array) -> jax.Array:
+    line_break_ends = state.marked_ng if program.settings.stop == "solution" else jnp.ones_like(state.marked_ng)
     return (token_ng == program.eos_id) | ((token_ng == program.sep_id) & line_break_ends)
 
 
