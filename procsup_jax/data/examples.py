@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from procsup_jax.data import pack
 from procsup_jax.errors import UserError
-from procsup_jax.text.prompts import n_shot_prompt
+from procsup_jax.text.prompts import n_shot_prompt, shots
 from procsup_jax.text.steps import split_steps
 from procsup_jax.text.vocab import Vocab
 from procsup_jax.types import Problem, Sample, StepLabels
@@ -19,6 +19,11 @@ from procsup_jax.types import Problem, Sample, StepLabels
 def prompt_ids(vocab: Vocab, question: str, examples: Sequence[Problem] = ()) -> list[int]:
     """Return the tokens that a solution of `question` follows: zero-shot, or after worked `examples`."""
     return vocab.encode(n_shot_prompt(question, examples))
+
+
+def example_ids(vocab: Vocab, examples: Sequence[Problem]) -> list[int]:
+    """Return the tokens that worked examples put before every prompt: `prompt_ids` with them starts with these."""
+    return vocab.encode(shots(examples))
 
 
 def step_ids(vocab: Vocab, solution: str) -> list[list[int]]:

@@ -72,6 +72,13 @@ class Lanes(NamedTuple):
     stopped_nk: jax.Array
 
 
+class Shared(NamedTuple):
+    """Hold what stands before every prompt, read once: its cache, of one row and a lane's capacity, and its length."""
+
+    prefix: KV
+    len_1: jax.Array
+
+
 class NewPrompts(NamedTuple):
     """Hold prompts to put into lanes: row_r the lanes (n: none), tokens without the last one, and that one.
 
@@ -115,17 +122,27 @@ def init_lanes(program: Program, lanes: int, slots: int, prefix_len: int, room: 
     return _pin(state)
 
 
+@functools.partial(jax.jit, static_argnames=("program", "prefix_len"))
+def read_shared(
+    program: Program, dparams: DecoderParams, tokens_1p: jax.Array, len_1: jax.Array, prefix_len: int
+) -> Shared:
+    """Read what stands before every prompt, for lanes with room for prefixes of so many tokens."""
+    return Shared(api.prefill(program.config, dparams, tokens_1p, len_1, capacity=prefix_len)[1], len_1)
+
+
 @functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("state",))
-def assign(program: Program, dparams: DecoderParams, state: Lanes, new: NewPrompts) -> Lanes:
-    """Read new prompts into their lanes and start the first samples of each."""
+def assign(
+    program: Program, dparams: DecoderParams, state: Lanes, new: NewPrompts, shared: Shared | None = None
+) -> Lanes:
+    """Read new prompts, which go on from what they share, into their lanes and start the first samples of each."""
     (n, g), k = state.sample_ng.shape, state.len_nk.shape[1]
-    _, kv = api.prefill(program.config, dparams, new.tokens_rp, new.len_r)
+    kv, len_r = _read_prompts(program.config, dparams, new, shared)
     put = lambda old, value: old.at[new.row_r].set(value, mode="drop")  # noqa: E731
     is_new_n = put(jnp.zeros(n, bool), True)
     start_r1 = new.start_r[:, None]
     state = state._replace(
         prefix=api.put_rows(program.config, state.prefix, new.row_r, kv),
-        prefix_len_n=put(state.prefix_len_n, new.len_r),
+        prefix_len_n=put(state.prefix_len_n, len_r),
         start_n=put(state.start_n, new.start_r),
         key_n2=put(state.key_n2, new.key_r2),
         num_n=put(state.num_n, new.num_samples),
@@ -140,6 +157,20 @@ def assign(program: Program, dparams: DecoderParams, state: Lanes, new: NewPromp
         len_nk=put(state.len_nk, 0),
     )
     return _pin(state)
+
+
+def _read_prompts(
+    config: ModelConfig, dparams: DecoderParams, new: NewPrompts, shared: Shared | None
+) -> tuple[KV, jax.Array]:
+    """Return the prompts' caches, one row each, and how many tokens they hold."""
+    if shared is None:
+        return api.prefill(config, dparams, new.tokens_rp, new.len_r)[1], new.len_r
+    r, p = new.tokens_rp.shape
+    # One lane, whose slots are the prompts.
+    own, none_1r = api.init_kv(config, r, p), jnp.zeros((1, r), jnp.int32)
+    _, own = api.extend(config, dparams, new.tokens_rp[None], shared.prefix, shared.len_1, own, none_1r)
+    before, before_len_r = api.take_rows(config, shared.prefix, none_1r[0]), jnp.repeat(shared.len_1, r)
+    return api.commit(config, before, before_len_r, own, none_1r[0], new.len_r), before_len_r + new.len_r
 
 
 @functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("state",))

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from procsup_jax.data.examples import prompt_ids
+from procsup_jax.data.examples import example_ids, prompt_ids
 from procsup_jax.decode import calculator, engine
-from procsup_jax.decode.engine import NewPrompts, Program, VocabTables
+from procsup_jax.decode.engine import NewPrompts, Program, Shared, VocabTables
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
@@ -67,10 +67,12 @@ def generate(
     seed: int,
     mesh: Mesh | None = None,
     first_sample: int = 0,
+    shared: Sequence[int] = (),
 ) -> list[list[Generated]]:
     """Write `settings.num_samples` samples for each prompt, numbered from `first_sample`, in the prompts' order.
 
-    With `settings.with_greedy` the greedy one follows them, with the next number.
+    With `settings.with_greedy` the greedy one follows them, with the next number. `shared` are tokens that stand before
+    every prompt, worked examples say: they are read once.
 
     A sample depends on the params, its prompt and fold_in(fold_in(fold_in(key(seed), crc32(uid)), sample), index of
     the token), on nothing else: not on lanes, slots, the other prompts or the mesh (up to rounding in the logits).
@@ -78,7 +80,7 @@ def generate(
 
     Raises UserError when the vocabulary does not fit the model or a prompt leaves too little room.
     """
-    _check(config, vocab, prompts, settings)
+    _check(config, vocab, prompts, settings, len(shared))
     done: dict[int, list[Generated]] = {}
     num_each = settings.num_samples + settings.with_greedy
     with rules.use(mesh), Progress("sampling", len(prompts) * num_each, "sample") as progress:
@@ -90,9 +92,10 @@ def generate(
             first_sample=first_sample,
             num_samples=num_each,
             greedy=settings.num_samples if settings.with_greedy else -1,
+            shared=tuple(shared),
         )
         lanes = num_lanes(settings.lanes, len(prompts), mesh)
-        slots = min(settings.slots, num_each)
+        slots = num_slots(settings.slots, num_each)
         # Neighbours in length are read together, the longest first: a cache too large for the machine fails at once.
         by_length = sorted(enumerate(prompts), key=lambda each: -len(each[1].tokens))
         for index, samples in decoder.run(by_length, lanes, slots):
@@ -117,8 +120,9 @@ def sample_problems(
 
     `policy` names the sampler in the records. `logprob` is that of `Generated`; `tokens` counts the end token.
     """
-    written = [Prompt(p.uid, prompt_ids(vocab, p.question, examples)) for p in problems]
-    generated = generate(config, params, vocab, written, settings, seed=seed, mesh=mesh)
+    written = [Prompt(p.uid, prompt_ids(vocab, p.question)) for p in problems]
+    shared = example_ids(vocab, examples)
+    generated = generate(config, params, vocab, written, settings, seed=seed, mesh=mesh, shared=shared)
     return [to_sample(vocab, g, policy) for samples in generated for g in samples]
 
 
@@ -186,6 +190,11 @@ def num_lanes(wanted: int, num_prompts: int, mesh: Mesh | None) -> int:
     return -(-lanes // shards) * shards
 
 
+def num_slots(wanted: int, num_samples: int) -> int:
+    """Return how many samples of a problem to write at a time: `wanted` or fewer, with no nearly empty last round."""
+    return -(-num_samples // -(-num_samples // wanted))
+
+
 @dataclasses.dataclass(frozen=True)
 class _Decoder:
     """Feed prompts to the lanes and collect what they wrote."""
@@ -197,6 +206,7 @@ class _Decoder:
     first_sample: int
     num_samples: int
     greedy: int
+    shared: tuple[int, ...]
 
     def run(
         self, prompts: Sequence[tuple[int, Prompt]], lanes: int, slots: int
@@ -204,10 +214,12 @@ class _Decoder:
         """Yield each (index, prompt)'s index and samples as they come in."""
         if not prompts:
             return
-        prefix_len = max(_prefix_bucket(prompt) for _, prompt in prompts)
+        prefix_len = length_bucket(len(self.shared) + max(len(prompt.tokens) - 1 for _, prompt in prompts))
+        shared = self._read_shared(prefix_len)
         waiting = collections.deque(prompts)
         owners: dict[int, tuple[int, Prompt]] = {}
-        swap_size = max(1, lanes // 4)
+        # With larger ones, lanes wait longer for each other; reading prompts one by one is slower.
+        swap_size = max(1, lanes // 8)
         room = length_bucket(self.num_samples, smallest=12)
         state = engine.init_lanes(self.program, lanes, slots, prefix_len, room)
         while waiting or owners:
@@ -217,7 +229,7 @@ class _Decoder:
                 for lane in rows:
                     owners[lane] = waiting.popleft()
                 new = self._new_prompts({lane: owners[lane] for lane in rows}, swap_size, lanes)
-                state = engine.assign(self.program, self.dparams, state, new)
+                state = engine.assign(self.program, self.dparams, state, new, shared)
             enough = swap_size if waiting else lanes
             state, busy_n = engine.run(
                 self.program, self.dparams, self.tables, state, self.first_sample, enough, _CHUNK_STEPS
@@ -229,8 +241,14 @@ class _Decoder:
                     index, prompt = owners.pop(lane)
                     yield index, self._generated(prompt.uid, *(array[lane] for array in arrays))
 
+    def _read_shared(self, prefix_len: int) -> Shared | None:
+        if not self.shared:
+            return None
+        tokens_1p, len_1 = pad_rows([self.shared], 1, length_bucket(len(self.shared)))
+        return engine.read_shared(self.program, self.dparams, jnp.asarray(tokens_1p), jnp.asarray(len_1), prefix_len)
+
     def _new_prompts(self, owners: Mapping[int, tuple[int, Prompt]], size: int, lanes: int) -> NewPrompts:
-        prefix_len = max(_prefix_bucket(prompt) for _, prompt in owners.values())
+        prefix_len = length_bucket(max(len(prompt.tokens) - 1 for _, prompt in owners.values()))
         tokens_rp, len_r = pad_rows([prompt.tokens[:-1] for _, prompt in owners.values()], size, prefix_len)
         row_r, start_r, key_r2 = np.full(size, lanes), np.zeros(size, np.int32), np.zeros((size, 2), np.uint32)
         for i, (lane, (_, prompt)) in enumerate(owners.items()):
@@ -247,19 +265,18 @@ class _Decoder:
         ]
 
 
-def _prefix_bucket(prompt: Prompt) -> int:
-    return length_bucket(len(prompt.tokens) - 1)
-
-
-def _check(config: ModelConfig, vocab: Vocab, prompts: Sequence[Prompt], settings: DecodeSettings) -> None:
+def _check(
+    config: ModelConfig, vocab: Vocab, prompts: Sequence[Prompt], settings: DecodeSettings, shared_len: int
+) -> None:
     check_vocab(config, vocab)
     for prompt in prompts:
         if not prompt.tokens:
             raise UserError(f"problem {prompt.uid!r}: its prompt is empty; expected at least one token")
-        total = len(prompt.tokens) + settings.max_new_tokens
+        prompt_len = shared_len + len(prompt.tokens)
+        total = prompt_len + settings.max_new_tokens
         if total > config.max_len:
             raise UserError(
-                f"problem {prompt.uid!r}: a prompt of {len(prompt.tokens)} tokens and max_new_tokens="
+                f"problem {prompt.uid!r}: a prompt of {prompt_len} tokens and max_new_tokens="
                 f"{settings.max_new_tokens} make {total}, more than the model's max_len={config.max_len}: "
                 "lower max_new_tokens, give fewer worked examples, or leave the problem out"
             )

@@ -16,7 +16,12 @@ def problem_prompt(question: str) -> str:
 
 def n_shot_prompt(question: str, examples: Sequence[Problem]) -> str:
     """Return worked examples, a blank line after each, then the problem's prompt (the paper: 5 examples)."""
-    return "".join(f"{worked_example(example)}\n\n" for example in examples) + problem_prompt(question)
+    return shots(examples) + problem_prompt(question)
+
+
+def shots(examples: Sequence[Problem]) -> str:
+    """Return what worked examples put before every prompt."""
+    return "".join(f"{worked_example(example)}\n\n" for example in examples)
 
 
 def worked_example(problem: Problem) -> str:

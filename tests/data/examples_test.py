@@ -24,6 +24,13 @@ def test_every_step_ends_with_its_separator_and_the_last_with_eos(vocab):
     assert vocab.decode([i for ids in steps for i in ids]) == "a <<1+1=2>>2\nb\n#### 2"
 
 
+def test_worked_examples_stand_before_a_prompt_token_for_token(vocab, problems):
+    question, shots = problems[3].question, problems[:2]
+    before = examples.example_ids(vocab, shots)
+    assert examples.prompt_ids(vocab, question, shots) == before + examples.prompt_ids(vocab, question)
+    assert examples.example_ids(vocab, ()) == []
+
+
 def test_an_empty_solution_has_no_steps(vocab):
     assert examples.step_ids(vocab, "") == []
 

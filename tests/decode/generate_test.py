@@ -130,6 +130,26 @@ def test_samples_depend_on_nothing_but_prompt_seed_and_index(config, params, voc
     assert flat(generate.generate(config, params, vocab, prompts, BASE, seed=2)) != flat(base)
 
 
+@pytest.mark.parametrize("shared_len", [1, 150])
+def test_what_stands_before_every_prompt_is_read_once_and_changes_no_sample(config, params, vocab, shared_len):
+    rng = np.random.default_rng(3)
+    shared = rng.integers(8, vocab.size, shared_len).tolist()
+    prompts = [*random_prompts(vocab, 5), Prompt("short", [vocab.sep_id])]
+    whole = [Prompt(p.uid, [*shared, *p.tokens]) for p in prompts]
+    base = generate.generate(config, params, vocab, whole, BASE, seed=1)
+    got = generate.generate(config, params, vocab, prompts, BASE, seed=1, shared=shared)
+    assert flat(got) == flat(base)
+    np.testing.assert_allclose(logprobs(got), logprobs(base), rtol=1e-4, atol=1e-4)
+    too_long = dataclasses.replace(BASE, max_new_tokens=256 - shared_len)
+    with pytest.raises(UserError, match=f"a prompt of {shared_len + len(prompts[0].tokens)} tokens"):
+        generate.generate(config, params, vocab, prompts, too_long, seed=1, shared=shared)
+
+
+@pytest.mark.parametrize(("wanted", "num_samples", "slots"), [(8, 9, 5), (8, 8, 8), (8, 3, 3), (40, 96, 32), (1, 5, 1)])
+def test_no_round_of_samples_is_nearly_empty(wanted, num_samples, slots):
+    assert generate.num_slots(wanted, num_samples) == slots
+
+
 @pytest.mark.parametrize(("axes", "calculator"), [((8, 1, 1), True), ((1, 2, 2), False)])
 def test_a_mesh_changes_no_sample(config, params, vocab, axes, calculator):
     settings = dataclasses.replace(BASE, calculator=calculator)
