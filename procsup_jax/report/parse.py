@@ -42,6 +42,10 @@ def parse(raw: Mapping[str, Any]) -> Results:
         curves={name: _epochs(value, f"curves.{name}") for name, value in curves.items()},
         base=_mapping(raw.get("base"), "base"),
         differences=_all_differences(raw),
+        supervision={
+            name: {kind: _number(count, f"supervision.{name}.{kind}") for kind, count in _mapping(cost, name).items()}
+            for name, cost in _mapping(raw.get("supervision"), "supervision").items()
+        },
     )
 
 

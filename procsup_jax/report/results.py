@@ -78,7 +78,8 @@ class Results:
     """Hold a run's results.json.
 
     `verifiers` is keyed by reward model and measure as in `Evaluation`; `differences` by test set, the two approaches
-    and the metric.
+    and the metric. `supervision` says what people gave each policy and reward model: "solution_tokens",
+    "answer_tokens" and "step_labels".
     """
 
     name: str
@@ -91,6 +92,7 @@ class Results:
     curves: Mapping[str, Sequence[Epoch]]
     base: Mapping[str, Any]
     differences: Mapping[tuple[str, Approach, Approach, str], Difference]
+    supervision: Mapping[str, Mapping[str, float]]
 
     def decoding(self, model: str, decoding: str, test_set: str = "test") -> Decoding | None:
         """Return what a model scored by a decoding, None where that was not run."""

@@ -49,6 +49,26 @@ def _cases(estimate: Estimate | None) -> list[str]:
     return [] if estimate is None or estimate.n is None else [f"n = {estimate.n:,}"]
 
 
+def supervision_table(results: Results) -> str:
+    """Return what people had to write or mark for each policy, empty where it was not counted."""
+    kinds = {
+        "solution_tokens": "Solutions, tokens",
+        "answer_tokens": "Final answers, tokens",
+        "step_labels": "Steps marked",
+    }
+    policies = [name for name in names.in_order(names.MODELS, results.supervision) if name in results.models]
+    if not policies:
+        return ""
+    head = element("tr", *(element("th", title, scope="col") for title in ("Policy", *kinds.values())))
+    rows = []
+    for name in policies:
+        counts = [results.supervision[name].get(kind, 0) for kind in kinds]
+        figures = [element("td", f"{count:,.0f}" if count else "–", class_="num") for count in counts]
+        rows.append(element("tr", element("th", text(names.label(names.MODELS, name)), scope="row"), *figures))
+    caption = element("caption", "What people gave each policy", class_="visually-hidden")
+    return element("table", caption, element("thead", head), element("tbody", *rows), class_="plain")
+
+
 def stages(wall_clock: Mapping[str, float]) -> str:
     """Return the time each stage took, with bars."""
     longest = max(wall_clock.values(), default=0.0) or 1.0

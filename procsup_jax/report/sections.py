@@ -48,6 +48,7 @@ def sections(results: Results, prepared: Sequence[Mapping[str, Any]], figures: l
         findings_section(results),
         table_1_section(results),
         table_3_section(results),
+        supervision_section(results),
         scatter_section(results, figures),
         agreement_section(results, figures),
         selective_section(results, figures),
@@ -94,6 +95,17 @@ def table_3_section(results: Results) -> Section:
         lead,
         _scroll(paper_tables.table_3(results), "Table 3"),
     )
+
+
+def supervision_section(results: Results) -> Section:
+    """Return what people gave each policy."""
+    lead = (
+        "What people had to write or mark for each policy, its worked examples and its reward model’s labels included. "
+        "On a generated testbed an oracle did it; the count is of what it was asked."
+    )
+    table = run_tables.supervision_table(results)
+    body = _scroll(table, "Cost of labels") if table else ""
+    return Section("supervision", "Supervision", "What the labels cost", lead, body)
 
 
 def scatter_section(results: Results, figures: list[svg.Figure]) -> Section:

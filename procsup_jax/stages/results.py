@@ -30,6 +30,7 @@ from procsup_jax.stages.improvement import FEW_SHOT, SFT, curve_file
 from procsup_jax.stages.lookup import lookup_accuracy
 from procsup_jax.stages.solutions import labels_file, run_labels, run_scores, samples_file, scores_file
 from procsup_jax.stages.stage import Stage
+from procsup_jax.stages.supervision import SUPERVISION
 from procsup_jax.stages.surprise import CONTROLS
 
 PACKAGES = ("procsup_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "sentencepiece", "numpy")
@@ -151,6 +152,7 @@ def gather(ctx: Context, evaluated: Sequence[Evaluated]) -> dict[str, Any]:
         "reward_models": _read(ctx, REWARD_MODELS),
         "curves": {name: _read(ctx, curve_file(name)) for name in names if name in ctx.settings.improve.approaches},
         "differences": _read(ctx, DIFFERENCES),
+        "supervision": _read(ctx, SUPERVISION),
         "wall_clock": ctx.folder.wall_clock(),
     }
 

@@ -15,6 +15,7 @@ from procsup_jax.stages.data import run_data
 from procsup_jax.stages.evaluation import Evaluated, run_evaluation
 from procsup_jax.stages.improvement import FEW_SHOT, SFT, approach, run_improvement
 from procsup_jax.stages.solutions import Policy, run_labels, run_samples
+from procsup_jax.stages.supervision import run_supervision
 from procsup_jax.stages.surprise import run_surprise
 from procsup_jax.stages.training import run_reward_model, run_sft
 
@@ -42,6 +43,7 @@ def run_experiment(ctx: Context) -> dict[str, Any]:
     run_surprise(ctx)
     result_stages.run_reward_model_report(ctx, evaluated)
     result_stages.run_differences(ctx, evaluated)
+    run_supervision(ctx)
     return _publish(ctx, evaluated)
 
 

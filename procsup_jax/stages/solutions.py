@@ -109,10 +109,13 @@ def _run(
     ctx.folder.run(Stage(f"sample-{name}", kept, inputs, (samples_file(name),), work))
 
 
-def _examples(ctx: Context, policy: Policy) -> list[Problem]:
-    if not policy.few_shot:
-        return []
+def worked_examples(ctx: Context) -> list[Problem]:
+    """Return the problems that few-shot prompts show with their solutions."""
     return choose_examples(ctx.problems("sft"), ctx.settings.few_shot, ctx.settings.seed)
+
+
+def _examples(ctx: Context, policy: Policy) -> list[Problem]:
+    return worked_examples(ctx) if policy.few_shot else []
 
 
 def _sample(ctx: Context, name: str, policy: Policy, split: str, settings: DecodeSettings) -> None:

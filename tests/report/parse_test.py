@@ -1,7 +1,9 @@
+import dataclasses
+
 import pytest
 
 from procsup_jax.errors import UserError
-from procsup_jax.report import parse
+from procsup_jax.report import parse, run_tables
 from procsup_jax.report.results import Difference, Estimate
 
 
@@ -87,3 +89,17 @@ def test_bad_values_are_named_by_their_path(results, path, value, message):
     with pytest.raises(UserError, match=message) as caught:
         parse.parse(results)
     assert "\n" not in str(caught.value)
+
+
+def test_supervision_is_shown_for_the_policies_that_were_run(results):
+    results["supervision"] = {
+        "sft": {"solution_tokens": 41234, "answer_tokens": 0, "step_labels": 0},
+        "sft_prm": {"solution_tokens": 41234, "answer_tokens": 300, "step_labels": 777},
+    }
+    found = parse.parse(results)
+    table = run_tables.supervision_table(found)
+    assert "41,234" in table and "777" not in table
+    assert run_tables.supervision_table(dataclasses.replace(found, supervision={})) == ""
+    results["supervision"]["sft"]["step_labels"] = "many"
+    with pytest.raises(UserError, match="supervision.sft.step_labels"):
+        parse.parse(results)

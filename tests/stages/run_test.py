@@ -36,6 +36,7 @@ def test_results_hold_every_model_on_both_sets(finished):
             assert {"greedy", "majority", "orm_weighted"} <= set(metrics["decoding"])
     assert {"prm_weighted", "prm_step", "orm_step"} <= set(found["models"]["sft"]["test"]["decoding"])
     assert set(found["curves"]) == MODELS - {"few_shot", "sft"}
+    assert set(found["supervision"]) > MODELS
     controls = {"sft_surprise_outcome", "sft_surprise_process"}
     assert set(found["reward_models"]) == {"sft_orm", "sft_prm", "few_shot_orm", "few_shot_orm_rl_orm"} | controls
     assert (finished / "report.html").stat().st_size > 10_000
