@@ -178,7 +178,7 @@ def _rows(documents: _Documents, num_branches: int) -> list[list[Key]]:
 def _size(documents: _Documents, keys: Sequence[Key]) -> tuple[int, int]:
     """Return the buckets of the longest solution and of the longest prompt."""
     longest = max(len(documents.solutions[key].tokens) for key in keys)
-    return length_bucket(longest, 48), length_bucket(max(len(documents.prompts[uid]) for uid, _ in keys), 128)
+    return _fine_bucket(longest, 4), length_bucket(max(len(documents.prompts[uid]) for uid, _ in keys), 128)
 
 
 def _groups(
@@ -195,21 +195,21 @@ def _groups(
             sum(lens) + sum(len(s.tokens) for s in row) for lens, row in zip(prompt_lens, solutions, strict=True)
         ]
         shape = TreeShape(
-            num_tokens=_fine_bucket(max(num_tokens)),
+            num_tokens=_fine_bucket(max(num_tokens), 16, 256),
             num_prompts=length_bucket(max(map(len, prompt_lens)), 2),
-            prompt_len=_fine_bucket(max(map(max, prompt_lens))),
+            prompt_len=_fine_bucket(max(map(max, prompt_lens)), 8),
             num_branches=num_branches,
             branch_len=branch_len,
         )
         yield shape, length_bucket(max(len(s.ends) for row in solutions for s in row), 16), group
 
 
-def _fine_bucket(size: int) -> int:
-    """Round a size up to 8, 9, ... 15 times a power of two, at least to 64."""
-    step = 8
-    while step * 16 <= size:
+def _fine_bucket(size: int, parts: int, smallest: int = 64) -> int:
+    """Round a size up to 1, 1 + 1/parts, 1 + 2/parts, ... times the power of two below it, at least to `smallest`."""
+    step = smallest // parts
+    while step * parts * 2 <= size:
         step *= 2
-    return max(64, -(-size // step) * step)
+    return max(smallest, -(-size // step) * step)
 
 
 def _uids(keys: Sequence[Key]) -> list[str]:

@@ -9,7 +9,7 @@ Axis letters: b row, l flat token, n prompt of a row, p position in it, r branch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -81,7 +81,8 @@ def plant(
     for r, (n, tokens) in enumerate(branches):
         prompt_r[r], last = n, prompt_np[n, prompt_len_n[n] - 1]
         branch_rt[r, : len(tokens)] = lay(tokens, last, prompt_len_n[n], prompt_np.size + r * shape.branch_len)
-    return tokens_l, Trees(*(parent_l, position_l, prompt_np, prompt_len_n, branch_rt, prompt_r, place_l))
+    fields: Sequence[Any] = (parent_l, position_l, prompt_np, prompt_len_n, branch_rt, prompt_r, place_l)
+    return tokens_l, Trees(*fields)
 
 
 def take(x_blx: jax.Array, index: jax.Array) -> jax.Array:
