@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,31 +16,36 @@ from procsup_jax.data.examples import prompt_ids, step_ids
 from procsup_jax.decode.generate import check_vocab, length_bucket
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
-from procsup_jax.models.api import ModelConfig, Params
+from procsup_jax.models.api import ModelConfig, Params, Trees, TreeShape
 from procsup_jax.parallel import rules
 from procsup_jax.progress import Progress
 from procsup_jax.text.vocab import Vocab
 from procsup_jax.types import Problem, Sample
 
 
-class _Document(NamedTuple):
-    """Hold a prompt with a solution, the number of the prompt's tokens, and the positions of the steps' end tokens."""
+class _Solution(NamedTuple):
+    """Hold a solution's tokens and which of them end its steps."""
 
     tokens: list[int]
-    prompt_len: int
     ends: list[int]
 
 
+Key = tuple[str, str]
+
+
+class _Documents(NamedTuple):
+    """Hold the prompts of problems by uid, and each different solution, by its problem's uid and its text."""
+
+    prompts: dict[str, list[int]]
+    solutions: dict[Key, _Solution]
+
+
 class _Batch(NamedTuple):
-    """Hold padded documents: tokens [b, l], lengths, prompts' lengths, and the steps' ends [b, s]."""
+    """Hold rows of flat tokens [b, l], how they hang together, and the ends of the steps of each solution [b, r, s]."""
 
     tokens_bl: jax.Array
-    len_b: jax.Array
-    prompt_len_b: jax.Array
-    ends_bs: jax.Array
-
-
-Key = tuple[str, str]
+    trees: Trees
+    ends_brs: jax.Array
 
 
 def score_samples(
@@ -52,11 +58,12 @@ def score_samples(
     batch_size: int,
     mesh: Mesh | None = None,
 ) -> list[np.ndarray]:
-    """Return for each sample the probability of `correct` after each of its steps, float32 [s]; one pass a sample.
+    """Return for each sample the probability of `correct` after each of its steps, float32 [s].
 
     A probability is the sigmoid of `api.rm_logits` at the step's end token, as in training: the separator after it,
-    eos after the last. A solution without steps (empty) gives an empty array. Equal solutions of one problem are read
-    once. What a sample gets does not depend on the others, their order, or `batch_size` (up to rounding).
+    eos after the last. A solution without steps (empty) gives an empty array. `batch_size` different solutions are read
+    at a time, with their problems' prompts; equal ones once, and a prompt once for all its solutions in a batch. What
+    a sample gets does not depend on the others, their order, or `batch_size` (up to rounding).
 
     Raises UserError when a sample's problem is absent, when prompt and solution exceed the model's max_len, and when
     the vocabulary does not fit the model.
@@ -64,7 +71,7 @@ def score_samples(
     documents = _documents(config, vocab, problems, samples)
     program = functools.partial(_step_logits, config, (vocab.correct_id, vocab.incorrect_id), params)
     probs = {
-        key: _sigmoid(logits_s[: len(documents[key].ends)])
+        key: _sigmoid(logits_s[: len(documents.solutions[key].ends)])
         for key, logits_s in _read(program, documents, batch_size, mesh, "scoring")
     }
     return [probs[sample.problem_uid, sample.solution].copy() for sample in samples]
@@ -89,112 +96,157 @@ def step_logprobs(
     documents = _documents(config, vocab, problems, samples)
     program = functools.partial(_token_logprobs, config, params)
     found: dict[Key, list[np.ndarray]] = {}
-    for key, logprob_l in _read(program, documents, batch_size, mesh, "reading"):
-        ends = [documents[key].prompt_len - 1, *documents[key].ends]
-        found[key] = [logprob_l[a + 1 : b + 1] for a, b in zip(ends, ends[1:], strict=False)]
+    for key, logprob_t in _read(program, documents, batch_size, mesh, "reading"):
+        starts = [0, *(end + 1 for end in documents.solutions[key].ends)]
+        found[key] = [logprob_t[start:end] for start, end in itertools.pairwise(starts)]
     return [[step.copy() for step in found[sample.problem_uid, sample.solution]] for sample in samples]
 
 
-def _documents(
-    config: ModelConfig, vocab: Vocab, problems: Sequence[Problem], samples: Sequence[Sample]
-) -> dict[Key, _Document]:
-    """Return each different solution once, by its problem and text."""
+def _documents(config: ModelConfig, vocab: Vocab, problems: Sequence[Problem], samples: Sequence[Sample]) -> _Documents:
+    """Return each problem's prompt and each different solution once."""
     check_vocab(config, vocab)
     questions = {problem.uid: problem.question for problem in problems}
-    documents: dict[Key, _Document] = {}
+    documents = _Documents({}, {})
     for sample in samples:
-        key = (sample.problem_uid, sample.solution)
-        if key not in documents:
-            documents[key] = _document(config, vocab, questions, sample)
+        uid = sample.problem_uid
+        if uid not in questions:
+            raise UserError(
+                f"sample {sample.sample} of problem {uid!r}: there is no such problem; pass the problems "
+                "that the samples were drawn for"
+            )
+        if uid not in documents.prompts:
+            documents.prompts[uid] = prompt_ids(vocab, questions[uid])
+        if (uid, sample.solution) not in documents.solutions:
+            solution = _solution(vocab, sample.solution)
+            _check_len(config, sample, len(documents.prompts[uid]), len(solution.tokens))
+            documents.solutions[uid, sample.solution] = solution
     return documents
 
 
-def _read(
-    program: Callable[[_Batch], jax.Array],
-    documents: dict[Key, _Document],
-    batch_size: int,
-    mesh: Mesh | None,
-    what: str,
-) -> Iterator[tuple[Key, np.ndarray]]:
-    """Yield each document's key and its row of what a program makes of padded batches (`_pad`)."""
-    with rules.use(mesh), Progress(what, len(documents), "solution") as progress:
-        for keys in _batches(documents, batch_size):
-            rows = np.asarray(program(_pad([documents[key] for key in keys], batch_size)))
-            yield from zip(keys, rows, strict=False)
-            progress.update(len(keys))
+def _solution(vocab: Vocab, text: str) -> _Solution:
+    steps = step_ids(vocab, text)
+    ends = [end - 1 for end in itertools.accumulate(map(len, steps))]
+    return _Solution(list(itertools.chain.from_iterable(steps)), ends)
 
 
-def _document(config: ModelConfig, vocab: Vocab, questions: dict[str, str], sample: Sample) -> _Document:
-    if sample.problem_uid not in questions:
-        raise UserError(
-            f"sample {sample.sample} of problem {sample.problem_uid!r}: there is no such problem; pass the problems "
-            "that the samples were drawn for"
-        )
-    tokens = prompt_ids(vocab, questions[sample.problem_uid])
-    prompt_len, ends = len(tokens), []
-    for ids in step_ids(vocab, sample.solution):
-        tokens += ids
-        ends.append(len(tokens) - 1)
-    if len(tokens) > config.max_len:
+def _check_len(config: ModelConfig, sample: Sample, prompt_len: int, solution_len: int) -> None:
+    if prompt_len + solution_len > config.max_len:
         raise UserError(
             f"sample {sample.sample} of problem {sample.problem_uid!r}: a prompt of {prompt_len} tokens and a solution "
-            f"of {len(tokens) - prompt_len} exceed the model's max_len={config.max_len}: leave the sample out, or "
+            f"of {solution_len} exceed the model's max_len={config.max_len}: leave the sample out, or "
             "sample with a lower max_new_tokens"
         )
-    return _Document(tokens, prompt_len, ends)
 
 
-def _batches(documents: dict[Key, _Document], batch_size: int) -> list[list[Key]]:
-    """Group documents of one length bucket."""
+def _read(
+    program: Callable[[_Batch], jax.Array], documents: _Documents, batch_size: int, mesh: Mesh | None, what: str
+) -> Iterator[tuple[Key, np.ndarray]]:
+    """Yield each solution's key and its part of what a program makes of batches, [b, r, ...]; empty ones unread."""
     if batch_size < 1:
         raise UserError(f"score batch_size={batch_size}: expected at least 1")
-    by_bucket: dict[int, list[Key]] = {}
-    for key, document in documents.items():
-        by_bucket.setdefault(length_bucket(len(document.tokens)), []).append(key)
-    return [
-        keys[start : start + batch_size]
-        for _, keys in sorted(by_bucket.items())
-        for start in range(0, len(keys), batch_size)
-    ]
+    yield from ((key, np.zeros(0, np.float32)) for key, each in documents.solutions.items() if not each.tokens)
+    num_rows = _num_rows(batch_size, mesh)
+    rows = _rows(documents, batch_size // num_rows)
+    with rules.use(mesh), Progress(what, sum(map(len, rows)), "solution") as progress:
+        for shape, num_steps, group in _groups(documents, rows, batch_size // num_rows):
+            for start in range(0, len(group), num_rows):
+                some = group[start : start + num_rows]
+                empty: list[list[Key]] = [[]] * (num_rows - len(some))
+                found = np.asarray(program(_batch(documents, [*some, *empty], shape, num_steps)))
+                for keys, found_r in zip(some, found, strict=False):
+                    yield from zip(keys, found_r, strict=False)
+                    progress.update(len(keys))
 
 
-def _pad(documents: Sequence[_Document], batch_size: int) -> _Batch:
-    """Return the documents in rows of one length; rows past them are empty."""
-    length = length_bucket(max(len(d.tokens) for d in documents))
-    num_steps = length_bucket(max(len(d.ends) for d in documents), smallest=16)
-    tokens_bl = np.zeros((batch_size, length), np.int32)
-    len_b, prompt_len_b = np.zeros((2, batch_size), np.int32)
-    ends_bs = np.zeros((batch_size, num_steps), np.int32)
-    for row, document in enumerate(documents):
-        len_b[row], prompt_len_b[row] = len(document.tokens), document.prompt_len
-        tokens_bl[row, : len_b[row]] = document.tokens
-        ends_bs[row, : len(document.ends)] = document.ends
-    return _Batch(*map(jnp.asarray, (tokens_bl, len_b, prompt_len_b, ends_bs)))
+def _num_rows(batch_size: int, mesh: Mesh | None) -> int:
+    """Return over how many rows of tokens a batch spreads: one for each device of the batch axes, if that divides."""
+    shards = 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
+    return 1 if batch_size % shards else shards
+
+
+def _rows(documents: _Documents, num_branches: int) -> list[list[Key]]:
+    """Cut the solutions into rows: a problem's together, with problems of like lengths."""
+    by_problem: dict[str, list[Key]] = {}
+    for key, solution in documents.solutions.items():
+        if solution.tokens:
+            by_problem.setdefault(key[0], []).append(key)
+    alike = sorted(by_problem.values(), key=lambda keys: _size(documents, keys))
+    ordered = list(itertools.chain.from_iterable(alike))
+    return [ordered[start : start + num_branches] for start in range(0, len(ordered), num_branches)]
+
+
+def _size(documents: _Documents, keys: Sequence[Key]) -> tuple[int, int]:
+    """Return the buckets of the longest solution and of the longest prompt."""
+    longest = max(len(documents.solutions[key].tokens) for key in keys)
+    return _fine_bucket(longest, 4), length_bucket(max(len(documents.prompts[uid]) for uid, _ in keys), 128)
+
+
+def _groups(
+    documents: _Documents, rows: Sequence[list[Key]], num_branches: int
+) -> Iterator[tuple[TreeShape, int, list[list[Key]]]]:
+    """Yield rows that one compiled program reads, with what fits each of them, and the most steps of a solution."""
+    by_size: dict[tuple[int, int], list[list[Key]]] = {}
+    for keys in rows:
+        by_size.setdefault(_size(documents, keys), []).append(keys)
+    for (branch_len, _), group in by_size.items():
+        prompt_lens = [[len(documents.prompts[uid]) for uid in _uids(keys)] for keys in group]
+        solutions = [[documents.solutions[key] for key in keys] for keys in group]
+        num_tokens = [
+            sum(lens) + sum(len(s.tokens) for s in row) for lens, row in zip(prompt_lens, solutions, strict=True)
+        ]
+        shape = TreeShape(
+            num_tokens=_fine_bucket(max(num_tokens), 16, 256),
+            num_prompts=length_bucket(max(map(len, prompt_lens)), 2),
+            prompt_len=_fine_bucket(max(map(max, prompt_lens)), 8),
+            num_branches=num_branches,
+            branch_len=branch_len,
+        )
+        yield shape, length_bucket(max(len(s.ends) for row in solutions for s in row), 16), group
+
+
+def _fine_bucket(size: int, parts: int, smallest: int = 64) -> int:
+    """Round a size up to 1, 1 + 1/parts, 1 + 2/parts, ... times the power of two below it, at least to `smallest`."""
+    step = smallest // parts
+    while step * parts * 2 <= size:
+        step *= 2
+    return max(smallest, -(-size // step) * step)
+
+
+def _uids(keys: Sequence[Key]) -> list[str]:
+    return list(dict.fromkeys(uid for uid, _ in keys))
+
+
+def _batch(documents: _Documents, rows: Sequence[Sequence[Key]], shape: TreeShape, num_steps: int) -> _Batch:
+    """Lay out rows of solutions with their prompts; the solutions keep their order."""
+    ends_brs = np.zeros((len(rows), shape.num_branches, num_steps), np.int32)
+    planted = []
+    for b, keys in enumerate(rows):
+        uids = _uids(keys)
+        branches = [(uids.index(key[0]), documents.solutions[key].tokens) for key in keys]
+        planted.append(api.plant(shape, [documents.prompts[uid] for uid in uids], branches))
+        for r, key in enumerate(keys):
+            ends = documents.solutions[key].ends
+            ends_brs[b, r, : len(ends)] = ends
+    tokens_bl, trees = jax.tree.map(lambda *arrays: jnp.asarray(np.stack(arrays)), *planted)
+    return _Batch(tokens_bl, trees, jnp.asarray(ends_brs))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _step_logits(config: ModelConfig, vocab_ids: tuple[int, int], params: Params, batch: _Batch) -> jax.Array:
     batch = _over_batch(batch)
-    positions_bl, segments_bl = _places(batch)
-    solution_bl = segments_bl * (positions_bl >= batch.prompt_len_b[:, None])
-    logits_bl = api.rm_logits(config, params, batch.tokens_bl, positions_bl, segments_bl, solution_bl, vocab_ids)
-    return rules.constrain(jnp.take_along_axis(logits_bl, batch.ends_bs, axis=1), (None, None))
+    logits_brt = api.rm_tree_logits(config, params, batch.tokens_bl, batch.trees, vocab_ids)
+    return rules.constrain(jnp.take_along_axis(logits_brt, batch.ends_brs, axis=2), (None, None, None))
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _token_logprobs(config: ModelConfig, params: Params, batch: _Batch) -> jax.Array:
-    """Return the log-probability of each token given those before it, [b, l]; 0 for the first."""
+    """Return the log-probability of each token of each solution given those before it, [b, r, t]."""
     batch = _over_batch(batch)
-    hidden_bld = api.hidden(config, params, batch.tokens_bl, *_places(batch))
-    logprob_blv = jax.nn.log_softmax(api.unembed(config, params, hidden_bld[:, :-1]))
-    logprob_bl = jnp.take_along_axis(logprob_blv, batch.tokens_bl[:, 1:, None], axis=2)[..., 0]
-    return rules.constrain(jnp.pad(logprob_bl, ((0, 0), (1, 0))), (None, None))
-
-
-def _places(batch: _Batch) -> tuple[jax.Array, jax.Array]:
-    """Return each token's position and whether it is one, [b, l]."""
-    positions_bl = jnp.broadcast_to(jnp.arange(batch.tokens_bl.shape[1]), batch.tokens_bl.shape)
-    return positions_bl, (positions_bl < batch.len_b[:, None]).astype(jnp.int32)
+    hidden_bld = api.tree_hidden(config, params, batch.tokens_bl, batch.trees)
+    before_bld = api.take(hidden_bld, batch.trees.parent_bl)
+    logprob_blv = jax.nn.log_softmax(api.unembed(config, params, before_bld))
+    logprob_bl = jnp.take_along_axis(logprob_blv, batch.tokens_bl[..., None], axis=2)[..., 0]
+    return rules.constrain(api.take(logprob_bl, batch.trees.branch_brt), (None, None, None))
 
 
 def _over_batch(batch: _Batch) -> _Batch:

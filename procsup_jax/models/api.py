@@ -22,14 +22,15 @@ from procsup_jax.models.chunks import MAX_LOGITS, map_chunks
 from procsup_jax.models.config import PRESETS, ModelConfig, RMReading, preset
 from procsup_jax.models.cost import forward_flops_per_token, num_params
 from procsup_jax.models.layers import RMSNorm, Rotary, logits, rotary
-from procsup_jax.models.transformer import Block, Transformer, embed
+from procsup_jax.models.transformer import Block, Transformer, embed, read_trees
+from procsup_jax.models.trees import Trees, TreeShape, plant, take
 from procsup_jax.parallel.rules import tree_sharding
 
 __all__ = [
-    "KV", "MAX_LOGITS", "PRESETS", "DecoderParams", "ModelConfig", "Params", "RMReading", "abstract_params", "commit",
-    "decoder_params", "extend", "forward_flops_per_token", "hidden", "init_kv", "init_params", "map_chunks",
-    "num_params", "param_axes", "prefill", "preset", "put_rows", "rm_extend", "rm_logits", "take_positions",
-    "take_rows", "unembed", "with_reading",
+    "KV", "MAX_LOGITS", "PRESETS", "DecoderParams", "ModelConfig", "Params", "RMReading", "TreeShape", "Trees",
+    "abstract_params", "commit", "decoder_params", "extend", "forward_flops_per_token", "hidden", "init_kv",
+    "init_params", "map_chunks", "num_params", "param_axes", "plant", "prefill", "preset", "put_rows", "rm_extend",
+    "rm_logits", "rm_tree_logits", "take", "take_positions", "take_rows", "tree_hidden", "unembed", "with_reading",
 ]  # fmt: skip
 
 Params = Mapping[str, Any]
@@ -112,6 +113,25 @@ def rm_logits(
         return _verdict(config, params, states_bld, vocab_ids)
     table_vd = _unembedding(config, params)
     return reading.read(config, params["reading"], table_vd, states_bld, tokens_bl, positions_bl, solution_bl)
+
+
+def tree_hidden(config: ModelConfig, params: Params, tokens_bl: jax.Array, grown: Trees) -> jax.Array:
+    """Return the hidden states [b, l, d] of prompts and of several solutions each, every token read once.
+
+    A token's is that of `hidden` in a row of its prompt and its own solution. `trees.plant` makes tokens and trees.
+    """
+    return read_trees(config, params, tokens_bl, grown)
+
+
+def rm_tree_logits(
+    config: ModelConfig, params: Params, tokens_bl: jax.Array, grown: Trees, vocab_ids: tuple[int, int]
+) -> jax.Array:
+    """Return what `rm_logits` says at the tokens of each solution, float32 [b, r, t], every token read once."""
+    states_bld = tree_hidden(config, params, tokens_bl, grown)
+    if config.rm_reading == "verdict":
+        return take(_verdict(config, params, states_bld, vocab_ids), grown.branch_brt)
+    table_vd = _unembedding(config, params)
+    return reading.read_trees(config, params["reading"], table_vd, states_bld, tokens_bl, grown)
 
 
 def with_reading(config: ModelConfig, params: Params, rm_reading: RMReading) -> tuple[ModelConfig, Params]:

@@ -23,30 +23,34 @@ Residuals = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array, jax.Arr
 
 
 @jax.custom_vjp
-def packed_attention(q_rkgle: jax.Array, k_rkle: jax.Array, v_rkle: jax.Array, segments_rl: jax.Array) -> jax.Array:
+def packed_attention(q_rkgle: jax.Array, k_rkme: jax.Array, v_rkme: jax.Array, segments_rm: jax.Array) -> jax.Array:
     """Attend causally within each document of packed rows; return [r, k, g, l, e].
+
+    With more keys than queries, m of them, the queries are the last l positions of m.
 
     Queries go in blocks, each against the keys up to its own end, so that most of the masked upper triangle is never
     computed. The backward pass recomputes the probabilities from each query's log-sum-exp instead of keeping them
     (Dao et al. 2022). A position attends to those of equal segment id only, so real tokens (ids from 1) never see
     padding (0).
     """
-    return _packed_forward(q_rkgle, k_rkle, v_rkle, segments_rl)[0]
+    return _packed_forward(q_rkgle, k_rkme, v_rkme, segments_rm)[0]
 
 
 def _packed_forward(
-    q_rkgle: jax.Array, k_rkle: jax.Array, v_rkle: jax.Array, segments_rl: jax.Array
+    q_rkgle: jax.Array, k_rkme: jax.Array, v_rkme: jax.Array, segments_rm: jax.Array
 ) -> tuple[jax.Array, Residuals]:
     outs, lses = [], []
+    before = k_rkme.shape[2] - q_rkgle.shape[3]
     for start, end in _query_blocks(q_rkgle.shape[3]):
-        scores = _masked_scores(q_rkgle[:, :, :, start:end], k_rkle[:, :, :end], segments_rl[:, :end])
+        seen = before + end
+        scores = _masked_scores(q_rkgle[:, :, :, start:end], k_rkme[:, :, :seen], segments_rm[:, :seen])
         top = scores.max(-1, keepdims=True)
         exps = jnp.exp(scores - top)
         total = exps.sum(-1, keepdims=True)
-        outs.append((_mix(exps, v_rkle[:, :, :end]) / total).astype(q_rkgle.dtype))
+        outs.append((_mix(exps, v_rkme[:, :, :seen]) / total).astype(q_rkgle.dtype))
         lses.append(top + jnp.log(total))
     out, lse = jnp.concatenate(outs, axis=3), jnp.concatenate(lses, axis=3)
-    return out, (q_rkgle, k_rkle, v_rkle, segments_rl, out, lse)
+    return out, (q_rkgle, k_rkme, v_rkme, segments_rm, out, lse)
 
 
 def _packed_backward(residuals: Residuals, dout: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array, None]:
@@ -55,12 +59,13 @@ def _packed_backward(residuals: Residuals, dout: jax.Array) -> tuple[jax.Array, 
     dqs, dks, dvs = [], [], []
     for start, end in _query_blocks(q.shape[3]):
         block = (slice(None), slice(None), slice(None), slice(start, end))
-        q_block, dout_block, k_seen, v_seen = q[block], dout[block], k[:, :, :end], v[:, :, :end]
-        probs = jnp.exp(_masked_scores(q_block, k_seen, segments[:, :end]) - lse[block])
+        seen = k.shape[2] - q.shape[3] + end
+        q_block, dout_block, k_seen, v_seen = q[block], dout[block], k[:, :, :seen], v[:, :, :seen]
+        probs = jnp.exp(_masked_scores(q_block, k_seen, segments[:, :seen]) - lse[block])
         dprobs = _scores(dout_block, v_seen)
         dscores = probs * (dprobs - inner[block]) * q.shape[-1] ** -0.5
         dqs.append(_mix(dscores, k_seen).astype(q.dtype))
-        rest = ((0, 0), (0, 0), (0, k.shape[2] - end), (0, 0))
+        rest = ((0, 0), (0, 0), (0, k.shape[2] - seen), (0, 0))
         dks.append(jnp.pad(_mix_queries(dscores, q_block), rest))
         dvs.append(jnp.pad(_mix_queries(probs, dout_block), rest))
     return (

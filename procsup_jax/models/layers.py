@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from procsup_jax.models import trees
 from procsup_jax.models.attention import packed_attention, slot_attention
 from procsup_jax.models.cache import LayerKV, Slots, history, write
 from procsup_jax.models.config import ModelConfig
@@ -107,6 +108,15 @@ class TokenShift(nn.Module):
             out = out + full[:, width - back : width - back + t] * self.mix[back - 1].astype(x_rtd.dtype)
         return out
 
+    def along(self, x_bld: jax.Array, ancestors_blw: jax.Array) -> jax.Array:
+        """Shift flat tokens, each along its own ancestors, nearest first (see `trees`)."""
+        out = x_bld
+        for back in range(self.config.shift_width):
+            index_bl = ancestors_blw[..., back]
+            earlier = jnp.where(index_bl[..., None] >= 0, trees.take(x_bld, index_bl), 0)
+            out = out + earlier * self.mix[back].astype(x_bld.dtype)
+        return out
+
 
 class Attention(nn.Module):
     """Attend with grouped queries and rotary positions.
@@ -163,6 +173,35 @@ class Attention(nn.Module):
         )  # fmt: skip
         out = out.transpose(0, 1, 4, 2, 3, 5).reshape(r, t, -1)
         return matmul(out, self.out), suffix
+
+    def branch(self, x_bld: jax.Array, rope_ble: Rotary, places: trees.Places) -> jax.Array:
+        """Attend from each flat token to its ancestors and itself."""
+        b, length, _ = x_bld.shape
+        g = self.config.queries_per_kv
+        mixed = self.shift.along(x_bld, places.ancestors_blw) if self.config.shift_width else x_bld
+        qkv = matmul(mixed, self.qkv)
+        turned = rotate(qkv[..., : g + 1, :], Rotary(*(part[:, :, None, None] for part in rope_ble)))
+        qkv = jnp.concatenate([turned, qkv[..., g + 1 :, :]], axis=3)
+
+        def split(index_brt: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+            rows = trees.take(qkv, index_brt).reshape(-1, *index_brt.shape[2:], *qkv.shape[2:]).transpose(0, 2, 3, 1, 4)
+            return rows[:, :, :g], rows[:, :, g], rows[:, :, g + 1]
+
+        def after(shared: jax.Array, own: jax.Array) -> jax.Array:
+            by_lane = shared.reshape(b, -1, *shared.shape[1:])
+            return jnp.concatenate([trees.take(by_lane, places.prompt_br).reshape(-1, *shared.shape[1:]), own], axis=2)
+
+        def flat(out: jax.Array) -> jax.Array:
+            return out.transpose(0, 3, 1, 2, 4).reshape(b, -1, self.config.num_heads * self.config.head_dim)
+
+        q, k, v = split(places.prompt_bnp)
+        own_q, own_k, own_v = split(places.branch_brt)
+        outs = [
+            packed_attention(q, k, v, places.prompt_segments_xp),
+            packed_attention(own_q, after(k, own_k), after(v, own_v), places.branch_segments_xm),
+        ]
+        out = trees.take(jnp.concatenate([flat(each) for each in outs], axis=1), places.place_bl)
+        return matmul(out, self.out)
 
     def _kept(self, k_rkle: jax.Array, v_rkle: jax.Array, x_rld: jax.Array | None) -> LayerKV:
         rows = (-1, *k_rkle.shape[2:])

@@ -14,6 +14,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from procsup_jax.models import trees
 from procsup_jax.models.cache import LayerKV, Slots, history, write
 from procsup_jax.models.chunks import map_chunks
 from procsup_jax.models.config import ModelConfig
@@ -81,6 +82,21 @@ def extend(
     sum_rt = last_r1x[..., -1] + jnp.cumsum(_log_safe(config, weights, table_vd, hidden_rtd, before_rtd, tokens_rt), 1)
     new = jnp.concatenate([hidden_rtd.astype(jnp.float32), sum_rt[..., None]], -1)
     return _to_logit(sum_rt), write(suffix, LayerKV((), (), (new,)), slots.suffix_len_ns.reshape(-1))
+
+
+def read_trees(
+    config: ModelConfig,
+    weights: jax.Array,
+    table_vd: jax.Array,
+    hidden_bld: jax.Array,
+    tokens_bl: jax.Array,
+    grown: trees.Trees,
+) -> jax.Array:
+    """Return logit P(correct so far), float32 [b, r, t], at the tokens of branches, all of them a solution's."""
+    before_bld = trees.take(hidden_bld, grown.parent_bl)
+    safe_bl = _log_safe(config, weights, table_vd, hidden_bld, before_bld, tokens_bl)
+    # Summed branch by branch: a sum over all of them would round by their number.
+    return _to_logit(jnp.cumsum(trees.take(safe_bl, grown.branch_brt), 2))
 
 
 def _log_safe(

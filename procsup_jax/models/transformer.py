@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from procsup_jax.models import trees
 from procsup_jax.models.cache import LayerKV, Slots
 from procsup_jax.models.config import ModelConfig
 from procsup_jax.models.layers import MLP, Attention, RMSNorm, Rotary, fan_in_normal, named_axes, rotary
@@ -49,6 +52,11 @@ class Block(nn.Module):
         x_rtd = constrain(x_rtd, RESIDUAL)
         out, suffix = self.attention.extend(self.attention_norm(x_rtd), rope, slots, prefix, suffix)
         return self._finish(x_rtd, out), suffix
+
+    def branch(self, x_bld: jax.Array, rope: Rotary, places: trees.Places) -> jax.Array:
+        """Run flat tokens of trees."""
+        x_bld = constrain(x_bld, RESIDUAL)
+        return self._finish(x_bld, self.attention.branch(self.attention_norm(x_bld), rope, places))
 
     def _finish(self, x: jax.Array, attended: jax.Array) -> jax.Array:
         x = constrain(x + self.drop(attended), RESIDUAL)
@@ -92,6 +100,19 @@ class Transformer(nn.Module):
         )
         x, _ = layers(c, self.deterministic, name="layers")(x, rotary(c, positions_bl), segments_bl)
         return RMSNorm(c, name="final_norm")(x)
+
+
+def read_trees(config: ModelConfig, params: Mapping[str, Any], tokens_bl: jax.Array, grown: trees.Trees) -> jax.Array:
+    """Return the hidden states of flat tokens after the final norm: the network with the same parameters."""
+    rope, places = rotary(config, grown.position_bl), trees.find_places(grown, config.shift_width)
+    block: Any = Block(config)
+
+    def layer(x_bld: jax.Array, layer_params: Any) -> tuple[jax.Array, None]:
+        return block.apply({"params": layer_params}, x_bld, rope, places, method="branch"), None
+
+    x, _ = jax.lax.scan(layer, embed(config, params["embedding"], tokens_bl), params["layers"])
+    norm: Any = RMSNorm(config)
+    return norm.apply({"params": params["final_norm"]}, x)
 
 
 def embed(config: ModelConfig, table_vd: jax.Array, tokens: jax.Array) -> jax.Array:

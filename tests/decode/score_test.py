@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from procsup_jax.data.examples import prompt_ids, step_ids
 from procsup_jax.decode import score
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
@@ -18,6 +19,9 @@ SAMPLES = [Sample(p.uid, i, s) for p in PROBLEMS for i, s in enumerate(SOLUTIONS
 @pytest.fixture(scope="module")
 def probs(config, params, vocab):
     return score.score_samples(config, params, vocab, PROBLEMS, SAMPLES, batch_size=3)
+
+
+_rm_logits = jax.jit(api.rm_logits, static_argnums=(0, 6))
 
 
 @jax.jit(static_argnums=0)
@@ -72,6 +76,47 @@ def test_does_not_depend_on_batch_size_order_or_company(config, params, vocab, p
         np.testing.assert_allclose(got, want, rtol=1e-5)
     [alone] = score.score_samples(config, params, vocab, PROBLEMS[1:], SAMPLES[-1:], batch_size=3)
     np.testing.assert_allclose(alone, probs[-1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("rm_reading", ["verdict", "product"])
+@pytest.mark.parametrize("batch_size", [2, 16])
+def test_is_the_reward_model_on_one_row_a_sample(config, params, vocab, rm_reading, batch_size):
+    config, params = api.with_reading(config, params, rm_reading)
+    if rm_reading == "product":
+        params = {**params, "reading": 0.0003 * np.random.default_rng(0).standard_normal(params["reading"].shape)}
+    problems = [*PROBLEMS, Problem("long", "Ann has 5 apples and Bob 12. " * 6, "1"), Problem("none", "Why?", "1")]
+    texts = [*SOLUTIONS, "Bob: 12 - 7 = 5\n" * 8 + "#### 5", "7", "#### 5", "8\n9\n#### 1"]
+    samples = [Sample(p.uid, i, text) for p in problems[:3] for i, text in enumerate(texts)]
+    samples += [Sample("none", 0, ""), Sample("none", 1, "")]
+    found = score.score_samples(config, params, vocab, problems, samples[::-1], batch_size=batch_size)[::-1]
+    questions = {p.uid: p.question for p in problems}
+    for sample, probs_s in zip(samples, found, strict=True):
+        prompt, steps = prompt_ids(vocab, questions[sample.problem_uid]), step_ids(vocab, sample.solution)
+        ends = len(prompt) + np.cumsum([len(step) for step in steps], dtype=int) - 1
+        want = _packed_logits(config, params, prompt, sum(steps, []), (vocab.correct_id, vocab.incorrect_id))[ends]
+        np.testing.assert_allclose(probs_s, jax.nn.sigmoid(want), rtol=1e-4, atol=1e-7)
+
+
+def _packed_logits(config, params, prompt, solution, ids):
+    places, tokens = np.arange(256)[None], np.zeros((1, 256), np.int32)
+    total = len(prompt) + len(solution)
+    tokens[0, :total] = [*prompt, *solution]
+    real = (places < total).astype(np.int32)
+    return np.asarray(_rm_logits(config, params, tokens, places, real, real * (places >= len(prompt)), ids))[0]
+
+
+def test_reads_each_different_solution_once_and_each_prompt_once_a_batch(config, params, vocab, monkeypatch):
+    planted, plant = [], api.plant
+    monkeypatch.setattr(api, "plant", lambda shape, *documents: planted.append(documents) or plant(shape, *documents))
+    samples = [*SAMPLES, Sample("a", 9, SOLUTIONS[0]), *(Sample("b", 10 + i, "7 + " * i) for i in range(1, 6))]
+    score.score_samples(config, params, vocab, PROBLEMS, samples, batch_size=64)
+    assert sum(len(branches) for _, branches in planted) == 11
+    [prompts] = [prompts for prompts, _ in planted]
+    assert len(prompts) == 2
+    planted.clear()
+    score.score_samples(config, params, vocab, PROBLEMS, samples, batch_size=4)
+    assert sum(len(branches) for _, branches in planted) == 11
+    assert max(len(branches) for _, branches in planted) == 4
 
 
 def test_equal_solutions_get_equal_arrays_of_their_own(config, params, vocab, probs):

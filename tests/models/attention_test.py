@@ -36,6 +36,18 @@ def test_packed_attention_equals_its_definition_forward_and_backward(length: int
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4, rtol=1e-4), got, want)
 
 
+def test_queries_may_be_the_last_of_more_keys() -> None:
+    q, k, v, segments = draw(150)
+    weights = np.random.default_rng(1).standard_normal(q[:, :, :, 50:].shape, np.float32)
+
+    def grads(f):
+        return jax.jit(jax.value_and_grad(lambda q, k, v: (f(q, k, v) * weights).sum(), (0, 1, 2)))(q, k, v)
+
+    got = grads(lambda q, k, v: packed_attention(q[:, :, :, 50:], k, v, segments))
+    want = grads(lambda q, k, v: packed_attention(q, k, v, segments)[:, :, :, 50:])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4, rtol=1e-4), got, want)
+
+
 @pytest.mark.parametrize("length", [1, 63, 64, 65, 128, 511, 512, 513, 4000])
 def test_query_blocks_cover_every_position_once(length: int) -> None:
     blocks = attention._query_blocks(length)
