@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,7 +14,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from procsup_jax.data.examples import prompt_ids
-from procsup_jax.decode import calculator, engine
+from procsup_jax.decode import calculator, engine, memory
 from procsup_jax.decode.engine import NewPrompts, Program, VocabTables
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
@@ -76,9 +77,11 @@ def generate(
     the token), on nothing else: not on lanes, slots, the other prompts or the mesh (up to rounding in the logits).
     With a mesh the lanes are spread over its data and fsdp axes; params are used as they are placed.
 
-    Raises UserError when the vocabulary does not fit the model or a prompt leaves too little room.
+    Raises UserError when the vocabulary does not fit the model, a prompt leaves too little room, or memory lacks.
     """
     _check(config, vocab, prompts, settings)
+    config = memory.with_cache_dtype(config, settings.cache_dtype)
+    _check_memory(config, params, vocab, prompts, settings, mesh)
     done: dict[int, list[Generated]] = {}
     num_each = settings.num_samples + settings.with_greedy
     with rules.use(mesh), Progress("sampling", len(prompts) * num_each, "sample") as progress:
@@ -263,6 +266,28 @@ def _check(config: ModelConfig, vocab: Vocab, prompts: Sequence[Prompt], setting
                 f"{settings.max_new_tokens} make {total}, more than the model's max_len={config.max_len}: "
                 "lower max_new_tokens, give fewer worked examples, or leave the problem out"
             )
+
+
+def _check_memory(
+    config: ModelConfig,
+    params: Params,
+    vocab: Vocab,
+    prompts: Sequence[Prompt],
+    settings: DecodeSettings,
+    mesh: Mesh | None,
+) -> None:
+    if not prompts:
+        return
+    num_each = settings.num_samples + settings.with_greedy
+    prefix_len, room = max(map(_prefix_bucket, prompts)), length_bucket(num_each, smallest=12)
+
+    def make_state(config: ModelConfig, lanes: int, slots: int) -> engine.Lanes:
+        return engine.init_lanes(make_program(config, vocab, settings), lanes, slots, prefix_len, room)
+
+    lanes, slots = num_lanes(settings.lanes, len(prompts), mesh), min(settings.slots, num_each)
+    lens = prefix_len, settings.max_new_tokens
+    need = functools.partial(memory.sampling_bytes, config, params, make_state, lens)
+    memory.check("sampling", memory.size_of(config, lanes, slots, mesh), need, mesh)
 
 
 def check_vocab(config: ModelConfig, vocab: Vocab) -> None:
