@@ -29,8 +29,9 @@ class Compiled(NamedTuple):
         return Compiled(self.programs - before.programs, self.cached - before.cached, self.seconds - before.seconds)
 
     def __str__(self) -> str:
-        programs = "1 program" if self.programs == 1 else f"{self.programs} programs"
-        return f"compiled {programs} in {self.seconds:.0f} s, {self.cached} more from the cache"
+        parts = [f"compiled {_count(self.programs)}"] if self.programs else []
+        parts += [f"read {_count(self.cached)} from the cache"] if self.cached else []
+        return f"{' and '.join(parts) or 'compiled nothing'} in {self.seconds:.0f} s"
 
 
 def total() -> Compiled:
@@ -78,6 +79,10 @@ class _Watch:
 
     def _say(self, name: str | int) -> None:
         tqdm.write(f"compiling {name} ...", file=self.stream or sys.stderr)
+
+
+def _count(programs: int) -> str:
+    return "1 program" if programs == 1 else f"{programs} programs"
 
 
 @functools.cache

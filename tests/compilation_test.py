@@ -61,5 +61,8 @@ def test_a_long_compilation_is_announced():
 
 
 def test_counts_read_as_a_sentence():
-    assert str(compilation.Compiled(3, 5, 23.6)) == "compiled 3 programs in 24 s, 5 more from the cache"
-    assert str(compilation.Compiled(1, 0, 2.0)) == "compiled 1 program in 2 s, 0 more from the cache"
+    both = "compiled 3 programs and read 1 program from the cache in 24 s"
+    assert str(compilation.Compiled(3, 1, 23.6)) == both
+    assert str(compilation.Compiled(1, 0, 2.0)) == "compiled 1 program in 2 s"
+    assert str(compilation.Compiled(0, 2, 1.2)) == "read 2 programs from the cache in 1 s"
+    assert str(compilation.Compiled(0, 0, 0.0)) == "compiled nothing in 0 s"

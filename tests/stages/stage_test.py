@@ -48,7 +48,7 @@ def test_a_marker_says_what_was_compiled(doubler, capsys, monkeypatch):
     marker = json.loads((doubler.folder / "stages/double.json").read_text())
     assert marker["programs_compiled"] + marker["programs_cached"] == 1
     assert marker["compile_s"] >= 0.0
-    assert "double: compiled" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("double: ")
 
 
 def test_a_changed_setting_is_an_error_that_names_the_key(doubler):
