@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     """Run one job and return the exit code; a UserError is printed as one line."""
     # Programs are compiled once and kept between runs.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(pathlib.Path.home() / ".cache" / "procsup_jax"))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     try:
         if not argv or argv[0] in ("-h", "--help", "help"):
             print(_usage())

@@ -94,6 +94,11 @@ class NewPrompts(NamedTuple):
     greedy: jax.Array
 
 
+def swap_size(lanes: int) -> int:
+    """Return how many prompts are read at a time: of more, lanes wait for each other; one by one is slower to read."""
+    return max(1, lanes // 8)
+
+
 @functools.partial(jax.jit, static_argnames=("program", "lanes", "slots", "prefix_len", "room"))
 def init_lanes(program: Program, lanes: int, slots: int, prefix_len: int, room: int) -> Lanes:
     """Return lanes without a problem, with room for prefixes of so many tokens and for so many samples each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,7 +14,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from procsup_jax.data.examples import example_ids, prompt_ids
-from procsup_jax.decode import calculator, engine
+from procsup_jax.decode import calculator, engine, memory
 from procsup_jax.decode.engine import NewPrompts, Program, Shared, VocabTables
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
@@ -78,9 +79,11 @@ def generate(
     the token), on nothing else: not on lanes, slots, the other prompts or the mesh (up to rounding in the logits).
     With a mesh the lanes are spread over its data and fsdp axes; params are used as they are placed.
 
-    Raises UserError when the vocabulary does not fit the model or a prompt leaves too little room.
+    Raises UserError when the vocabulary does not fit the model, a prompt leaves too little room, or memory lacks.
     """
     _check(config, vocab, prompts, settings, len(shared))
+    config = memory.with_cache_dtype(config, settings.cache_dtype)
+    _check_memory(config, params, vocab, prompts, settings, len(shared), mesh)
     done: dict[int, list[Generated]] = {}
     num_each = settings.num_samples + settings.with_greedy
     with rules.use(mesh), Progress("sampling", len(prompts) * num_each, "sample") as progress:
@@ -214,12 +217,11 @@ class _Decoder:
         """Yield each (index, prompt)'s index and samples as they come in."""
         if not prompts:
             return
-        prefix_len = length_bucket(len(self.shared) + max(len(prompt.tokens) - 1 for _, prompt in prompts))
+        prefix_len = _prefix_len([prompt for _, prompt in prompts], len(self.shared))
         shared = self._read_shared(prefix_len)
         waiting = collections.deque(prompts)
         owners: dict[int, tuple[int, Prompt]] = {}
-        # With larger ones, lanes wait longer for each other; reading prompts one by one is slower.
-        swap_size = max(1, lanes // 8)
+        swap_size = engine.swap_size(lanes)
         room = length_bucket(self.num_samples, smallest=12)
         state = engine.init_lanes(self.program, lanes, slots, prefix_len, room)
         while waiting or owners:
@@ -248,7 +250,7 @@ class _Decoder:
         return engine.read_shared(self.program, self.dparams, jnp.asarray(tokens_1p), jnp.asarray(len_1), prefix_len)
 
     def _new_prompts(self, owners: Mapping[int, tuple[int, Prompt]], size: int, lanes: int) -> NewPrompts:
-        prefix_len = length_bucket(max(len(prompt.tokens) - 1 for _, prompt in owners.values()))
+        prefix_len = _prefix_len([prompt for _, prompt in owners.values()])
         tokens_rp, len_r = pad_rows([prompt.tokens[:-1] for _, prompt in owners.values()], size, prefix_len)
         row_r, start_r, key_r2 = np.full(size, lanes), np.zeros(size, np.int32), np.zeros((size, 2), np.uint32)
         for i, (lane, (_, prompt)) in enumerate(owners.items()):
@@ -263,6 +265,10 @@ class _Decoder:
             Generated(uid, self.first_sample + k, tuple(row[:length].tolist()), float(logprob_k[k]), bool(stopped_k[k]))
             for k, (row, length) in enumerate(zip(out_kt, len_k[: self.num_samples], strict=False))
         ]
+
+
+def _prefix_len(prompts: Sequence[Prompt], shared_len: int = 0) -> int:
+    return length_bucket(shared_len + max(len(prompt.tokens) - 1 for prompt in prompts))
 
 
 def _check(
@@ -280,6 +286,29 @@ def _check(
                 f"{settings.max_new_tokens} make {total}, more than the model's max_len={config.max_len}: "
                 "lower max_new_tokens, give fewer worked examples, or leave the problem out"
             )
+
+
+def _check_memory(
+    config: ModelConfig,
+    params: Params,
+    vocab: Vocab,
+    prompts: Sequence[Prompt],
+    settings: DecodeSettings,
+    shared_len: int,
+    mesh: Mesh | None,
+) -> None:
+    if not prompts:
+        return
+    num_each = settings.num_samples + settings.with_greedy
+    prefix_len, room = _prefix_len(prompts, shared_len), length_bucket(num_each, smallest=12)
+
+    def make_state(config: ModelConfig, lanes: int, slots: int) -> engine.Lanes:
+        return engine.init_lanes(make_program(config, vocab, settings), lanes, slots, prefix_len, room)
+
+    lanes, slots = num_lanes(settings.lanes, len(prompts), mesh), num_slots(settings.slots, num_each)
+    lens = prefix_len, settings.max_new_tokens
+    need = functools.partial(memory.sampling_bytes, config, params, make_state, lens)
+    memory.check("sampling", memory.size_of(config, lanes, slots, mesh), need, mesh)
 
 
 def check_vocab(config: ModelConfig, vocab: Vocab) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal, get_args
 
 from procsup_jax.errors import UserError
 
 STOPS = ("solution", "step")
+CacheDtype = Literal["", "float32", "bfloat16"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +19,9 @@ class DecodeSettings:
     samples of each problem (the paper's K, 96), and `with_greedy` adds its greedy one after them; `max_new_tokens`
     bounds a sample, its end token included. `stop` "solution" ends at eos, or at the line break after the final answer;
     "step" at the first line break or eos. `calculator` forces the values of `<<EXPR=`. `lanes` problems with `slots`
-    samples each are decoded at a time: they set speed and memory and never change a sample.
+    samples each are decoded at a time: they set speed and memory and never change a sample. `cache_dtype` is the type
+    that keys and values are kept in, "" for the model's compute type; "bfloat16" halves the caches of a float32 model
+    and changes its samples.
     """
 
     temperature: float = 1.0
@@ -30,6 +34,7 @@ class DecodeSettings:
     calculator: bool = True
     lanes: int = 8
     slots: int = 8
+    cache_dtype: CacheDtype = ""
 
     def __post_init__(self) -> None:
         for name in ("num_samples", "max_new_tokens", "lanes", "slots"):
@@ -43,5 +48,12 @@ class DecodeSettings:
             raise UserError(f"decode top_k={self.top_k}: expected 0 (off) or more")
         if not 0.0 < self.top_p <= 1.0:
             raise UserError(f"decode top_p={self.top_p}: expected 0 < top_p <= 1 (1 is off)")
+        check_cache_dtype("decode", self.cache_dtype)
         if self.stop not in STOPS:
             raise UserError(f"decode stop={self.stop!r}: expected one of {', '.join(STOPS)}")
+
+
+def check_cache_dtype(whose: str, cache_dtype: str) -> None:
+    """Raise UserError unless caches can be kept in this type."""
+    if cache_dtype not in get_args(CacheDtype):
+        raise UserError(f'{whose} cache_dtype={cache_dtype!r}: expected float32, bfloat16 or "" (the compute type)')

@@ -59,7 +59,7 @@ def save_params(
     if jax.process_index() == 0:
         header = {
             "format": FORMAT,
-            "config": dataclasses.asdict(config),
+            "config": {name: value for name, value in dataclasses.asdict(config).items() if value is not None},
             "dtype": dtype,
             "digest": digest,
             "metadata": dict(metadata or {}),
@@ -82,7 +82,7 @@ def load_params(path: files.PathLike, *, config: api.ModelConfig | None = None, 
     dtype = jnp.dtype(config.param_dtype)
     params = _unflatten({name: array.astype(dtype) for name, array in arrays.items()})
     if mesh is None:
-        params = jax.tree.map(jnp.asarray, params)
+        params = jax.device_put(params)
     else:
         params = jax.device_put(params, rules.tree_sharding(mesh, api.param_axes(config), params))
     return SavedModel(params, config, header["metadata"], header["digest"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 
+from procsup_jax import compilation
 from procsup_jax.settings import Config, from_config
 from procsup_jax.stages.context import Context
 from procsup_jax.stages.experiment import ExperimentSettings
@@ -19,6 +20,7 @@ def run(config: Config, workdir: pathlib.Path | None = None) -> None:
     """
     settings = from_config(ExperimentSettings, config)
     _set_optimization_level(settings.xla_optimization_level)
+    compilation.announce()
     run_experiment(Context(settings, RunFolder(workdir or pathlib.Path("runs") / settings.name)))
 
 

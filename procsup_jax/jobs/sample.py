@@ -6,9 +6,9 @@ import pathlib
 from collections.abc import Sequence
 from typing import Literal
 
-from procsup_jax import records
+from procsup_jax import compilation, records
 from procsup_jax.decode.generate import sample_problems
-from procsup_jax.decode.settings import DecodeSettings
+from procsup_jax.decode.settings import CacheDtype, DecodeSettings
 from procsup_jax.errors import UserError
 from procsup_jax.io.models import read_model
 from procsup_jax.io.params import SavedModel
@@ -45,6 +45,7 @@ def run(
     few_shot: int = 0,
     lanes: int = 8,
     slots: int = 8,
+    cache_dtype: CacheDtype = "",
     seed: int = 0,
     skip_bad: bool = False,
 ) -> None:
@@ -55,8 +56,10 @@ def run(
     `*_beam` the best `width` paths; `*_puct` grows `num_expansions` nodes of a tree, those of likely steps the sooner
     the higher `exploration`. The last two sample at most `max_policy_tokens` for a problem and have the reward model
     read at most `max_rm_tokens`. `few_shot` puts so many worked examples from the problems file `examples` into the
-    prompt. `lanes` and `slots` set speed and memory and never change a sample.
+    prompt. `lanes` and `slots` set speed and memory and never change a sample; `cache_dtype` is the type of the caches:
+    bfloat16 halves them, and changes samples.
     """
+    compilation.announce()
     found = records.read_problems(problems, skip_bad=skip_bad)
     if few_shot and examples is None:
         raise UserError(f"--few_shot={few_shot} needs --examples=FILE, problems with reference solutions")
@@ -72,6 +75,7 @@ def run(
             max_new_tokens=max_new_tokens,
             lanes=lanes,
             slots=slots,
+            cache_dtype=cache_dtype,
         )
         samples = sample_problems(
             saved.config, saved.params, loaded, found, settings, seed=seed, examples=shown, policy=name
@@ -85,6 +89,7 @@ def run(
             max_new_tokens=max_new_tokens,
             max_step_tokens=max_step_tokens,
             lanes=lanes,
+            cache_dtype=cache_dtype,
         )
         search: StepSearchSettings | TreeSearchSettings = steps
         method = decoding.partition("_")[2]

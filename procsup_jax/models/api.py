@@ -174,7 +174,8 @@ def prefill(
     block: Any = Block(config)
     for layer in dparams.layers:
         x, new = block.apply({"params": layer}, x, rope, segments, method="prefill")
-        layers.append(cache.with_capacity(new, max(p, capacity or p)))
+        kept = jax.tree.map(lambda a: cache.to_kept(a, cache.kept_dtype(config)), new)
+        layers.append(cache.with_capacity(kept, max(p, capacity or p)))
     states = _final_norm(config, dparams, x)
     if config.rm_reading == "product":
         layers.append(cache.with_capacity(reading.start_cache(states), max(p, capacity or p)))

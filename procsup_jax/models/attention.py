@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from procsup_jax.models.cache import Blocks
+from procsup_jax.models.cache import Blocks, from_kept
 
 MASKED = -1e30
 MIN_QUERY_BLOCK = 64
@@ -144,6 +144,7 @@ def _merge_blocks(merged: _Merged, q_rkgte: jax.Array, blocks: tuple[Blocks, Blo
 
 def _read_block(q_rkgte: jax.Array, end: jax.Array, merged: _Merged, k_xem: jax.Array, v_rkme: jax.Array) -> _Merged:
     r, k, g, t, e = q_rkgte.shape
+    k_xem, v_rkme = from_kept(k_xem, q_rkgte.dtype), from_kept(v_rkme, q_rkgte.dtype)
     scores = jnp.einsum("xqe,xem->xqm", q_rkgte.reshape(r * k, g * t, e), k_xem, preferred_element_type=jnp.float32)
     scores = scores.reshape(r, k, g, t, -1) * e**-0.5
     scores = jnp.where(jnp.arange(scores.shape[-1]) < end[..., None], scores, MASKED)

@@ -5,6 +5,9 @@ lanes x slots (suffix), each with its key-value heads merged in: keys are [rows 
 [rows * kv_heads, capacity, head_dim]. So both products of attention read them in order; with keys laid out like values,
 one query against them took XLA:CPU three times as long. The capacity is cut into blocks, each an array of its own, so
 that attention can leave out those that no sequence has reached yet (slicing one large array instead would copy it).
+All is kept in the config's `cache_dtype` and read in the compute type; a reading's entry, which holds a sum of
+log-probabilities, is float32 always. A float32 model's bfloat16 caches are kept as their bits, in uint16: XLA:CPU
+carries bfloat16 arrays through a loop as float32, which saved nothing and took three times as long.
 """
 
 from __future__ import annotations
@@ -53,7 +56,7 @@ class Slots(NamedTuple):
 
 def init_kv(config: ModelConfig, rows: int, capacity: int) -> KV:
     """Make an empty cache for `rows` sequences of up to `capacity` tokens."""
-    dtype = jnp.dtype(config.dtype)
+    dtype = kept_dtype(config)
     blocks = _block_lens(capacity)
 
     def layer() -> LayerKV:
@@ -79,6 +82,26 @@ def with_capacity(new: LayerKV, capacity: int) -> LayerKV:
     blocks = _block_lens(capacity), _block_lens(capacity), [capacity]
     parts = zip(new, _AXES, blocks, strict=True)
     return LayerKV(*(cut(part[0], axis, sizes) if part else () for part, axis, sizes in parts))
+
+
+def kept_dtype(config: ModelConfig) -> jnp.dtype:
+    """Return the type of a cache's arrays."""
+    cache_dtype = config.cache_dtype or config.dtype
+    return jnp.dtype("uint16" if (cache_dtype, config.dtype) == ("bfloat16", "float32") else cache_dtype)
+
+
+def to_kept(computed: jax.Array, kept: jnp.dtype) -> jax.Array:
+    """Convert what was computed to the type it is kept in; what is of that type already stays as it is."""
+    if kept == jnp.uint16 and computed.dtype != jnp.uint16:
+        return jax.lax.bitcast_convert_type(computed.astype(jnp.bfloat16), jnp.uint16)
+    return computed.astype(kept)
+
+
+def from_kept(kept: jax.Array, computed: jnp.dtype) -> jax.Array:
+    """Convert what a cache holds to the type it is computed with."""
+    if kept.dtype == jnp.uint16:
+        kept = jax.lax.bitcast_convert_type(kept, jnp.bfloat16)
+    return kept.astype(computed)
 
 
 def write(cache: LayerKV, new: LayerKV, start_r: jax.Array, take_r: jax.Array | None = None) -> LayerKV:
@@ -225,7 +248,7 @@ def _put(old: Blocks, new: Blocks, axis: int, start_r: jax.Array, take_r: jax.Ar
         places = jnp.repeat(jnp.where(inside, cols - start, size), repeats, axis=0)
         target = block.at[rows, places] if axis == 1 else block.at[rows, :, places]
         values = part if axis == 1 else part.swapaxes(1, 2)
-        written.append(target.set(values.astype(block.dtype), mode="drop"))
+        written.append(target.set(to_kept(values, block.dtype), mode="drop"))
     return tuple(written)
 
 

@@ -20,7 +20,8 @@ class ModelConfig:
     `d_ff` is the width of the gated MLP, `max_len` the longest sequence it is trained for, `dropout` the rate on
     embeddings and on both residual branches, `dtype` the compute type ("float32" or "bfloat16"; softmax, norms and
     logits are float32 always) and `param_dtype` the type the parameters are kept in. `remat` recomputes each layer in
-    the backward pass. `shift_width` > 0 adds to the attention's input a learned mix of that many previous positions.
+    the backward pass. `cache_dtype` is the type that keys and values are kept in between calls, None for that of
+    `dtype`. `shift_width` > 0 adds to the attention's input a learned mix of that many previous positions.
     `rm_reading` is how a reward model reads the trunk (see `api.rm_logits`).
     Raises UserError for values that do not go together.
     """
@@ -42,6 +43,7 @@ class ModelConfig:
     remat: bool = False
     shift_width: int = 0
     rm_reading: RMReading = "verdict"
+    cache_dtype: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "num_layers", "d_model", "num_heads", "num_kv_heads", "head_dim", "d_ff", "max_len"):
@@ -64,6 +66,8 @@ class ModelConfig:
         for name in ("dtype", "param_dtype"):
             if getattr(self, name) not in DTYPES:
                 raise UserError(f"model {name}={getattr(self, name)!r}: expected one of {', '.join(DTYPES)}")
+        if self.cache_dtype not in (None, *DTYPES):
+            raise UserError(f"model cache_dtype={self.cache_dtype!r}: expected one of {', '.join(DTYPES)}")
 
     @property
     def queries_per_kv(self) -> int:

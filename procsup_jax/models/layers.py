@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from procsup_jax.models import trees
 from procsup_jax.models.attention import packed_attention, slot_attention
-from procsup_jax.models.cache import LayerKV, Slots, history, write
+from procsup_jax.models.cache import LayerKV, Slots, from_kept, history, write
 from procsup_jax.models.config import ModelConfig
 from procsup_jax.parallel.rules import LogicalAxes
 
@@ -164,7 +164,8 @@ class Attention(nn.Module):
         if self.config.shift_width:
             # Written before the history is read: the other way round XLA keeps the old cache and copies all of it.
             suffix = write(suffix, LayerKV((), (), (x_rtd,)), start_r)
-            mixed = self.shift.after(x_rtd, history(prefix, suffix, slots, self.config.shift_width))
+            history_rwd = from_kept(history(prefix, suffix, slots, self.config.shift_width), x_rtd.dtype)
+            mixed = self.shift.after(x_rtd, history_rwd)
         q, k, v = self._project(mixed, rope_rte)
         suffix = write(suffix, self._kept(k, v, None), start_r)
         out = slot_attention(

@@ -13,6 +13,7 @@ import numpy as np
 
 from procsup_jax.data.examples import prompt_ids
 from procsup_jax.decode import generate
+from procsup_jax.decode.memory import with_cache_dtype
 from procsup_jax.errors import UserError
 from procsup_jax.models.api import ModelConfig, Params
 from procsup_jax.search.branch import NewProblems, Program, Tables
@@ -29,6 +30,10 @@ class Model(NamedTuple):
 
     config: ModelConfig
     params: Params
+
+    def with_cache_dtype(self, cache_dtype: str) -> Model:
+        """Return the model with caches of this type; "" leaves it as it is."""
+        return Model(with_cache_dtype(self.config, cache_dtype), self.params)
 
 
 class Task(NamedTuple):
@@ -121,7 +126,7 @@ def new_problems(tasks: dict[int, Task], lanes: int, seed: int) -> NewProblems:
     for i, (lane, task) in enumerate(tasks.items()):
         row_r[i], start_r[i], key_r2[i] = lane, task.policy_tokens[-1], generate.problem_key(seed, task.uid)
     arrays = (row_r, policy_tokens, policy_len, start_r, rm_tokens, rm_len, key_r2)
-    return NewProblems(*map(jnp.asarray, arrays))
+    return NewProblems(*jax.device_put(arrays))
 
 
 def to_sample(vocab: Vocab, name: str | None, task: Task, out_l: np.ndarray, length: np.ndarray) -> Sample:

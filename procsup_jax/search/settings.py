@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from procsup_jax.decode.settings import DecodeSettings
+from procsup_jax.decode.settings import CacheDtype, DecodeSettings, check_cache_dtype
 from procsup_jax.errors import UserError
 
 METHODS = ("beam", "puct")
@@ -17,7 +17,7 @@ class StepSearchSettings:
     `num_candidates` next steps are sampled (the paper's K) at `temperature`, `top_k`, `top_p`; a step of
     `max_step_tokens` is cut there by a separator. The search ends with the step that holds the final answer or ends in
     eos, after `max_steps` (the paper: 15), or when `max_new_tokens` of the solution are written. `lanes` problems are
-    searched at a time, which never changes a result.
+    searched at a time, which never changes a result. `cache_dtype` is that of `DecodeSettings`, for both models.
     """
 
     num_candidates: int = 16
@@ -29,11 +29,13 @@ class StepSearchSettings:
     top_p: float = 1.0
     calculator: bool = True
     lanes: int = 8
+    cache_dtype: CacheDtype = ""
 
     def __post_init__(self) -> None:
         for name in ("num_candidates", "max_steps", "max_step_tokens", "max_new_tokens", "lanes"):
             if getattr(self, name) < 1:
                 raise UserError(f"step search {name}={getattr(self, name)}: expected at least 1")
+        check_cache_dtype("step search", self.cache_dtype)
         self.sampling()
 
     def sampling(self) -> DecodeSettings:

@@ -13,7 +13,7 @@ from procsup_jax.decode import generate
 from procsup_jax.models.api import ModelConfig, Params
 from procsup_jax.parallel import rules
 from procsup_jax.progress import Progress
-from procsup_jax.search import feed, greedy
+from procsup_jax.search import feed, greedy, memory
 from procsup_jax.search.feed import Model, Task
 from procsup_jax.search.greedy import Choose
 from procsup_jax.search.settings import StepSearchSettings
@@ -62,16 +62,18 @@ def step_search(
 
     Raises UserError when the vocabulary does not fit a model or a prompt leaves too little room in one.
     """
-    policy, rm = Model(*policy), Model(*rm)
+    policy, rm = (Model(*each).with_cache_dtype(settings.cache_dtype) for each in (policy, rm))
     tasks = feed.make_tasks(policy.config, rm.config, vocab, problems, settings.max_new_tokens, examples)
     if not tasks:
         return []
     program = feed.make_program(policy.config, rm.config, vocab, settings)
+    lanes, prefix_lens = generate.num_lanes(settings.lanes, len(problems), mesh), feed.prefix_buckets(tasks)
+    plan = memory.Plan(policy, rm, program, lambda p, lanes: greedy.init_search(p, lanes, *prefix_lens), prefix_lens)
+    memory.check("step search", plan, lanes, mesh)
     done: dict[int, SearchedSample] = {}
     with rules.use(mesh), Progress("step search", len(problems), "problem") as progress:
         params = [generate.decoder_params(*model) for model in (policy, rm)]
         tables = feed.make_tables(policy.config, vocab, settings.calculator)
-        lanes = generate.num_lanes(settings.lanes, len(problems), mesh)
         feeder = feed.Feeder(
             lanes=lanes,
             seed=seed,
@@ -79,7 +81,7 @@ def step_search(
             advance=functools.partial(greedy.advance, program, choose, *params, tables),
             results=greedy.results,
         )
-        idle = greedy.init_search(program, lanes, *feed.prefix_buckets(tasks))
+        idle = greedy.init_search(program, lanes, *prefix_lens)
         for index, task, arrays in feeder.run(idle, feed.longest_first(tasks)):
             done[index] = _searched(vocab, name, task, *arrays)
             progress.update()

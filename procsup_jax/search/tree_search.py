@@ -15,7 +15,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.models.api import ModelConfig, Params
 from procsup_jax.parallel import rules
 from procsup_jax.progress import Progress
-from procsup_jax.search import feed, grow
+from procsup_jax.search import branch, feed, grow, memory
 from procsup_jax.search.feed import Model, Task
 from procsup_jax.search.grow import TreeProgram
 from procsup_jax.search.settings import StepSearchSettings, TreeSearchSettings
@@ -64,7 +64,8 @@ def tree_search(
     Raises UserError when the vocabulary does not fit a model, a prompt leaves too little room in one, or the reward
     model's prompt takes all of its budget.
     """
-    policy, rm, steps = Model(*policy), Model(*rm), settings.steps
+    steps = settings.steps
+    policy, rm = (Model(*each).with_cache_dtype(steps.cache_dtype) for each in (policy, rm))
     tasks = feed.make_tasks(policy.config, rm.config, vocab, problems, steps.max_new_tokens, examples)
     for task in tasks:
         if len(task.rm_tokens) >= settings.max_rm_tokens:
@@ -75,11 +76,12 @@ def tree_search(
     if not tasks:
         return []
     program = _program(policy.config, rm.config, vocab, settings, tasks)
+    lanes = generate.num_lanes(steps.lanes, len(problems), mesh)
+    memory.check(f"{settings.method} search", _plan(policy, rm, program), lanes, mesh)
     done: dict[int, TreeSearchedSample] = {}
     with rules.use(mesh), Progress(f"{settings.method} search", len(problems), "problem") as progress:
         params = [generate.decoder_params(*model) for model in (policy, rm)]
         tables = feed.make_tables(policy.config, vocab, steps.calculator)
-        lanes = generate.num_lanes(steps.lanes, len(problems), mesh)
         budgets = jnp.int32(settings.max_policy_tokens), jnp.int32(settings.max_rm_tokens)
         feeder = feed.Feeder(
             lanes=lanes,
@@ -114,6 +116,14 @@ def _program(
         policy_len=policy_len,
         rm_len=rm_len,
     )
+
+
+def _plan(policy: Model, rm: Model, program: TreeProgram) -> memory.Plan:
+    def init(steps: branch.Program, lanes: int) -> grow.Forest:
+        return grow.init_forest(dataclasses.replace(program, steps=steps), lanes)
+
+    lens = program.policy_len, program.rm_len
+    return memory.Plan(policy, rm, program.steps, init, lens, num_nodes=program.width, is_tree=True)
 
 
 def _searched(

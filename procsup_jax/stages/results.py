@@ -57,7 +57,8 @@ def run_lookup(ctx: Context) -> None:
 
     def work() -> None:
         problems = ctx.problems("validation")
-        accuracy, num = lookup_accuracy(ctx.model(BASE), ctx.vocab, problems, ctx.settings.seq_len)
+        seq_len, like = ctx.settings.seq_len, ctx.settings.sft
+        accuracy, num = lookup_accuracy(ctx.model(BASE), ctx.vocab, problems, seq_len, like)
         _write(ctx, LOOKUP, {"lookup_accuracy": accuracy, "lookup_tokens": num})
 
     inputs = (VOCAB, problems_file("validation"), *model_files(BASE))

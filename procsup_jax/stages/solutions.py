@@ -100,7 +100,8 @@ def _run(
     work: Callable[[], None],
     inputs: Sequence[str] = (),
 ) -> None:
-    kept = {key: value for key, value in settings.items() if not key.endswith(_FREE)}
+    # A cache_dtype of "" is left out like one that was never set: runs from before there was one go on.
+    kept = {key: value for key, value in settings.items() if not key.endswith(_FREE) and value != ""}
     kept["config.seed"] = ctx.settings.seed
     if policy.few_shot:
         kept["config.few_shot"] = ctx.settings.few_shot

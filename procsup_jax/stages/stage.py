@@ -1,8 +1,8 @@
 """Stages: functions from settings and input files to output files, run once and remembered.
 
-A finished stage leaves `stages/NAME.json` in the run's folder: the settings it used and the SHA-256 of every file it
-read and wrote. The same command run again skips it; a changed setting is an error that names the key; an input that
-is no longer the same makes the stage run again.
+A finished stage leaves `stages/NAME.json` in the run's folder: the settings it used, the SHA-256 of every file it read
+and wrote, how long it took and what it compiled. The same command run again skips it; a changed setting is an error
+that names the key; an input that is no longer the same makes the stage run again.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from procsup_jax import files
+from procsup_jax import compilation, files
 from procsup_jax.errors import UserError
 from procsup_jax.settings import flatten
+
+# Compiling for less than this is not worth a line.
+_SHOWN_COMPILE_S = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,14 +67,20 @@ class RunFolder:
         for name in stage.outputs:
             (self.path / name).parent.mkdir(parents=True, exist_ok=True)
         inputs = self._digests(stage.inputs)
-        start = time.monotonic()
+        start, before = time.monotonic(), compilation.total()
         stage.run()
+        compiled = compilation.total().since(before)
+        if compiled.seconds >= _SHOWN_COMPILE_S:
+            print(f"{stage.name}: {compiled}", file=sys.stderr, flush=True)
         record = {
             "stage": stage.name,
             "settings": settings,
             "inputs": inputs,
             "outputs": self._digests(stage.outputs),
             "wall_clock_s": round(time.monotonic() - start, 3),
+            "compile_s": round(compiled.seconds, 3),
+            "programs_compiled": compiled.programs,
+            "programs_cached": compiled.cached,
         }
         files.write_text(marker, json.dumps(record, indent=1, sort_keys=True) + "\n")
 

@@ -86,13 +86,16 @@ def make_train_step(
 
 def make_eval(loss: LossFn, mesh: Mesh | None = None) -> Evaluate:
     """Compile the evaluation of (params, packed rows, batch size): mean loss and accuracy over all of the rows."""
-    compiled = jax.jit(lambda params, batch: loss(params, {n: x[0] for n, x in batch.items()}, None))
+
+    @jax.jit
+    def validation_step(params: api.Params, batch: Batch) -> Sums:
+        return loss(params, {n: x[0] for n, x in batch.items()}, None)
 
     def run(params: api.Params, packed: Packed, batch_size: int) -> dict[str, float]:
         total = Sums.zero()
         for batch in pipeline.padded_batches(packed, batch_size):
             with rules.use(mesh):
-                total += compiled(params, place(batch, 1, mesh))
+                total += validation_step(params, place(batch, 1, mesh))
         return {name: float(value) for name, value in total.means().items()}
 
     return run
@@ -102,7 +105,7 @@ def place(batch: pipeline.Batch, grad_accum: int, mesh: Mesh | None) -> Batch:
     """Put this process's rows [b, l] onto the devices as microbatches [a, b / a, l], the rows split over the mesh."""
     folded = {name: x.reshape(grad_accum, -1, x.shape[-1]) for name, x in batch.items()}
     if mesh is None:
-        return {name: jnp.asarray(x) for name, x in folded.items()}
+        return jax.device_put(folded)
     sharding = rules.sharding(mesh, (None, "batch", "length"))
     return {name: jax.make_array_from_process_local_data(sharding, np.asarray(x)) for name, x in folded.items()}
 

@@ -162,6 +162,16 @@ def test_a_mesh_changes_no_sample(config, params, vocab, axes, calculator):
     np.testing.assert_allclose(logprobs(got), logprobs(base), rtol=1e-4, atol=1e-4)
 
 
+def test_bfloat16_caches_change_few_greedy_tokens(config, params, vocab):
+    prompts, greedy = random_prompts(vocab, 8), dataclasses.replace(BASE, temperature=0.0, num_samples=1)
+    exact, rough = (
+        generate.generate(config, params, vocab, prompts, dataclasses.replace(greedy, cache_dtype=each), seed=0)
+        for each in ("", "bfloat16")
+    )
+    assert sum(a == b for a, b in zip(flat(exact), flat(rough), strict=True)) >= 6
+    assert np.abs(logprobs(exact) - logprobs(rough)).max() > 0
+
+
 def test_the_calculator_writes_the_value(scripted, vocab):
     to_nine = [*vocab.encode("\n<<5+3="), vocab.encode("9")[0], vocab.eos_id]
     wide, params = scripted(to_nine, [vocab.encode(">>")[0], vocab.eos_id])

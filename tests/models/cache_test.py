@@ -167,6 +167,46 @@ def test_bfloat16_cache_is_close_to_uncached(config, make_params, tokens_bl, run
         assert error.mean() < 0.05 * np.abs(whole).mean()
 
 
+def test_float32_models_with_bfloat16_caches_are_close_to_uncached(each_config, make_params, tokens_bl, run) -> None:
+    params, config = make_params(each_config), dataclasses.replace(each_config, cache_dtype="bfloat16")
+    decoder = Decoder(config, params, tokens_bl, 8)
+    # Kept as bits: see the module's docstring.
+    assert {a.dtype for a in jax.tree.leaves((decoder.prefix, decoder.suffix))} == {jnp.dtype("uint16")}
+    decoder.feed(np.full((3, NUM_SLOTS), 4), 4)
+    decoder.commit(np.array([0, 1, 1]), np.array([4, 3, 4]), 8)
+    decoder.feed(np.array([[3, 4], [4, 1], [2, 2]]), 4)
+    whole = run(config, params, tokens_bl)
+    table = np.asarray(params["embedding" if config.tied_embeddings else "unembedding"])
+    for lane, slots in enumerate(decoder.states):
+        for states in slots:
+            assert states.dtype == np.float32
+            logits, exact = states @ table.T, whole[lane, : len(states)] @ table.T
+            assert 0 < np.abs(logits - exact).max() < 0.03 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_compute_type_is_the_default_of_caches(config, make_params, tokens_bl, dtype) -> None:
+    default = dataclasses.replace(config, dtype=dtype)
+    named = dataclasses.replace(default, cache_dtype=dtype)
+    dparams = decoder_params(default, make_params(config))
+
+    def program(config: api.ModelConfig) -> str:
+        prefix, suffix = api.init_kv(config, 3, 8), api.init_kv(config, 6, 8)
+        lens_n, lens_ng = np.zeros(3, int), np.zeros((3, 2), int)
+        arrays = dparams, np.zeros((3, 2, 1), int), prefix, lens_n, suffix, lens_ng
+        return str(jax.make_jaxpr(functools.partial(api.extend, config))(*arrays))
+
+    assert program(default) == program(named)
+    assert {a.dtype for a in jax.tree.leaves(api.init_kv(default, 3, 8))} == {jnp.dtype(dtype)}
+
+
+def test_the_cache_of_a_reading_stays_float32(config) -> None:
+    product = dataclasses.replace(config, rm_reading="product", cache_dtype="bfloat16")
+    *layers, reading = api.init_kv(product, 2, 8).layers
+    assert {a.dtype for a in jax.tree.leaves(layers)} == {jnp.dtype("uint16")}
+    assert {a.dtype for a in jax.tree.leaves(reading)} == {jnp.dtype("float32")}
+
+
 def test_extend_runs_inside_a_while_loop(config, make_params, tokens_bl, run) -> None:
     params = make_params(config)
     decoder = Decoder(config, params, tokens_bl, 10)

@@ -1,5 +1,8 @@
+import dataclasses
 import json
 
+import jax
+import numpy as np
 import pytest
 
 from procsup_jax.errors import UserError
@@ -33,6 +36,19 @@ def test_a_finished_stage_is_not_run_again(doubler):
     assert doubler.runs == 1
     assert (doubler.folder / "out/a.txt").read_text() == "42"
     assert list(doubler.folder.wall_clock()) == ["double"]
+
+
+def test_a_marker_says_what_was_compiled(doubler, capsys, monkeypatch):
+    def work():
+        jax.jit(lambda x: x * 7)(np.arange(13.0))
+        doubler.run()
+
+    monkeypatch.setattr("procsup_jax.stages.stage._SHOWN_COMPILE_S", 0.0)
+    doubler.folder.run(dataclasses.replace(doubler.stage(), run=work))
+    marker = json.loads((doubler.folder / "stages/double.json").read_text())
+    assert marker["programs_compiled"] + marker["programs_cached"] == 1
+    assert marker["compile_s"] >= 0.0
+    assert capsys.readouterr().err.startswith("double: ")
 
 
 def test_a_changed_setting_is_an_error_that_names_the_key(doubler):
