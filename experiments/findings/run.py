@@ -1,6 +1,6 @@
 """Run the findings' experiment for every base and seed, and put the results together.
 
-python experiments/findings/run.py [--bases shipped FOLDER ...] [--seeds 0 1] [--workdir runs/findings] [--size full]
+python experiments/findings/run.py [--bases shipped RUN ...] [--seeds 0 1] [--workdir runs/findings] [--size full]
 
 A run that was interrupted goes on; what is finished is not run again. Afterwards (and with --collect alone) it writes
 results.csv, one line for each run, set, policy, decoding and metric; agreement.csv, one for each cell of the agreement
@@ -32,7 +32,7 @@ HERE = pathlib.Path(__file__).parent
 def main() -> None:
     """Run what is missing, then collect."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bases", nargs="+", default=["shipped"], help="shipped, or folders of base models")
+    parser.add_argument("--bases", nargs="+", default=["shipped"], help="shipped, or folders of runs that trained one")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--workdir", type=pathlib.Path, default=pathlib.Path("runs/findings"))
     parser.add_argument("--size", default="full", help="full or tiny")
@@ -52,7 +52,9 @@ def main() -> None:
 def run(base: str, seed: int, folder: pathlib.Path, size: str) -> None:
     """Run one experiment in a process of its own; stop where it fails, so that the same command goes on."""
     config = HERE.parents[1] / "configs" / "findings.py"
-    args = [f"--config={config}:{size}", f"--config.seed={seed}", f"--config.base.source={base}", f"--workdir={folder}"]
+    source = base if base == "shipped" else f"{base}/models/base"
+    changes = [f"--config.seed={seed}", f"--config.base.source={source}"]
+    args = [f"--config={config}:{size}", *changes, f"--workdir={folder}"]
     code = "from procsup_jax.main import console; console()"
     if subprocess.run([sys.executable, "-c", code, "run", *args], check=False).returncode:
         sys.exit(f"the run in {folder} did not finish; the same command goes on where it stopped")
