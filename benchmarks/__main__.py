@@ -75,9 +75,8 @@ def _measure(args: argparse.Namespace) -> int:
     names = args.names or list(BENCHMARKS)
     for name in names:
         if name not in BENCHMARKS:
-            raise UserError(
-                f"benchmark {name!r} is unknown: expected some of {', '.join(BENCHMARKS)}, demo, table, plot"
-            )
+            known = ", ".join([*BENCHMARKS, "demo", "table", "plot"])
+            raise UserError(f"benchmark {name!r} is unknown: expected some of {known}")
     found = []
     for record in _records(names, args.size, setting):
         print(json.dumps(record), flush=True)

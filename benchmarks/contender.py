@@ -1,6 +1,6 @@
 """The process of one contender: it gets ready once, then does its work each time it is told to.
 
-python -m benchmarks.contender '{"module": "benchmarks.ours.sampling", "options": {}, "task": {...}, "warm_up": true}'
+python -m benchmarks.contender '{"module": "benchmarks.ours.sampling", "options": {}, "task": {...}, ...}'
 
 It answers each line on stdin with a JSON line on stdout: first, unasked, `{"ready": true, ...}`, or `{"missing": name}`
 when its library is not installed; then `{"seconds", "facts"}` to `run` and `{"logits"}` to `logits`.
@@ -40,6 +40,8 @@ class Made(NamedTuple):
 def main() -> None:
     """Serve until stdin ends."""
     request = json.loads(sys.argv[1])
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {request["core"]})
     # Whatever a library prints must not end up between the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

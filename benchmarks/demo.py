@@ -13,9 +13,7 @@ def records(run: pathlib.Path) -> list[dict[str, Any]]:
     """Return a record for each stage, the longest first, and one for the whole; a run that has none is an error."""
     markers = sorted((run / "stages").glob("*.json"))
     if not markers:
-        raise UserError(
-            f"{run}: has no stages/*.json; pass the --workdir of a run, such as runs/demo after `make demo`"
-        )
+        raise UserError(f"{run}: has no stages/*.json; pass a run's --workdir, such as runs/demo after `make demo`")
     seconds = {path.stem: float(json.loads(path.read_text(encoding="utf-8"))["wall_clock_s"]) for path in markers}
     total = sum(seconds.values())
     lines = [

@@ -40,15 +40,15 @@ class Contender:
     """Hold a contender's process."""
 
     def __init__(self, spec: Spec, task: Task, setting: Setting, *, warm_up: bool) -> None:
-        request = {"module": spec.module, "options": spec.options, "task": dataclasses.asdict(task), "warm_up": warm_up}
+        request: Record = {"module": spec.module, "options": spec.options, "task": dataclasses.asdict(task)}
+        request |= {"warm_up": warm_up, "core": setting.core}
         python = setting.pythons.get(spec.library or "", sys.executable)
         self.spec = spec
-        self._errors: IO[str] = tempfile.TemporaryFile("w+")
+        self._errors: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.contender", json.dumps(request)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
             env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)},
-            preexec_fn=lambda: _pin(setting.core),
         )  # fmt: skip
 
     def answer(self, question: str = "") -> Record:
@@ -132,8 +132,3 @@ def _started(group: Group, setting: Setting, *, warm_up: bool) -> Iterator[tuple
 def _how_to_install(spec: Spec, module: str) -> str:
     package = LIBRARIES.get(spec.library or "", "procsup_jax")
     return f"{module} is not installed: install {package}, or name a Python that has it: --python {spec.library}=PATH"
-
-
-def _pin(core: int) -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {core})

@@ -99,9 +99,8 @@ def _about(records: Iterable[Record]) -> list[str]:
     if machines:
         named = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
         threads = sorted({row["threads"] for row in found if "threads" in row})
-        lines.append(
-            f"Machine: {'; '.join(machines)}; threads: {_listed(threads)}; rounds: {_listed(rounds)}. Versions: {named}."
-        )
+        lines.append(f"Machine: {'; '.join(machines)}; threads: {_listed(threads)}; rounds: {_listed(rounds)}.")
+        lines.append(f"Versions: {named}.")
     return lines
 
 

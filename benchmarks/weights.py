@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +27,8 @@ VOCAB_SIZE, NUM_TEXTS = 512, 64
 def export(size: str, folder: pathlib.Path) -> None:
     """Write weights.npz and vocab.model of a size into a folder."""
     config = model_config(SIZES[size])
-    np.savez(folder / "weights.npz", **to_plain(config, api.init_params(config, jax.random.key(0))))
+    arrays: dict[str, Any] = to_plain(config, api.init_params(config, jax.random.key(0)))
+    np.savez(folder / "weights.npz", **arrays)
     texts = [worked_example(problem) for problem in splits.problems("test", NUM_TEXTS)]
     train_vocab(texts, VOCAB_SIZE, str(folder / "vocab.model"), seed=0)
 
@@ -37,7 +39,7 @@ def load(path: str, config: api.ModelConfig) -> api.Params:
         return jax.tree.map(jnp.asarray, from_plain(config, arrays))
 
 
-def model_config(size: Size, **changes: str) -> api.ModelConfig:
+def model_config(size: Size, **changes: Any) -> api.ModelConfig:
     """Return our config of a size, with changes to single fields."""
     return api.ModelConfig(
         vocab_size=size.vocab_size, num_layers=size.num_layers, d_model=size.d_model, num_heads=size.num_heads,

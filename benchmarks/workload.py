@@ -21,7 +21,8 @@ class Size:
     head_dim: int
     d_ff: int
     vocab_size: int
-    rope_theta: float = 10000.0
+    # tunix 0.1.7 turns by this one whatever its config says.
+    rope_theta: float = 1e6
     norm_eps: float = 1e-5
 
 

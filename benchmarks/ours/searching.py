@@ -18,7 +18,7 @@ from procsup_jax.decode import generate
 from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams
 from procsup_jax.search import branch, feed, greedy
-from procsup_jax.search.branch import Candidates, Prefixes, Program, Starts, Tables
+from procsup_jax.search.branch import Prefixes, Program, Starts, Tables
 from procsup_jax.search.settings import StepSearchSettings
 
 ROWS = branch.READ_SLOTS
@@ -78,8 +78,8 @@ def _reread(
     tokens, read, key_n2 = task.prompt(0), 0, generate.problem_key(seed, UID)[None]
     for step in range(task.num_steps):
         done = step * task.step_tokens
-        found = _sample(program, dparams, tables, jnp.array([tokens]), jnp.array(key_n2), jnp.int32(done))
-        candidates = np.asarray(found.tokens_nkt[0])
+        found_nkt = _sample(program, dparams, tables, jnp.array([tokens]), jnp.array(key_n2), jnp.int32(done))
+        candidates = np.asarray(found_nkt[0])
         distinct = candidates[np.sort(np.unique(candidates, axis=0, return_index=True)[1])]
         probs = _read(program, params, tokens, distinct)
         possible = ~np.asarray(tables.blank_v)[distinct].all(-1)
@@ -91,11 +91,11 @@ def _reread(
 @functools.partial(jax.jit, static_argnums=0)
 def _sample(
     program: Program, policy: DecoderParams, tables: Tables, tokens_nl: jax.Array, key_n2: jax.Array, done: jax.Array
-) -> Candidates:
+) -> jax.Array:
     len_n = jnp.array([tokens_nl.shape[1] - 1])
     _, kv = api.prefill(program.policy, policy, tokens_nl, len_n)
     starts = Starts(Prefixes(kv, len_n), tokens_nl[:, -1], key_n2, done[None], jnp.array([True]))
-    return branch.sample_steps(program, policy, tables.vocab, starts)._replace(suffix=None)
+    return branch.sample_steps(program, policy, tables.vocab, starts).tokens_nkt
 
 
 def _read(program: Program, params: api.Params, before: list[int], steps_kt: np.ndarray) -> np.ndarray:

@@ -35,10 +35,16 @@ def make(task: Task, static: bool = False) -> Made:
     model = llama_weights.load(task).eval()
     prompts = [torch.tensor([task.prompt(problem)]) for problem in range(task.num_problems)]
     schedules = [Schedule(task.prompt_len, task.lengths(problem)) for problem in range(task.num_problems)]
-    choices: dict[str, Any] = dict(
-        do_sample=True, temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=task.new_tokens, eos_token_id=EOS_ID,
-        pad_token_id=0, num_return_sequences=task.num_samples,
-    )  # fmt: skip
+    choices: dict[str, Any] = {
+        "do_sample": True,
+        "temperature": 1.0,
+        "top_k": 0,
+        "top_p": 1.0,
+        "max_new_tokens": task.new_tokens,
+        "num_return_sequences": task.num_samples,
+        "eos_token_id": EOS_ID,
+        "pad_token_id": 0,
+    }
     eager = model.forward
     if static:
         model.forward = torch.compile(model.forward)
