@@ -25,12 +25,12 @@ ROWS = branch.READ_SLOTS
 UID = "p0"
 
 
-def make(task: Task, cached: bool = True) -> Made:
+def make(task: Task, cached: bool = True, calculator: bool = True) -> Made:
     """Return the search of one problem: from cached prefixes, or reading prompt and steps anew at every step."""
     loaded = model.load(task)
     settings = StepSearchSettings(
         num_candidates=task.num_samples, max_steps=task.num_steps, max_step_tokens=task.step_tokens,
-        max_new_tokens=task.num_steps * task.step_tokens, lanes=1,
+        max_new_tokens=task.num_steps * task.step_tokens, lanes=1, calculator=calculator,
     )  # fmt: skip
     program = feed.make_program(loaded.config, loaded.config, loaded.vocab, settings)
     tables = _without_ends(program, feed.make_tables(loaded.config, loaded.vocab, settings.calculator))
