@@ -76,9 +76,11 @@ def _reread(
 ) -> tuple[list[int], int]:
     """Return what `_cached` does, with no keys or values kept from one step to the next."""
     tokens, read, key_n2 = task.prompt(0), 0, generate.problem_key(seed, UID)[None]
+    room = task.prompt_len + task.num_steps * task.step_tokens
     for step in range(task.num_steps):
         done = step * task.step_tokens
-        found_nkt = _sample(program, dparams, tables, jnp.array([tokens]), jnp.array(key_n2), jnp.int32(done))
+        padded = jnp.array([tokens + [0] * (room - len(tokens))])
+        found_nkt = _sample(program, dparams, tables, padded, jnp.array(key_n2), jnp.int32(done))
         candidates = np.asarray(found_nkt[0])
         distinct = candidates[np.sort(np.unique(candidates, axis=0, return_index=True)[1])]
         probs = _read(program, params, tokens, distinct)
@@ -92,9 +94,10 @@ def _reread(
 def _sample(
     program: Program, policy: DecoderParams, tables: Tables, tokens_nl: jax.Array, key_n2: jax.Array, done: jax.Array
 ) -> jax.Array:
-    len_n = jnp.array([tokens_nl.shape[1] - 1])
+    """Return candidates after `done` tokens of a solution; the row is padded, so that one program serves all steps."""
+    len_n = (tokens_nl.shape[1] - program.max_tokens + done - 1)[None]
     _, kv = api.prefill(program.policy, policy, tokens_nl, len_n)
-    starts = Starts(Prefixes(kv, len_n), tokens_nl[:, -1], key_n2, done[None], jnp.array([True]))
+    starts = Starts(Prefixes(kv, len_n), tokens_nl[0, len_n], key_n2, done[None], jnp.array([True]))
     return branch.sample_steps(program, policy, tables.vocab, starts).tokens_nkt
 
 
