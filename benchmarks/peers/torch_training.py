@@ -30,7 +30,7 @@ def make(task: Task, compiled: bool = False, dtype: str = "float32") -> Made:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        return {"loss": float(loss)}
+        return {"loss": loss.item()}
 
     least = cost.training(task) if dtype == "float32" else None
     amount = task.batch_size * task.seq_len
