@@ -1,86 +1,154 @@
-"""Time sampling, scoring and training at one size: one JSON line each, the median of interleaved runs.
+"""Measure this project and its peers in turns, one JSON line a contender.
 
-python -m benchmarks [--preset=2m] [--rounds=5]
+python -m benchmarks [NAME ...] [--size 2m 25m] [--rounds 5] [--core N] [--output FOLDER] [--python LIBRARY=PATH ...]
+python -m benchmarks demo --run runs/demo      the seconds of each stage of a finished run
+python -m benchmarks table FILE.jsonl ...      markdown tables of what was printed
+python -m benchmarks plot FILE.jsonl ... --output FOLDER
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import statistics
+import os
+import pathlib
+import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-import jax
-import numpy as np
+from benchmarks import demo, plots, runner, table
+from benchmarks.suite import BENCHMARKS, LIBRARIES
+from benchmarks.workload import SIZES
+from procsup_jax import files
+from procsup_jax.errors import UserError
 
-from procsup_jax.data import pack
-from procsup_jax.data.examples import document_ids
-from procsup_jax.data.pipeline import Batches
-from procsup_jax.data.worlds import splits
-from procsup_jax.decode.generate import sample_problems
-from procsup_jax.decode.score import score_samples
-from procsup_jax.decode.settings import DecodeSettings
-from procsup_jax.models import api
-from procsup_jax.text.prompts import worked_example
-from procsup_jax.text.vocab import train_vocab
-from procsup_jax.train.loop import fit
-from procsup_jax.train.settings import FitSettings
-
-SEQ_LEN, BATCH, NUM_STEPS = 256, 16, 4
-Contender = Callable[[], int]
+Record = dict[str, Any]
 
 
-def main() -> None:
-    """Run every contender once to compile, then in turn for some rounds."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--preset", default="2m", choices=list(api.PRESETS))
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status, 1 where a contender failed or does not agree with ours."""
+    args = parse(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return int(args.command(args))
+    except (UserError, runner.Failed) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UserError) else 1
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the parsed command line, with the function to call as `command`."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__, formatter_class=form)
+    name = arguments[0] if arguments else ""
+    if name == "demo":
+        parser.add_argument("demo")
+        parser.add_argument("--run", type=pathlib.Path, required=True, help="the run's --workdir")
+        parser.set_defaults(command=_demo)
+    elif name in ("table", "plot"):
+        parser.add_argument(name)
+        parser.add_argument("files", nargs="+", type=pathlib.Path, help="what `python -m benchmarks` printed")
+        if name == "plot":
+            parser.add_argument("--output", type=pathlib.Path, required=True)
+        parser.set_defaults(command=_table if name == "table" else _plot)
+    else:
+        _add_measuring(parser)
+    return parser.parse_args(arguments)
+
+
+def _add_measuring(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all unless named")
+    parser.add_argument("--size", nargs="+", choices=list(SIZES), help="instead of each benchmark's own sizes")
     parser.add_argument("--rounds", type=int, default=5)
-    args = parser.parse_args()
-    contenders = make_contenders(args.preset)
-    rates: dict[str, list[float]] = {name: [] for name in contenders}
-    for round_index in range(args.rounds + 1):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            tokens = run()
-            if round_index:
-                rates[name].append(tokens / (time.perf_counter() - start))
-    for name, found in rates.items():
-        spread = {"median": statistics.median(found), "min": min(found), "max": max(found)}
-        rounded = {key: round(value, 1) for key, value in spread.items()}
-        where = {"device": jax.devices()[0].device_kind, "jax": jax.__version__, "preset": args.preset}
-        print(json.dumps({"benchmark": name, "tokens_per_s": rounded, "rounds": args.rounds, **where}))
+    parser.add_argument("--core", type=int, default=_last_core(), help="the core that all contenders take turns on")
+    parser.add_argument("--output", type=pathlib.Path, help="folder for results.jsonl and the plots")
+    parser.add_argument(
+        "--python", action="append", default=[], metavar="LIBRARY=PATH",
+        help=f"the Python that has a peer's library ({', '.join(LIBRARIES)}), where it is not this one",
+    )  # fmt: skip
+    parser.set_defaults(command=_measure)
 
 
-def make_contenders(preset: str) -> dict[str, Contender]:
-    """Return each benchmark as a function that does the work once and returns the tokens it handled."""
-    problems = splits.problems("test", 64)
-    texts = [worked_example(problem) for problem in problems]
-    with tempfile.TemporaryDirectory() as folder:
-        vocab = train_vocab(texts, 512, f"{folder}/vocab.model", seed=0)
-    config = api.preset(preset, vocab.size)
-    params = api.init_params(config, jax.random.key(0))
-    settings = DecodeSettings(num_samples=96, max_new_tokens=128, lanes=1, slots=96)
-    drawn = sample_problems(config, params, vocab, problems[:2], settings, seed=0)
-    packed = pack.pack([pack.document_example(document_ids(vocab, text)) for text in texts], SEQ_LEN)
-    per_step = int(np.mean([np.count_nonzero(next(batches)["segments"]) for batches in [Batches(packed, BATCH, 0)]]))
-    fit_settings = FitSettings(num_steps=NUM_STEPS, batch_size=BATCH)
+def _measure(args: argparse.Namespace) -> int:
+    setting = runner.Setting(args.core, _at_least_one(args.rounds), _pythons(args.python))
+    names = args.names or list(BENCHMARKS)
+    for name in names:
+        if name not in BENCHMARKS:
+            known = ", ".join([*BENCHMARKS, "demo", "table", "plot"])
+            raise UserError(f"benchmark {name!r} is unknown: expected some of {known}")
+    found = []
+    for record in _records(names, args.size, setting):
+        print(json.dumps(record), flush=True)
+        found.append(record)
+        if args.output:
+            args.output.mkdir(parents=True, exist_ok=True)
+            files.write_text(args.output / "results.jsonl", "".join(json.dumps(each) + "\n" for each in found))
+    if args.output:
+        plots.write(found, args.output)
+    return int(any("failed" in record or record.get("ok") is False for record in found))
 
-    def sample() -> int:
-        found = sample_problems(config, params, vocab, problems[:1], settings, seed=1)
-        return sum(each.tokens or 0 for each in found)
 
-    def score() -> int:
-        score_samples(config, params, vocab, problems, drawn, batch_size=64)
-        return sum(each.tokens or 0 for each in drawn)
+def _records(names: Sequence[str], sizes: Sequence[str] | None, setting: runner.Setting) -> Iterator[Record]:
+    with contextlib.ExitStack() as stack:
+        folders: dict[str, str] = {}
+        for name in names:
+            for size in sizes or BENCHMARKS[name].sizes:
+                if size not in folders:
+                    folders[size] = stack.enter_context(tempfile.TemporaryDirectory())
+                    _export(size, folders[size])
+                for group in BENCHMARKS[name].groups(size, folders[size]):
+                    yield from (runner.check if name == "check" else runner.measure)(group, setting)
 
-    def train() -> int:
-        fit(config, params, "lm", packed, None, fit_settings, seed=0)
-        return per_step * NUM_STEPS
 
-    return {"sample": sample, "score": score, "train": train}
+def _export(size: str, folder: str) -> None:
+    # Not imported above: it imports jax, which a table or a plot does not need.
+    from benchmarks import weights
+
+    weights.export(size, pathlib.Path(folder))
+
+
+def _demo(args: argparse.Namespace) -> int:
+    for record in demo.records(args.run):
+        print(json.dumps(record))
+    return 0
+
+
+def _table(args: argparse.Namespace) -> int:
+    print(table.tables(_read(args.files)), end="")
+    return 0
+
+
+def _plot(args: argparse.Namespace) -> int:
+    plots.write(_read(args.files), args.output)
+    return 0
+
+
+def _read(paths: Sequence[pathlib.Path]) -> list[Record]:
+    found = []
+    for path in paths:
+        with files.explain_os_errors(path, "read"):
+            found += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return found
+
+
+def _pythons(pairs: Sequence[str]) -> dict[str, str]:
+    pythons = dict(pair.partition("=")[::2] for pair in pairs)
+    for library, path in pythons.items():
+        if library not in LIBRARIES or not path:
+            raise UserError(f"--python {library}={path}: expected LIBRARY=PATH, with one of {', '.join(LIBRARIES)}")
+    return pythons
+
+
+def _at_least_one(rounds: int) -> int:
+    if rounds < 1:
+        raise UserError(f"--rounds={rounds}: expected at least 1, and 5 for figures that are reported")
+    return rounds
+
+
+def _last_core() -> int:
+    return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from procsup_jax.report import markup, svg
@@ -30,29 +31,30 @@ def line_chart(
     y_title: str,
     *,
     x_format: str = "%",
+    y_format: str = "%",
     tags_right: float = 0.0,
     top: float | None = None,
     size: tuple[float, float] = (WIDTH, HEIGHT),
 ) -> svg.Figure:
-    """Draw shares over x; `x_format` as in svg.axes.
+    """Draw values over x; `x_format` and `y_format` as in svg.axes.
 
     Lines are named at their right ends in a margin of width `tags_right`, or at their left ends where that is 0.
     `top` fixes the y axis's end, so that several panels can share it.
     """
     width, height = size
     xs = [px for each in lines for px, _ in each.points]
-    gutter = 0.0 if tags_right else 28.0
-    x = svg.Scale(min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1, 40 + gutter, width - tags_right - 8)
+    gutter, left = 0.0 if tags_right else 28.0, 40.0 if y_format == "%" else 52.0
+    x = svg.Scale(min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1, left + gutter, width - tags_right - 8)
     values = [top] if top is not None else [py for each in lines for _, py in each.points]
-    y = svg.scale_from_zero(values, height - 44, 30)
+    y = svg.scale_from_zero(values, height - 44, 30, 1.0 if y_format == "%" else math.inf)
     ends = [each.points[-1 if tags_right else 0] for each in lines]
     places = spread([y(py) for _, py in ends], 13.0, y.end, y.start)
-    body = svg.axes(x, y, x_title, y_title, x_format, gutter)
+    body = svg.axes(x, y, x_title, y_title, x_format, gutter, y_format)
     body += "".join(
         _line(each, x, y, _tag(each, x(end[0]), y(end[1]), place, 1 if tags_right else -1))
         for each, end, place in zip(lines, ends, places, strict=True)
     )
-    listing = "; ".join(f"{each.description}: {_listed(each, x_format)}" for each in lines)
+    listing = "; ".join(f"{each.description}: {_listed(each, x_format, y_format)}" for each in lines)
     return svg.Figure(name, title, f"{title}. {listing}.", width, height, body)
 
 
@@ -74,9 +76,10 @@ def _tag(each: Line, x: float, y: float, place: float, side: int) -> str:
     return leader + svg.label(x + 13 * side, place + 4, each.tag, "letter", "start" if side > 0 else "end")
 
 
-def _listed(each: Line, x_format: str) -> str:
+def _listed(each: Line, x_format: str, y_format: str) -> str:
     scale, unit = (100, " %") if x_format == "%" else (1, "")
-    return ", ".join(f"{100 * py:.1f} % at {round(scale * px, 6):g}{unit}" for px, py in each.points)
+    shown = [f"{100 * py:.1f} %" if y_format == "%" else f"{py:,g}" for _, py in each.points]
+    return ", ".join(f"{y} at {round(scale * px, 6):g}{unit}" for y, (px, _) in zip(shown, each.points, strict=True))
 
 
 def spread(wanted: Sequence[float], gap: float, lo: float, hi: float) -> list[float]:

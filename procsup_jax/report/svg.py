@@ -89,14 +89,16 @@ def round_step(step: float) -> float:
 
 
 def scale_from_zero(values: list[float], start: float, end: float, top: float = 1.0) -> Scale:
-    """Return a scale from 0 to a round value that holds all of `values` (shares; at most `top`)."""
+    """Return a scale from 0 to a round value, at most `top`, that holds all of `values` (1: they are shares)."""
     largest = max([*values, 0.02])
     step = round_step(largest / 4)
     return Scale(0.0, min(top, math.ceil(largest / step - 1e-9) * step), start, end)
 
 
-def axes(x: Scale, y: Scale, x_title: str, y_title: str, x_format: str = "%", gutter: float = 0.0) -> str:
-    """Return gridlines, tick labels and axis titles; y is a share, x one too or, by format "d", a count.
+def axes(
+    x: Scale, y: Scale, x_title: str, y_title: str, x_format: str = "%", gutter: float = 0.0, y_format: str = "%"
+) -> str:
+    """Return gridlines, tick labels and axis titles; formats are "%" for a share, "d" a count, "n" any number.
 
     `gutter` is room left free between the y axis's labels and the start of x.
     """
@@ -104,7 +106,7 @@ def axes(x: Scale, y: Scale, x_title: str, y_title: str, x_format: str = "%", gu
     left = x.start - gutter
     for value in y.ticks(4):
         parts.append(line(left, y(value), x.end, y(value), "grid"))
-        parts.append(label(left - 7, y(value) + 3.8, _tick(value, "%"), anchor="end"))
+        parts.append(label(left - 7, y(value) + 3.8, _tick(value, y_format), anchor="end"))
     for value in x.ticks(5, least=1.0 if x_format == "d" else 0.0):
         parts.append(line(x(value), y.start, x(value), y.start + 4, "axis"))
         parts.append(label(x(value), y.start + 17, _tick(value, x_format), anchor="middle"))
@@ -115,4 +117,6 @@ def axes(x: Scale, y: Scale, x_title: str, y_title: str, x_format: str = "%", gu
 
 
 def _tick(value: float, kind: str) -> str:
+    if kind == "n":
+        return f"{value:,g}"
     return f"{value:.0f}" if kind == "d" else f"{round(100 * value, 6):g}"

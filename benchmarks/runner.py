@@ -1,0 +1,134 @@
+"""Start contenders, one core and one thread each, and let them take turns."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from benchmarks import summary
+from benchmarks.suite import LIBRARIES, Group, Spec
+from benchmarks.workload import Task
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
+MAX_LOGIT_DIFFERENCE = 1e-3
+
+Record = dict[str, Any]
+
+
+class Failed(Exception):
+    """Report that a contender's process ended; the message is the last line it wrote."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """Hold how to run: the core, how many rounds, and the Python of each peer's library where it has its own."""
+
+    core: int
+    rounds: int
+    pythons: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+class Contender:
+    """Hold a contender's process."""
+
+    def __init__(self, spec: Spec, task: Task, setting: Setting, *, warm_up: bool) -> None:
+        request: Record = {"module": spec.module, "options": spec.options, "task": dataclasses.asdict(task)}
+        request |= {"warm_up": warm_up, "core": setting.core}
+        python = setting.pythons.get(spec.library or "", sys.executable)
+        self.spec = spec
+        self._errors: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [python, "-m", "benchmarks.contender", json.dumps(request)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
+            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+    def answer(self, question: str = "") -> Record:
+        """Return the answer to a line, or without one the next line it says; raise Failed where there is none."""
+        assert self._process.stdin and self._process.stdout
+        try:
+            if question:
+                self._process.stdin.write(question + "\n")
+                self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
+        except (ValueError, BrokenPipeError) as error:
+            self._errors.seek(0)
+            lines = self._errors.read().strip().splitlines() or ["it said nothing"]
+            raise Failed(lines[-1]) from error
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+        self._errors.close()
+
+
+def measure(group: Group, setting: Setting) -> Iterator[Record]:
+    """Yield a record for each contender: its rate over the rounds, or why there is none."""
+    running: list[tuple[Contender, Record, list[Record]]] = []
+    try:
+        for contender, ready in _started(group, setting, warm_up=True):
+            if contender is None:
+                yield ready
+            else:
+                running.append((contender, ready, []))
+        for _ in range(setting.rounds):
+            for contender, _, answers in running:
+                answers.append(contender.answer("run"))
+    except Failed as error:
+        raise Failed(f"{group.benchmark} {group.task.size}: {error}") from error
+    finally:
+        for contender, _, _ in running:
+            contender.close()
+    yield from summary.records(group, setting.core, [(each.spec, ready, found) for each, ready, found in running])
+
+
+def check(group: Group, setting: Setting) -> Iterator[Record]:
+    """Yield for each contender how far its logits after the prompt are from the first one's, at most."""
+    reference: list[float] = []
+    for contender, ready in _started(group, setting, warm_up=False):
+        if contender is None:
+            yield ready
+            continue
+        logits = contender.answer("logits")["logits"]
+        contender.close()
+        reference = reference or logits
+        difference = max(abs(a - b) for a, b in zip(logits, reference, strict=True))
+        yield summary.about(group, contender.spec) | {
+            "max_abs_difference": difference,
+            "largest_logit": max(map(abs, reference)),
+            "ok": difference < MAX_LOGIT_DIFFERENCE,
+            "versions": ready["versions"],
+        }
+
+
+def _started(group: Group, setting: Setting, *, warm_up: bool) -> Iterator[tuple[Contender | None, Record]]:
+    """Start each contender when the one before is ready; where its library is missing, say so in its place."""
+    for spec in group.specs:
+        contender = Contender(spec, group.task, setting, warm_up=warm_up)
+        try:
+            ready = contender.answer()
+        except Failed as error:
+            contender.close()
+            yield None, summary.about(group, spec) | {"failed": str(error)}
+            continue
+        if "missing" not in ready:
+            yield contender, ready
+            continue
+        contender.close()
+        yield None, summary.about(group, spec) | {"left_out": _how_to_install(spec, ready["missing"])}
+
+
+def _how_to_install(spec: Spec, module: str) -> str:
+    package = LIBRARIES.get(spec.library or "", "procsup_jax")
+    return f"{module} is not installed: install {package}, or name a Python that has it: --python {spec.library}=PATH"
