@@ -195,7 +195,8 @@ def extend(
 
     Slot (n, g) attends to prefix[:prefix_len], to its own suffix[:suffix_len] and causally to the new tokens, whose
     keys and values are written from suffix_len on (past the capacity: dropped, and such tokens' states mean nothing).
-    The caller advances the lengths, so trailing padding in t is harmless. A prefix of capacity 0 is allowed.
+    The caller advances the lengths, so trailing padding in t is harmless. A prefix of capacity 0 is allowed. Sequences
+    are at most the config's max_len long.
     """
     n, g, t = tokens_ngt.shape
     slots = cache.Slots(prefix_len_n, suffix_len_ng)

@@ -91,6 +91,7 @@ def test_chunks_with_trailing_padding_and_commits_equal_uncached(each_config, ma
 
 
 def test_sequences_longer_than_a_block_equal_uncached(config, make_params, run) -> None:
+    config = dataclasses.replace(config, max_len=170)
     params = make_params(config)
     tokens_bl = np.random.default_rng(5).integers(0, config.vocab_size, (3, 170))
     decoder = Decoder(config, params, tokens_bl, 80, prefix_capacity=170)
