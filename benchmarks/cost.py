@@ -43,6 +43,12 @@ def sampling(task: Task) -> Cost:
     return Cost(flops, read_bytes)
 
 
+def scoring(size: Size, prompt_len: int, lengths: list[int]) -> Cost:
+    """Return the cost of reading one prompt and the solutions that follow it, each token once, without logits."""
+    alone = reading(size, [prompt_len, *lengths])
+    return Cost(alone + sum(n * attention_flops(size, prompt_len) for n in lengths))
+
+
 def training(task: Task) -> Cost:
     """Return the cost of a training step: three forward passes with logits at every position."""
     size, rows = task.shape, task.batch_size

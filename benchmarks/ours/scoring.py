@@ -9,7 +9,6 @@ from benchmarks.contender import Made
 from benchmarks.ours import model
 from benchmarks.workload import Task
 from procsup_jax.data.examples import prompt_ids, step_ids
-from procsup_jax.decode import generate
 from procsup_jax.decode.score import score_samples
 from procsup_jax.text.vocab import Vocab
 from procsup_jax.types import Problem, Sample
@@ -29,14 +28,14 @@ def make(task: Task) -> Made:
     ]
     samples = [Sample("p0", i, solution, None) for i, solution in enumerate(solutions)]
     prompt_len = len(prompt_ids(loaded.vocab, question))
-    lengths = [prompt_len + sum(len(ids) for ids in step_ids(loaded.vocab, solution)) for solution in solutions]
+    lengths = [sum(len(ids) for ids in step_ids(loaded.vocab, solution)) for solution in solutions]
 
     def run() -> dict[str, int]:
         probs = score_samples(*loaded, problems, samples, batch_size=BATCH_SIZE)
-        return {"steps": sum(len(each) for each in probs), "padded_to": generate.length_bucket(max(lengths))}
+        return {"steps": sum(len(each) for each in probs)}
 
-    least = cost.Cost(cost.reading(task.shape, lengths))
-    return Made(run, sum(lengths), "tokens", model.versions(), model.THREADS, least)
+    least = cost.scoring(task.shape, prompt_len, lengths)
+    return Made(run, prompt_len + sum(lengths), "tokens", model.versions(), model.THREADS, least)
 
 
 def _text(vocab: Vocab, rng: np.random.Generator, num_tokens: int) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -82,13 +83,16 @@ def generate(
     Raises UserError when the vocabulary does not fit the model, a prompt leaves too little room, or memory lacks.
     """
     _check(config, vocab, prompts, settings, len(shared))
+    if not prompts:
+        return []
     config = memory.with_cache_dtype(config, settings.cache_dtype)
-    _check_memory(config, params, vocab, prompts, settings, len(shared), mesh)
-    done: dict[int, list[Generated]] = {}
     num_each = settings.num_samples + settings.with_greedy
+    program, shape = make_program(config, vocab, settings), _shape(prompts, settings, num_each, len(shared), mesh)
+    _check_memory(program, params, shape, mesh)
+    done: dict[int, list[Generated]] = {}
     with rules.use(mesh), Progress("sampling", len(prompts) * num_each, "sample") as progress:
         decoder = _Decoder(
-            program=make_program(config, vocab, settings),
+            program=program,
             dparams=decoder_params(config, params),
             tables=vocab_tables(config, vocab, settings.calculator),
             seed=seed,
@@ -97,11 +101,9 @@ def generate(
             greedy=settings.num_samples if settings.with_greedy else -1,
             shared=tuple(shared),
         )
-        lanes = num_lanes(settings.lanes, len(prompts), mesh)
-        slots = num_slots(settings.slots, num_each)
         # Neighbours in length are read together, the longest first: a cache too large for the machine fails at once.
         by_length = sorted(enumerate(prompts), key=lambda each: -len(each[1].tokens))
-        for index, samples in decoder.run(by_length, lanes, slots):
+        for index, samples in decoder.run(by_length, shape):
             done[index] = samples
             progress.update(len(samples))
     return [done[i] for i in range(len(prompts))]
@@ -193,6 +195,26 @@ def num_lanes(wanted: int, num_prompts: int, mesh: Mesh | None) -> int:
     return -(-lanes // shards) * shards
 
 
+class _Shape(NamedTuple):
+    """Hold what `engine.init_lanes` asks: lanes, slots of each, room for a lane's prompt and for its samples."""
+
+    lanes: int
+    slots: int
+    prefix_len: int
+    room: int
+
+
+def _shape(
+    prompts: Sequence[Prompt], settings: DecodeSettings, num_each: int, shared_len: int, mesh: Mesh | None
+) -> _Shape:
+    return _Shape(
+        lanes=num_lanes(settings.lanes, len(prompts), mesh),
+        slots=num_slots(settings.slots, num_each),
+        prefix_len=_prefix_len(prompts, shared_len),
+        room=length_bucket(num_each, smallest=12),
+    )
+
+
 def num_slots(wanted: int, num_samples: int) -> int:
     """Return how many samples of a problem to write at a time: `wanted` or fewer, with no nearly empty last round."""
     return -(-num_samples // -(-num_samples // wanted))
@@ -211,19 +233,13 @@ class _Decoder:
     greedy: int
     shared: tuple[int, ...]
 
-    def run(
-        self, prompts: Sequence[tuple[int, Prompt]], lanes: int, slots: int
-    ) -> Iterator[tuple[int, list[Generated]]]:
+    def run(self, prompts: Sequence[tuple[int, Prompt]], shape: _Shape) -> Iterator[tuple[int, list[Generated]]]:
         """Yield each (index, prompt)'s index and samples as they come in."""
-        if not prompts:
-            return
-        prefix_len = _prefix_len([prompt for _, prompt in prompts], len(self.shared))
-        shared = self._read_shared(prefix_len)
+        lanes, shared = shape.lanes, self._read_shared(shape.prefix_len)
         waiting = collections.deque(prompts)
         owners: dict[int, tuple[int, Prompt]] = {}
         swap_size = engine.swap_size(lanes)
-        room = length_bucket(self.num_samples, smallest=12)
-        state = engine.init_lanes(self.program, lanes, slots, prefix_len, room)
+        state = engine.init_lanes(self.program, *shape)
         while waiting or owners:
             free = [lane for lane in range(lanes) if lane not in owners][: len(waiting)]
             for start in range(0, len(free), swap_size):
@@ -288,27 +304,14 @@ def _check(
             )
 
 
-def _check_memory(
-    config: ModelConfig,
-    params: Params,
-    vocab: Vocab,
-    prompts: Sequence[Prompt],
-    settings: DecodeSettings,
-    shared_len: int,
-    mesh: Mesh | None,
-) -> None:
-    if not prompts:
-        return
-    num_each = settings.num_samples + settings.with_greedy
-    prefix_len, room = _prefix_len(prompts, shared_len), length_bucket(num_each, smallest=12)
-
+def _check_memory(program: Program, params: Params, shape: _Shape, mesh: Mesh | None) -> None:
     def make_state(config: ModelConfig, lanes: int, slots: int) -> engine.Lanes:
-        return engine.init_lanes(make_program(config, vocab, settings), lanes, slots, prefix_len, room)
+        changed = shape._replace(lanes=lanes, slots=slots)
+        return engine.init_lanes(dataclasses.replace(program, config=config), *changed)
 
-    lanes, slots = num_lanes(settings.lanes, len(prompts), mesh), num_slots(settings.slots, num_each)
-    lens = prefix_len, settings.max_new_tokens
-    need = functools.partial(memory.sampling_bytes, config, params, make_state, lens)
-    memory.check("sampling", memory.size_of(config, lanes, slots, mesh), need, mesh)
+    lens = shape.prefix_len, program.settings.max_new_tokens
+    need = functools.partial(memory.sampling_bytes, program.config, params, make_state, lens)
+    memory.check("sampling", memory.size_of(program.config, shape.lanes, shape.slots, mesh), need, mesh)
 
 
 def check_vocab(config: ModelConfig, vocab: Vocab) -> None:

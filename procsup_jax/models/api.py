@@ -168,7 +168,7 @@ def prefill(
     p = tokens_np.shape[1]
     positions = jnp.arange(p)[None]
     segments = (positions < lens_n[:, None]).astype(jnp.int32)
-    rope = Rotary(*(table[positions] for table in dparams.rope))
+    rope = _angles(dparams, positions)
     x = embed(config, dparams.rest["embedding"], tokens_np)
     layers: list[cache.LayerKV] = []
     block: Any = Block(config)
@@ -201,7 +201,7 @@ def extend(
     n, g, t = tokens_ngt.shape
     slots = cache.Slots(prefix_len_n, suffix_len_ng)
     positions = (prefix_len_n[:, None] + suffix_len_ng).reshape(n * g, 1) + jnp.arange(t)
-    rope = Rotary(*(table[positions] for table in dparams.rope))
+    rope = _angles(dparams, positions)
     x = embed(config, dparams.rest["embedding"], tokens_ngt.reshape(n * g, t))
     layers: list[cache.LayerKV] = []
     block: Any = Block(config)
@@ -246,6 +246,10 @@ def _init(config: ModelConfig, key: jax.Array) -> Any:
 
 def _layer(layers: Params, index: int) -> Params:
     return jax.tree.map(lambda a: a[index], layers)
+
+
+def _angles(dparams: DecoderParams, positions: jax.Array) -> Rotary:
+    return Rotary(*(table[positions] for table in dparams.rope))
 
 
 def _final_norm(config: ModelConfig, dparams: DecoderParams, x: jax.Array) -> jax.Array:

@@ -117,9 +117,14 @@ def longest_first(tasks: Sequence[Task]) -> list[tuple[int, Task]]:
     return sorted(enumerate(tasks), key=lambda each: -len(each[1].policy_tokens))
 
 
+def swap_size(lanes: int) -> int:
+    """Return how many problems are put into lanes at a time."""
+    return max(1, lanes // 4)
+
+
 def new_problems(tasks: dict[int, Task], lanes: int, seed: int) -> NewProblems:
-    """Return the problems to put into lanes, padded to a quarter of the lanes, so that few shapes are compiled."""
-    size, lens = max(1, lanes // 4), prefix_buckets(tasks.values())
+    """Return the problems to put into lanes, padded to `swap_size`, so that few shapes are compiled."""
+    size, lens = swap_size(lanes), prefix_buckets(tasks.values())
     policy_tokens, policy_len = generate.pad_rows([t.policy_tokens[:-1] for t in tasks.values()], size, lens[0])
     rm_tokens, rm_len = generate.pad_rows([t.rm_tokens for t in tasks.values()], size, lens[1])
     row_r, start_r, key_r2 = np.full(size, lanes), np.zeros(size, np.int32), np.zeros((size, 2), np.uint32)
@@ -153,11 +158,11 @@ class Feeder(Generic[State]):
         """Yield each (index, task) with its row of the results, as they come in; `state` holds idle lanes."""
         waiting = collections.deque(tasks)
         owners: dict[int, tuple[int, Task]] = {}
-        swap_size = max(1, self.lanes // 4)
+        size = swap_size(self.lanes)
         while waiting or owners:
             free = [lane for lane in range(self.lanes) if lane not in owners]
-            while waiting and free and (len(free) >= swap_size or not owners):
-                rows, free = free[:swap_size], free[swap_size:]
+            while waiting and free and (len(free) >= size or not owners):
+                rows, free = free[:size], free[size:]
                 new = {lane: waiting.popleft() for lane in rows[: len(waiting)]}
                 owners |= new
                 tasks_of = {lane: task for lane, (_, task) in new.items()}

@@ -14,7 +14,7 @@ from procsup_jax.decode import memory
 from procsup_jax.decode.memory import Size
 from procsup_jax.models import api
 from procsup_jax.search.branch import READ_SLOTS, Program
-from procsup_jax.search.feed import Model
+from procsup_jax.search.feed import Model, swap_size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ def need(plan: Plan, size: Size) -> int:
     program = dataclasses.replace(plan.program, policy=configs[0], rm=configs[1])
     state = memory.tree_bytes(jax.eval_shape(functools.partial(plan.init, program, size.lanes)))
     reads = [
-        memory.prompt_bytes(config, max(1, size.lanes // 4), length)
+        memory.prompt_bytes(config, swap_size(size.lanes), length)
         for config, length in zip(configs, plan.prefix_lens, strict=True)
     ]
     spread = state + max(sum(reads), _round_bytes(plan, program, size.lanes * plan.num_nodes))

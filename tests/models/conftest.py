@@ -34,6 +34,17 @@ def make_params() -> Callable[[api.ModelConfig], api.Params]:
     return random_params
 
 
+@pytest.fixture(params=["verdict", "product"])
+def reader(
+    request: pytest.FixtureRequest, each_config: api.ModelConfig, make_params: Callable[[api.ModelConfig], api.Params]
+) -> tuple[api.ModelConfig, api.Params]:
+    """Return a model with one of the readings, all of its parameters random."""
+    config, params = api.with_reading(each_config, make_params(each_config), request.param)
+    if request.param == "product":
+        params = {**params, "reading": 0.01 * np.random.default_rng(3).standard_normal(params["reading"].shape)}
+    return config, params
+
+
 @functools.cache
 def random_params(config: api.ModelConfig) -> api.Params:
     """Draw every parameter at random, those that start at zero or one as well, so that each one matters."""

@@ -18,15 +18,6 @@ prefill = jax.jit(api.prefill, static_argnums=0, static_argnames="capacity")
 commit = jax.jit(api.commit, static_argnums=0)
 
 
-@pytest.fixture(params=["verdict", "product"])
-def reader(request, each_config, make_params):
-    """Return a model with one of the readings, all of its parameters random."""
-    config, params = api.with_reading(each_config, make_params(each_config), request.param)
-    if request.param == "product":
-        params = {**params, "reading": 0.01 * np.random.default_rng(3).standard_normal(params["reading"].shape)}
-    return config, params
-
-
 def read_whole(config, params, tokens_bl):
     """Return the logits of unpacked rows whose prompts have PROMPT_LENS tokens."""
     positions = np.tile(np.arange(tokens_bl.shape[1]), (len(tokens_bl), 1))

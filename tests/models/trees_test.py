@@ -14,15 +14,6 @@ rm_tree_logits = jax.jit(api.rm_tree_logits, static_argnums=(0, 4))
 rm_logits = jax.jit(api.rm_logits, static_argnums=(0, 6))
 
 
-@pytest.fixture(params=["verdict", "product"])
-def reader(request, each_config, make_params):
-    """Return a model with one of the readings, all of its parameters random."""
-    config, params = api.with_reading(each_config, make_params(each_config), request.param)
-    if request.param == "product":
-        params = {**params, "reading": 0.01 * np.random.default_rng(3).standard_normal(params["reading"].shape)}
-    return config, params
-
-
 @pytest.fixture
 def texts():
     """Return prompts, one of a single token, and solutions with their prompts' indices."""
