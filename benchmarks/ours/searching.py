@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.contender import Made
 from benchmarks.ours import model
 from benchmarks.workload import Task
-from procsup_jax.decode import generate
+from procsup_jax.decode import feeder, generate
 from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams
 from procsup_jax.search import branch, feed, greedy
@@ -59,15 +59,18 @@ def _without_ends(program: Program, tables: Tables) -> Tables:
 def _cached(task: Task, program: Program, tables: Tables, dparams: DecoderParams, seed: int) -> tuple[list[int], int]:
     """Return the solution's tokens and how many the reward model read."""
     tasks = [feed.Task(UID, task.prompt(0), task.prompt(0))]
-    feeder = feed.Feeder(
+    lens = feed.prefix_buckets(tasks)
+    lanes: feeder.Feeder[greedy.Search, feed.Numbered] = feeder.Feeder(
         lanes=1,
-        seed=seed,
-        assign=functools.partial(greedy.assign, program, dparams, dparams),
-        advance=functools.partial(greedy.advance, program, greedy.highest, dparams, dparams, tables),
+        swap_size=1,
+        init=lambda: greedy.init_search(program, 1, *lens),
+        assign=lambda state, owners: greedy.assign(
+            program, dparams, dparams, state, feed.new_problems(owners, 1, seed)
+        ),
+        advance=lambda state, _: greedy.advance(program, greedy.highest, dparams, dparams, tables, state),
         results=greedy.results,
     )
-    idle = greedy.init_search(program, 1, *feed.prefix_buckets(tasks))
-    (_, _, (out_l, length, *_, read)), *_ = feeder.run(idle, feed.longest_first(tasks))
+    (_, (out_l, length, *_, read)), *_ = lanes.run(feed.longest_first(tasks))
     return out_l[: int(length)].tolist(), int(read)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import functools
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -15,8 +14,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from procsup_jax.data.examples import example_ids, prompt_ids
-from procsup_jax.decode import calculator, engine, memory
-from procsup_jax.decode.engine import NewPrompts, Program, Shared, VocabTables
+from procsup_jax.decode import calculator, engine, feeder, memory
+from procsup_jax.decode.engine import Lanes, NewPrompts, Program, Shared, VocabTables
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
@@ -41,6 +40,9 @@ class Prompt:
 
     uid: str
     tokens: Sequence[int]
+
+
+_Indexed = tuple[int, Prompt]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,25 +89,35 @@ def generate(
         return []
     config = memory.with_cache_dtype(config, settings.cache_dtype)
     num_each = settings.num_samples + settings.with_greedy
-    program, shape = make_program(config, vocab, settings), _shape(prompts, settings, num_each, len(shared), mesh)
-    _check_memory(program, params, shape, mesh)
+    greedy = settings.num_samples if settings.with_greedy else -1
+    program, shape = make_program(config, vocab, settings), _shape(prompts, settings, num_each, len(shared))
+    streams = feeder.split(settings.lanes, shape.slots, len(prompts), mesh)
+    _check_memory(program, params, streams.all_lanes, shape, mesh)
     done: dict[int, list[Generated]] = {}
     with rules.use(mesh), Progress("sampling", len(prompts) * num_each, "sample") as progress:
-        decoder = _Decoder(
-            program=program,
-            dparams=decoder_params(config, params),
-            tables=vocab_tables(config, vocab, settings.calculator),
-            seed=seed,
-            first_sample=first_sample,
-            num_samples=num_each,
-            greedy=settings.num_samples if settings.with_greedy else -1,
-            shared=tuple(shared),
+        dparams, tables = decoder_params(config, params), vocab_tables(config, vocab, settings.calculator)
+        before = _read_shared(program, dparams, shared, shape.prefix_len)
+
+        def assign(state: Lanes, owners: Mapping[int, _Indexed]) -> Lanes:
+            new = _new_prompts({lane: each[1] for lane, each in owners.items()}, streams.lanes, seed, num_each, greedy)
+            return engine.assign(program, dparams, state, new, before)
+
+        def advance(state: Lanes, enough: int) -> tuple[Lanes, jax.Array]:
+            return engine.run(program, dparams, tables, state, first_sample, enough, _CHUNK_STEPS)
+
+        lanes = feeder.Feeder(
+            lanes=streams.lanes,
+            swap_size=engine.swap_size(streams.lanes),
+            init=lambda: engine.init_lanes(program, streams.lanes, *shape),
+            assign=assign,
+            advance=advance,
+            results=engine.results,
         )
         # Neighbours in length are read together, the longest first: a cache too large for the machine fails at once.
         by_length = sorted(enumerate(prompts), key=lambda each: -len(each[1].tokens))
-        for index, samples in decoder.run(by_length, shape):
-            done[index] = samples
-            progress.update(len(samples))
+        for (index, prompt), arrays in lanes.run(by_length, streams.number):
+            done[index] = _generated(prompt.uid, first_sample, num_each, *arrays)
+            progress.update(num_each)
     return [done[i] for i in range(len(prompts))]
 
 
@@ -188,27 +200,16 @@ def pad_rows(rows: Sequence[Sequence[int]], size: int, length: int) -> tuple[np.
     return tokens_rp, len_r
 
 
-def num_lanes(wanted: int, num_prompts: int, mesh: Mesh | None) -> int:
-    """Return how many lanes to run: no more than there are prompts, and a multiple of the devices they spread over."""
-    lanes = min(wanted, num_prompts)
-    shards = 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
-    return -(-lanes // shards) * shards
-
-
 class _Shape(NamedTuple):
-    """Hold what `engine.init_lanes` asks: lanes, slots of each, room for a lane's prompt and for its samples."""
+    """Hold what `engine.init_lanes` asks beside lanes: slots of each, room for its prompt and for its samples."""
 
-    lanes: int
     slots: int
     prefix_len: int
     room: int
 
 
-def _shape(
-    prompts: Sequence[Prompt], settings: DecodeSettings, num_each: int, shared_len: int, mesh: Mesh | None
-) -> _Shape:
+def _shape(prompts: Sequence[Prompt], settings: DecodeSettings, num_each: int, shared_len: int) -> _Shape:
     return _Shape(
-        lanes=num_lanes(settings.lanes, len(prompts), mesh),
         slots=num_slots(settings.slots, num_each),
         prefix_len=_prefix_len(prompts, shared_len),
         room=length_bucket(num_each, smallest=12),
@@ -220,67 +221,37 @@ def num_slots(wanted: int, num_samples: int) -> int:
     return -(-num_samples // -(-num_samples // wanted))
 
 
-@dataclasses.dataclass(frozen=True)
-class _Decoder:
-    """Feed prompts to the lanes and collect what they wrote."""
+def _new_prompts(owners: Mapping[int, Prompt], lanes: int, seed: int, num_samples: int, greedy: int) -> NewPrompts:
+    """Return prompts to put into their lanes, padded to `engine.swap_size`, so that few shapes are compiled."""
+    size = engine.swap_size(lanes)
+    tokens_rp, len_r = pad_rows([p.tokens[:-1] for p in owners.values()], size, _prefix_len(list(owners.values())))
+    row_r, start_r, key_r2 = np.full(size, lanes), np.zeros(size, np.int32), np.zeros((size, 2), np.uint32)
+    for i, (lane, prompt) in enumerate(owners.items()):
+        row_r[i], start_r[i], key_r2[i] = lane, prompt.tokens[-1], problem_key(seed, prompt.uid)
+    arrays = (row_r, tokens_rp, len_r, start_r, key_r2, np.int32(num_samples), np.int32(greedy))
+    return NewPrompts(*map(jnp.asarray, arrays))
 
-    program: Program
-    dparams: DecoderParams
-    tables: VocabTables
-    seed: int
-    first_sample: int
-    num_samples: int
-    greedy: int
-    shared: tuple[int, ...]
 
-    def run(self, prompts: Sequence[tuple[int, Prompt]], shape: _Shape) -> Iterator[tuple[int, list[Generated]]]:
-        """Yield each (index, prompt)'s index and samples as they come in."""
-        lanes, shared = shape.lanes, self._read_shared(shape.prefix_len)
-        waiting = collections.deque(prompts)
-        owners: dict[int, tuple[int, Prompt]] = {}
-        swap_size = engine.swap_size(lanes)
-        state = engine.init_lanes(self.program, *shape)
-        while waiting or owners:
-            free = [lane for lane in range(lanes) if lane not in owners][: len(waiting)]
-            for start in range(0, len(free), swap_size):
-                rows = free[start : start + swap_size]
-                for lane in rows:
-                    owners[lane] = waiting.popleft()
-                new = self._new_prompts({lane: owners[lane] for lane in rows}, swap_size, lanes)
-                state = engine.assign(self.program, self.dparams, state, new, shared)
-            enough = swap_size if waiting else lanes
-            state, busy_n = engine.run(
-                self.program, self.dparams, self.tables, state, self.first_sample, enough, _CHUNK_STEPS
-            )
-            finished = [lane for lane, busy in enumerate(np.asarray(busy_n)) if not busy and lane in owners]
-            if finished:
-                arrays = [np.asarray(array) for array in engine.results(state)]
-                for lane in finished:
-                    index, prompt = owners.pop(lane)
-                    yield index, self._generated(prompt.uid, *(array[lane] for array in arrays))
+def _generated(
+    uid: str,
+    first_sample: int,
+    num_samples: int,
+    out_kt: np.ndarray,
+    len_k: np.ndarray,
+    logprob_k: np.ndarray,
+    stopped_k: np.ndarray,
+) -> list[Generated]:
+    return [
+        Generated(uid, first_sample + k, tuple(row[:length].tolist()), float(logprob_k[k]), bool(stopped_k[k]))
+        for k, (row, length) in enumerate(zip(out_kt, len_k[:num_samples], strict=False))
+    ]
 
-    def _read_shared(self, prefix_len: int) -> Shared | None:
-        if not self.shared:
-            return None
-        tokens_1p, len_1 = pad_rows([self.shared], 1, length_bucket(len(self.shared)))
-        return engine.read_shared(self.program, self.dparams, jnp.asarray(tokens_1p), jnp.asarray(len_1), prefix_len)
 
-    def _new_prompts(self, owners: Mapping[int, tuple[int, Prompt]], size: int, lanes: int) -> NewPrompts:
-        prefix_len = _prefix_len([prompt for _, prompt in owners.values()])
-        tokens_rp, len_r = pad_rows([prompt.tokens[:-1] for _, prompt in owners.values()], size, prefix_len)
-        row_r, start_r, key_r2 = np.full(size, lanes), np.zeros(size, np.int32), np.zeros((size, 2), np.uint32)
-        for i, (lane, (_, prompt)) in enumerate(owners.items()):
-            row_r[i], start_r[i], key_r2[i] = lane, prompt.tokens[-1], problem_key(self.seed, prompt.uid)
-        arrays = (row_r, tokens_rp, len_r, start_r, key_r2, np.int32(self.num_samples), np.int32(self.greedy))
-        return NewPrompts(*map(jnp.asarray, arrays))
-
-    def _generated(
-        self, uid: str, out_kt: np.ndarray, len_k: np.ndarray, logprob_k: np.ndarray, stopped_k: np.ndarray
-    ) -> list[Generated]:
-        return [
-            Generated(uid, self.first_sample + k, tuple(row[:length].tolist()), float(logprob_k[k]), bool(stopped_k[k]))
-            for k, (row, length) in enumerate(zip(out_kt, len_k[: self.num_samples], strict=False))
-        ]
+def _read_shared(program: Program, dparams: DecoderParams, tokens: Sequence[int], prefix_len: int) -> Shared | None:
+    if not tokens:
+        return None
+    tokens_1p, len_1 = pad_rows([tokens], 1, length_bucket(len(tokens)))
+    return engine.read_shared(program, dparams, jnp.asarray(tokens_1p), jnp.asarray(len_1), prefix_len)
 
 
 def _prefix_len(prompts: Sequence[Prompt], shared_len: int = 0) -> int:
@@ -304,14 +275,13 @@ def _check(
             )
 
 
-def _check_memory(program: Program, params: Params, shape: _Shape, mesh: Mesh | None) -> None:
-    def make_state(config: ModelConfig, lanes: int, slots: int) -> engine.Lanes:
-        changed = shape._replace(lanes=lanes, slots=slots)
-        return engine.init_lanes(dataclasses.replace(program, config=config), *changed)
+def _check_memory(program: Program, params: Params, lanes: int, shape: _Shape, mesh: Mesh | None) -> None:
+    def make_state(config: ModelConfig, lanes: int, slots: int) -> Lanes:
+        return engine.init_lanes(dataclasses.replace(program, config=config), lanes, *shape._replace(slots=slots))
 
     lens = shape.prefix_len, program.settings.max_new_tokens
     need = functools.partial(memory.sampling_bytes, program.config, params, make_state, lens)
-    memory.check("sampling", memory.size_of(program.config, shape.lanes, shape.slots, mesh), need, mesh)
+    memory.check("sampling", memory.size_of(program.config, lanes, shape.slots, mesh), need, mesh)
 
 
 def check_vocab(config: ModelConfig, vocab: Vocab) -> None:

@@ -17,7 +17,7 @@ from procsup_jax.decode.generate import check_vocab, length_bucket
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.models.api import ModelConfig, Params, Trees, TreeShape
-from procsup_jax.parallel import rules
+from procsup_jax.parallel import rules, streams
 from procsup_jax.progress import Progress
 from procsup_jax.text.vocab import Vocab
 from procsup_jax.types import Problem, Sample
@@ -38,6 +38,14 @@ class _Documents(NamedTuple):
 
     prompts: dict[str, list[int]]
     solutions: dict[Key, _Solution]
+
+
+class _Part(NamedTuple):
+    """Hold what is read at a time: rows of solutions, what fits each of them, and the most steps of a solution."""
+
+    rows: list[list[Key]]
+    shape: TreeShape
+    num_steps: int
 
 
 class _Batch(NamedTuple):
@@ -62,8 +70,9 @@ def score_samples(
 
     A probability is the sigmoid of `api.rm_logits` at the step's end token, as in training: the separator after it,
     eos after the last. A solution without steps (empty) gives an empty array. `batch_size` different solutions are read
-    at a time, with their problems' prompts; equal ones once, and a prompt once for all its solutions in a batch. What
-    a sample gets does not depend on the others, their order, or `batch_size` (up to rounding).
+    at a time (on a CPU by each core), with their problems' prompts; equal ones once, and a prompt once for all its
+    solutions in a batch. What a sample gets does not depend on the others, their order, or `batch_size` (up to
+    rounding).
 
     Raises UserError when a sample's problem is absent, when prompt and solution exceed the model's max_len, and when
     the vocabulary does not fit the model.
@@ -147,15 +156,19 @@ def _read(
     yield from ((key, np.zeros(0, np.float32)) for key, each in documents.solutions.items() if not each.tokens)
     num_rows = _num_rows(batch_size, mesh)
     rows = _rows(documents, batch_size // num_rows)
+
+    def read(part: _Part) -> list[tuple[Key, np.ndarray]]:
+        batch = _batch(documents, part, num_rows)
+        with streams.calling:
+            found_br = program(batch)
+        rows = zip(part.rows, np.asarray(found_br), strict=False)
+        return list(itertools.chain.from_iterable(zip(keys, found_r, strict=False) for keys, found_r in rows))
+
+    parts = list(_parts(documents, rows, num_rows, batch_size // num_rows))
     with rules.use(mesh), Progress(what, sum(map(len, rows)), "solution") as progress:
-        for shape, num_steps, group in _groups(documents, rows, batch_size // num_rows):
-            for start in range(0, len(group), num_rows):
-                some = group[start : start + num_rows]
-                empty: list[list[Key]] = [[]] * (num_rows - len(some))
-                found = np.asarray(program(_batch(documents, [*some, *empty], shape, num_steps)))
-                for keys, found_r in zip(some, found, strict=False):
-                    yield from zip(keys, found_r, strict=False)
-                    progress.update(len(keys))
+        for found in streams.in_order(read, parts, streams.num_streams(mesh)):
+            yield from found
+            progress.update(len(found))
 
 
 def _num_rows(batch_size: int, mesh: Mesh | None) -> int:
@@ -181,10 +194,8 @@ def _size(documents: _Documents, keys: Sequence[Key]) -> tuple[int, int]:
     return _fine_bucket(longest, 4), length_bucket(max(len(documents.prompts[uid]) for uid, _ in keys), 128)
 
 
-def _groups(
-    documents: _Documents, rows: Sequence[list[Key]], num_branches: int
-) -> Iterator[tuple[TreeShape, int, list[list[Key]]]]:
-    """Yield rows that one compiled program reads, with what fits each of them, and the most steps of a solution."""
+def _parts(documents: _Documents, rows: Sequence[list[Key]], num_rows: int, num_branches: int) -> Iterator[_Part]:
+    """Yield rows `num_rows` at a time, those of like size after each other, as one compiled program reads them."""
     by_size: dict[tuple[int, int], list[list[Key]]] = {}
     for keys in rows:
         by_size.setdefault(_size(documents, keys), []).append(keys)
@@ -201,7 +212,9 @@ def _groups(
             num_branches=num_branches,
             branch_len=branch_len,
         )
-        yield shape, length_bucket(max(len(s.ends) for row in solutions for s in row), 16), group
+        num_steps = length_bucket(max(len(s.ends) for row in solutions for s in row), 16)
+        for start in range(0, len(group), num_rows):
+            yield _Part(group[start : start + num_rows], shape, num_steps)
 
 
 def _fine_bucket(size: int, parts: int, smallest: int = 64) -> int:
@@ -216,11 +229,13 @@ def _uids(keys: Sequence[Key]) -> list[str]:
     return list(dict.fromkeys(uid for uid, _ in keys))
 
 
-def _batch(documents: _Documents, rows: Sequence[Sequence[Key]], shape: TreeShape, num_steps: int) -> _Batch:
-    """Lay out rows of solutions with their prompts; the solutions keep their order."""
-    ends_brs = np.zeros((len(rows), shape.num_branches, num_steps), np.int32)
+def _batch(documents: _Documents, part: _Part, num_rows: int) -> _Batch:
+    """Lay out rows of solutions with their prompts, empty ones after them; the solutions keep their order."""
+    shape = part.shape
+    ends_brs = np.zeros((num_rows, shape.num_branches, part.num_steps), np.int32)
+    empty: list[list[Key]] = [[]] * (num_rows - len(part.rows))
     planted = []
-    for b, keys in enumerate(rows):
+    for b, keys in enumerate([*part.rows, *empty]):
         uids = _uids(keys)
         branches = [(uids.index(key[0]), documents.solutions[key].tokens) for key in keys]
         planted.append(api.plant(shape, [documents.prompts[uid] for uid in uids], branches))

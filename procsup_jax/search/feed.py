@@ -1,11 +1,10 @@
-"""What every search does on the host: prompts to tokens, problems into lanes, results out of them."""
+"""What every search does on the host: prompts to tokens, problems to what lanes take, results to samples."""
 
 from __future__ import annotations
 
-import collections
-import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Generic, NamedTuple, TypeVar
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,8 +20,6 @@ from procsup_jax.search.settings import StepSearchSettings
 from procsup_jax.text import answers
 from procsup_jax.text.vocab import Vocab
 from procsup_jax.types import Problem, Sample
-
-State = TypeVar("State")
 
 
 class Model(NamedTuple):
@@ -112,9 +109,16 @@ def prefix_buckets(tasks: Iterable[Task]) -> tuple[int, int]:
     return generate.length_bucket(policy_len), generate.length_bucket(rm_len)
 
 
-def longest_first(tasks: Sequence[Task]) -> list[tuple[int, Task]]:
-    """Return the tasks with their indices, so that neighbours in length are read together."""
-    return sorted(enumerate(tasks), key=lambda each: -len(each[1].policy_tokens))
+class Numbered(NamedTuple):
+    """Hold a task and its place among the problems."""
+
+    place: int
+    task: Task
+
+
+def longest_first(tasks: Sequence[Task]) -> list[Numbered]:
+    """Return the tasks with their places, so that neighbours in length are read together."""
+    return sorted(itertools.starmap(Numbered, enumerate(tasks)), key=lambda each: -len(each.task.policy_tokens))
 
 
 def swap_size(lanes: int) -> int:
@@ -122,8 +126,9 @@ def swap_size(lanes: int) -> int:
     return max(1, lanes // 4)
 
 
-def new_problems(tasks: dict[int, Task], lanes: int, seed: int) -> NewProblems:
-    """Return the problems to put into lanes, padded to `swap_size`, so that few shapes are compiled."""
+def new_problems(owners: Mapping[int, Numbered], lanes: int, seed: int) -> NewProblems:
+    """Return the problems to put into their lanes, padded to `swap_size`, so that few shapes are compiled."""
+    tasks = {lane: each.task for lane, each in owners.items()}
     size, lens = swap_size(lanes), prefix_buckets(tasks.values())
     policy_tokens, policy_len = generate.pad_rows([t.policy_tokens[:-1] for t in tasks.values()], size, lens[0])
     rm_tokens, rm_len = generate.pad_rows([t.rm_tokens for t in tasks.values()], size, lens[1])
@@ -138,38 +143,3 @@ def to_sample(vocab: Vocab, name: str | None, task: Task, out_l: np.ndarray, len
     """Return the record of a task's solution, `length` tokens with the one that ended it; `name` is its policy's."""
     solution = vocab.decode(out_l[: max(int(length) - 1, 0)].tolist())
     return Sample(task.uid, 0, solution, answers.extract_answer(solution), tokens=int(length), policy=name)
-
-
-@dataclasses.dataclass(frozen=True)
-class Feeder(Generic[State]):
-    """Feed problems to the lanes of a search and collect what it found.
-
-    `assign` reads new problems into their lanes; `advance` goes on in every lane and says which are still active;
-    `results` returns arrays whose rows are the lanes'.
-    """
-
-    lanes: int
-    seed: int
-    assign: Callable[[State, NewProblems], State]
-    advance: Callable[[State], tuple[State, jax.Array]]
-    results: Callable[[State], tuple[jax.Array, ...]]
-
-    def run(self, state: State, tasks: Sequence[tuple[int, Task]]) -> Iterator[tuple[int, Task, list[np.ndarray]]]:
-        """Yield each (index, task) with its row of the results, as they come in; `state` holds idle lanes."""
-        waiting = collections.deque(tasks)
-        owners: dict[int, tuple[int, Task]] = {}
-        size = swap_size(self.lanes)
-        while waiting or owners:
-            free = [lane for lane in range(self.lanes) if lane not in owners]
-            while waiting and free and (len(free) >= size or not owners):
-                rows, free = free[:size], free[size:]
-                new = {lane: waiting.popleft() for lane in rows[: len(waiting)]}
-                owners |= new
-                tasks_of = {lane: task for lane, (_, task) in new.items()}
-                state = self.assign(state, new_problems(tasks_of, self.lanes, self.seed))
-            state, active_n = self.advance(state)
-            finished = [lane for lane, active in enumerate(np.asarray(active_n)) if not active and lane in owners]
-            if finished:
-                arrays = [np.asarray(array) for array in self.results(state)]
-                for lane in finished:
-                    yield *owners.pop(lane), [array[lane] for array in arrays]

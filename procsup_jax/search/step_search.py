@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 
 import numpy as np
 from jax.sharding import Mesh
 
-from procsup_jax.decode import generate
+from procsup_jax.decode import feeder, generate
 from procsup_jax.models.api import ModelConfig, Params
 from procsup_jax.parallel import rules
 from procsup_jax.progress import Progress
@@ -67,23 +66,26 @@ def step_search(
     if not tasks:
         return []
     program = feed.make_program(policy.config, rm.config, vocab, settings)
-    lanes, prefix_lens = generate.num_lanes(settings.lanes, len(problems), mesh), feed.prefix_buckets(tasks)
+    streams = feeder.split(settings.lanes, settings.num_candidates, len(problems), mesh)
+    prefix_lens = feed.prefix_buckets(tasks)
     plan = memory.Plan(policy, rm, program, lambda p, lanes: greedy.init_search(p, lanes, *prefix_lens), prefix_lens)
-    memory.check("step search", plan, lanes, mesh)
+    memory.check("step search", plan, streams.all_lanes, mesh)
     done: dict[int, SearchedSample] = {}
     with rules.use(mesh), Progress("step search", len(problems), "problem") as progress:
         params = [generate.decoder_params(*model) for model in (policy, rm)]
         tables = feed.make_tables(policy.config, vocab, settings.calculator)
-        feeder = feed.Feeder(
-            lanes=lanes,
-            seed=seed,
-            assign=functools.partial(greedy.assign, program, *params),
-            advance=functools.partial(greedy.advance, program, choose, *params, tables),
+        lanes: feeder.Feeder[greedy.Search, feed.Numbered] = feeder.Feeder(
+            lanes=streams.lanes,
+            swap_size=feed.swap_size(streams.lanes),
+            init=lambda: greedy.init_search(program, streams.lanes, *prefix_lens),
+            assign=lambda state, owners: greedy.assign(
+                program, *params, state, feed.new_problems(owners, streams.lanes, seed)
+            ),
+            advance=lambda state, _: greedy.advance(program, choose, *params, tables, state),
             results=greedy.results,
         )
-        idle = greedy.init_search(program, lanes, *prefix_lens)
-        for index, task, arrays in feeder.run(idle, feed.longest_first(tasks)):
-            done[index] = _searched(vocab, name, task, *arrays)
+        for (place, task), arrays in lanes.run(feed.longest_first(tasks), streams.number):
+            done[place] = _searched(vocab, name, task, *arrays)
             progress.update()
     return [done[i] for i in range(len(problems))]
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from procsup_jax.decode import generate
+from procsup_jax.decode import feeder, generate
 from procsup_jax.errors import UserError
 from procsup_jax.models.api import ModelConfig, Params
 from procsup_jax.parallel import rules
@@ -76,22 +76,25 @@ def tree_search(
     if not tasks:
         return []
     program = _program(policy.config, rm.config, vocab, settings, tasks)
-    lanes = generate.num_lanes(steps.lanes, len(problems), mesh)
-    memory.check(f"{settings.method} search", _plan(policy, rm, program), lanes, mesh)
+    streams = feeder.split(steps.lanes, steps.num_candidates, len(problems), mesh)
+    memory.check(f"{settings.method} search", _plan(policy, rm, program), streams.all_lanes, mesh)
     done: dict[int, TreeSearchedSample] = {}
     with rules.use(mesh), Progress(f"{settings.method} search", len(problems), "problem") as progress:
         params = [generate.decoder_params(*model) for model in (policy, rm)]
         tables = feed.make_tables(policy.config, vocab, steps.calculator)
         budgets = jnp.int32(settings.max_policy_tokens), jnp.int32(settings.max_rm_tokens)
-        feeder = feed.Feeder(
-            lanes=lanes,
-            seed=seed,
-            assign=functools.partial(grow.assign, program, *params, *budgets),
-            advance=functools.partial(grow.advance, program, *params, tables),
+        lanes: feeder.Feeder[grow.Forest, feed.Numbered] = feeder.Feeder(
+            lanes=streams.lanes,
+            swap_size=feed.swap_size(streams.lanes),
+            init=lambda: grow.init_forest(program, streams.lanes),
+            assign=lambda state, owners: grow.assign(
+                program, *params, *budgets, state, feed.new_problems(owners, streams.lanes, seed)
+            ),
+            advance=lambda state, _: grow.advance(program, *params, tables, state),
             results=functools.partial(grow.results, program),
         )
-        for index, task, arrays in feeder.run(grow.init_forest(program, lanes), feed.longest_first(tasks)):
-            done[index] = _searched(vocab, settings, name, task, *arrays)
+        for (place, task), arrays in lanes.run(feed.longest_first(tasks), streams.number):
+            done[place] = _searched(vocab, settings, name, task, *arrays)
             progress.update()
     return [done[i] for i in range(len(problems))]
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from procsup_jax.decode import generate
+from procsup_jax.decode import feeder, generate
 from procsup_jax.decode.generate import DecodeSettings, Prompt
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
@@ -128,6 +128,15 @@ def test_samples_depend_on_nothing_but_prompt_seed_and_index(config, params, voc
     later = generate.generate(config, params, vocab, prompts, BASE, seed=1, first_sample=2)
     assert flat([samples[:2] for samples in later]) == flat([samples[2:] for samples in base])
     assert flat(generate.generate(config, params, vocab, prompts, BASE, seed=2)) != flat(base)
+
+
+def test_streams_change_no_sample(config, params, vocab, monkeypatch):
+    prompts, wide = random_prompts(vocab, 7), dataclasses.replace(BASE, lanes=4)
+    alone = generate.generate(config, params, vocab, prompts, wide, seed=1)
+    monkeypatch.setattr(feeder, "split", lambda *_: feeder.Streams(2, 2))
+    streamed = generate.generate(config, params, vocab, prompts, wide, seed=1)
+    assert flat(streamed) == flat(alone)
+    np.testing.assert_allclose(logprobs(streamed), logprobs(alone), atol=1e-4)
 
 
 @pytest.mark.parametrize("shared_len", [1, 150])

@@ -31,7 +31,9 @@ def grown(request, policy, rm, vocab):
     budgets = jnp.int32(999), jnp.int32(999)
     forest = grow.init_forest(program, 2)
     for lane, task in enumerate(tasks):
-        forest = grow.assign(program, *params, *budgets, forest, feed.new_problems({lane: task}, 2, 0))
+        forest = grow.assign(
+            program, *params, *budgets, forest, feed.new_problems({lane: feed.Numbered(lane, task)}, 2, 0)
+        )
     tables = feed.make_tables(policy[0], vocab, with_calculator=False)
     for _ in range(6):
         forest, _ = grow.advance(program, *params, tables, forest)
