@@ -22,6 +22,9 @@ def get_config(size="full"):
     config.sample.max_new_tokens = config.search.max_new_tokens = 208
     config.sample.lanes, config.sample.slots = 24, 8
     config.sample.num_samples = config.rm_samples = 8
+    # The paper's 96 samples are drawn at 1. The majority of 8 such is worse than greedy here (final-answer error 41 to
+    # 34 % of 250 problems, at 0.7 it is 33 %).
+    config.sample.temperature = 0.7
     config.evaluate.num_samples = 7
     config.search.num_candidates, config.search.lanes, config.search.max_step_tokens = 4, 32, 32
     config.improve.num_epochs = 2

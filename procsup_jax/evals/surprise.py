@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import optimize, special
+
+from procsup_jax.evals import logistic
+from procsup_jax.evals.logistic import Logistic
 
 # Log-probabilities (nats) below which a token counts as surprising: 1/e, 1/10, 1/100.
 THRESHOLDS = (-1.0, -2.3, -4.6)
@@ -30,35 +32,17 @@ def features(step_logprobs: StepLogprobs) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SurpriseVerifier:
-    """Hold a logistic regression on standardised `features`."""
+    """Hold a logistic regression on `features`."""
 
-    mean_f: np.ndarray
-    scale_f: np.ndarray
-    weight_f: np.ndarray
-    bias: float
+    regression: Logistic
 
     def step_probs(self, step_logprobs: StepLogprobs) -> np.ndarray:
         """Return the probability of `correct` after each step, [s]."""
-        return special.expit((features(step_logprobs) - self.mean_f) / self.scale_f @ self.weight_f + self.bias)
+        return self.regression.probs(features(step_logprobs))
 
 
 def fit(solutions: Sequence[StepLogprobs], correct: Sequence[Sequence[bool]], *, l2: float = 1.0) -> SurpriseVerifier:
-    """Fit the control to the step labels of some solutions: maximum likelihood, weights and bias shrunk by `l2`.
-
-    Without any step it says .5, and with labels that are all equal nearly that label, whatever it reads.
-    """
+    """Fit the control to the step labels of some solutions."""
     x_nf = np.concatenate([features([]), *(features(steps) for steps in solutions)])
     y_n = np.concatenate([np.zeros(0), *(np.asarray(labels, dtype=float) for labels in correct)])
-    mean_f, scale_f = (x_nf.mean(0), x_nf.std(0)) if len(x_nf) else (np.zeros(x_nf.shape[1]), np.zeros(x_nf.shape[1]))
-    scale_f[scale_f == 0] = 1.0
-    x_nf = (x_nf - mean_f) / scale_f
-    sign_n = 2 * y_n - 1
-
-    def loss(param_p: np.ndarray) -> tuple[float, np.ndarray]:
-        margin_n = sign_n * (x_nf @ param_p[:-1] + param_p[-1])
-        pull_n = -sign_n * special.expit(-margin_n)
-        grad_p = np.append(x_nf.T @ pull_n, pull_n.sum()) + l2 * param_p
-        return float(np.logaddexp(0, -margin_n).sum() + l2 / 2 * (param_p**2).sum()), grad_p
-
-    found = optimize.minimize(loss, np.zeros(x_nf.shape[1] + 1), jac=True, method="L-BFGS-B").x
-    return SurpriseVerifier(mean_f, scale_f, found[:-1], float(found[-1]))
+    return SurpriseVerifier(logistic.fit(x_nf, y_n, l2=l2))

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Sequence
 
 from procsup_jax import records
+from procsup_jax.data.examples import example_ids, prompt_ids
 from procsup_jax.decode.generate import sample_problems
 from procsup_jax.decode.score import score_samples
 from procsup_jax.decode.settings import DecodeSettings
@@ -14,7 +15,9 @@ from procsup_jax.labels.sources import LABEL, Source
 from procsup_jax.search import decodings
 from procsup_jax.search.aggregate import to_scores
 from procsup_jax.search.step_search import StepSearchSettings, step_search
+from procsup_jax.stages.base import BASE
 from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
+from procsup_jax.stages.data import splits_of
 from procsup_jax.stages.stage import Stage, used
 from procsup_jax.text.prompts import choose_examples
 from procsup_jax.types import Problem
@@ -105,14 +108,22 @@ def _run(
     kept["config.seed"] = ctx.settings.seed
     if policy.few_shot:
         kept["config.few_shot"] = ctx.settings.few_shot
-        inputs = (*inputs, problems_file("sft"))
+        # Which examples are shown depends on what has to fit after them.
+        inputs = (*inputs, *map(problems_file, splits_of(ctx)))
     inputs = (problems_file(split), VOCAB, *model_files(policy.model), *inputs)
     ctx.folder.run(Stage(f"sample-{name}", kept, inputs, (samples_file(name),), work))
 
 
 def worked_examples(ctx: Context) -> list[Problem]:
-    """Return the problems that few-shot prompts show with their solutions."""
-    return choose_examples(ctx.problems("sft"), ctx.settings.few_shot, ctx.settings.seed)
+    """Return the problems that few-shot prompts show with their solutions: such that every problem fits after them."""
+    settings = ctx.settings
+    questions = (problem.question for split in splits_of(ctx) for problem in ctx.problems(split))
+    longest = max(len(prompt_ids(ctx.vocab, question)) for question in questions)
+    new_tokens = max(settings.sample.max_new_tokens, settings.search.max_new_tokens)
+    room = ctx.model(BASE).config.max_len - new_tokens - longest
+    return choose_examples(
+        ctx.problems("sft"), settings.few_shot, settings.seed, lambda some: len(example_ids(ctx.vocab, some)) <= room
+    )
 
 
 def _examples(ctx: Context, policy: Policy) -> list[Problem]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from procsup_jax import files, records
 from procsup_jax.stages.context import VOCAB, Context, problems_file
+from procsup_jax.stages.data import splits_of
 from procsup_jax.stages.improvement import FEW_SHOT, SFT
 from procsup_jax.stages.solutions import labels_file, worked_examples
 from procsup_jax.stages.stage import Stage
@@ -20,7 +21,7 @@ Cost = Mapping[str, int]
 def run_supervision(ctx: Context) -> None:
     """Count the supervision of every policy and reward model of the run."""
     kind = ctx.settings.process_labels
-    inputs = [VOCAB, *map(problems_file, ("sft", "rm", "rl")), labels_file(f"{SFT}.rm", kind)]
+    inputs = [VOCAB, *map(problems_file, splits_of(ctx)), labels_file(f"{SFT}.rm", kind)]
     settings = {"config.few_shot": ctx.settings.few_shot, "config.seed": ctx.settings.seed}
 
     def work() -> None:

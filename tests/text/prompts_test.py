@@ -30,6 +30,15 @@ def test_examples_are_drawn_by_the_seed_among_the_solved():
     assert chosen != prompts.choose_examples(UNSOLVED + PROBLEMS, 5, seed=2)
 
 
+def test_examples_are_drawn_until_they_fit():
+    first = prompts.choose_examples(PROBLEMS, 2, seed=1)
+    fitting = prompts.choose_examples(PROBLEMS, 2, seed=1, fit=lambda some: PROBLEMS[3] in some)
+    assert PROBLEMS[3] not in first and PROBLEMS[3] in fitting
+    assert prompts.choose_examples(PROBLEMS, 2, seed=1, fit=lambda some: some == first) == first
+    with pytest.raises(UserError, match=r"2 worked examples .* lower the number"):
+        prompts.choose_examples(PROBLEMS, 2, seed=1, fit=lambda _: False)
+
+
 def test_too_few_worked_examples_is_one_clear_line():
     with pytest.raises(UserError, match=r"10 worked examples .* 9 of 18 problems"):
         prompts.choose_examples(UNSOLVED + PROBLEMS, 10, seed=0)
