@@ -16,7 +16,7 @@ def get_config(size="full"):
     config = to_config(ExperimentSettings(data=DataSettings(ood_world=ood())))
     config.name = "findings"
     data = config.data
-    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 400, 200, 64
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 400, 400, 100
     data.num_test, data.num_ood = 1000, 200
     config.few_shot = 1
     config.sample.max_new_tokens = config.search.max_new_tokens = 208
@@ -29,7 +29,7 @@ def get_config(size="full"):
     config.search.num_candidates, config.search.lanes, config.search.max_step_tokens = 4, 32, 32
     config.improve.num_epochs = 2
     config.rm_reading = "product"
-    set_short_fits(config, sft=(40, 1e-3), orm=(120, 1e-4), prm=(120, 3e-4), distil=(40, 5e-4))
+    set_short_fits(config, sft=(40, 1e-3), orm=(120, 1e-4), prm=(120, 3e-4), distil=(60, 5e-4))
     for fit in (config.orm, config.prm):
         fit.eval_every, fit.patience = 20, 0
     if size == "tiny":

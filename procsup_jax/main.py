@@ -32,11 +32,24 @@ JOBS = {
 }
 
 
+# glibc (2.35 and later) reads it when a process starts; a training step of a 1M model takes 1.4 times as long without.
+HUGE_PAGES = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
+
+
 def console() -> None:
     """Run the command line of this process and exit: 0 done, 2 a user's mistake, 130 interrupted."""
+    _use_huge_pages()
     # A job killed by its scheduler ends like one stopped by Ctrl-C: the write in hand is finished.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))
+
+
+def _use_huge_pages() -> None:
+    """Start this process anew where page faults would dominate its small models' steps; a user's own setting stands."""
+    name, value = HUGE_PAGES
+    if sys.platform == "linux" and name not in os.environ and sys.argv[1:2] != ["grade"]:
+        os.environ[name] = value
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -48,3 +49,21 @@ def test_mistakes_are_one_line_and_exit_2(capsys, argv, message):
 def test_grade_imports_no_jax():
     code = "import sys, procsup_jax.main as m; m.main(['grade', '--help']); sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc has the setting")
+@pytest.mark.parametrize(
+    ("argument", "given", "starts", "ends_with"),
+    [("--help", None, 2, main.HUGE_PAGES[1]), ("--help", "x.y=1", 1, "x.y=1"), ("grade", None, 1, "None")],
+)
+def test_the_command_starts_anew_with_huge_pages(argument, given, starts, ends_with):
+    code = (
+        "import atexit, os; from procsup_jax.main import console; print('starts', flush=True); "
+        f"atexit.register(lambda: print(os.environ.get({main.HUGE_PAGES[0]!r}))); console()"
+    )
+    env = {key: value for key, value in os.environ.items() if key != main.HUGE_PAGES[0]}
+    if given is not None:
+        env[main.HUGE_PAGES[0]] = given
+    ended = subprocess.run([sys.executable, "-c", code, argument], env=env, capture_output=True, text=True)
+    assert ended.stdout.splitlines().count("starts") == starts
+    assert ended.stdout.splitlines()[-1] == ends_with

@@ -1,8 +1,9 @@
 """Run the findings' experiment for every base and seed, and put the results together.
 
-python experiments/findings/run.py [--bases shipped RUN ...] [--seeds 0 1] [--workdir runs/findings] [--size full]
+python experiments/findings/run.py [--bases shipped FOLDER ...] [--seeds 0 1] [--workdir runs/findings] [--size full]
 
-A run that was interrupted goes on; what is finished is not run again. Afterwards (and with --collect alone) it writes
+Without --bases: the shipped one and those in bases/. A run that was interrupted goes on. A finished one's results.json
+is kept as runs/BASE-SEED.json, and what is there is not run again. Afterwards (and with --collect alone) it writes
 results.csv, one line for each run, set, policy, decoding and metric; agreement.csv, one for each cell of the agreement
 matrices; findings.csv, one for each comparison that the findings are about: the mean of the runs' differences with a
 95 % t interval over runs (bases and seeds), and every run's own, in points, of the first minus the second, over the
@@ -27,37 +28,52 @@ import tables
 from procsup_jax import files
 
 HERE = pathlib.Path(__file__).parent
+BASES, SHIPPED = HERE / "bases", "shipped"
 
 
 def main() -> None:
     """Run what is missing, then collect."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bases", nargs="+", default=["shipped"], help="shipped, or folders of runs that trained one")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
-    parser.add_argument("--workdir", type=pathlib.Path, default=pathlib.Path("runs/findings"))
-    parser.add_argument("--size", default="full", help="full or tiny")
-    parser.add_argument("--output", type=pathlib.Path, default=HERE, help="folder of the two tables")
-    parser.add_argument("--collect", action="store_true", help="run nothing, only put together what is finished")
-    args = parser.parse_args()
+    args = parse()
+    kept: pathlib.Path = args.output / "runs"
     for base in () if args.collect else args.bases:
         for seed in args.seeds:
-            run(base, seed, args.workdir / f"{pathlib.Path(base).name}-{seed}", args.size)
-    runs = {path.parent.name: json.loads(path.read_text()) for path in sorted(args.workdir.glob("*/results.json"))}
+            run(base, seed, args.workdir, kept, args.size)
+    runs = {path.stem: json.loads(path.read_text()) for path in sorted(kept.glob("*.json"))}
     if not runs:
-        sys.exit(f"no results.json in any folder of {args.workdir}: run without --collect first")
+        sys.exit(f"no results of a run in {kept}: run without --collect first")
     collect(runs, args.output)
     print(f"{len(runs)} runs; tables and figures are in {args.output}")
 
 
-def run(base: str, seed: int, folder: pathlib.Path, size: str) -> None:
+def parse() -> argparse.Namespace:
+    """Return the parsed command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bases", nargs="+", help="shipped, folders of models, or of runs that trained one")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--workdir", type=pathlib.Path, default=pathlib.Path("runs/findings"))
+    parser.add_argument("--size", default="full", help="full or tiny")
+    parser.add_argument("--output", type=pathlib.Path, help="folder of the tables; beside this file, tiny: the workdir")
+    parser.add_argument("--collect", action="store_true", help="run nothing, only put together what is finished")
+    args = parser.parse_args()
+    args.bases = args.bases or [SHIPPED, *(str(model.parent) for model in sorted(BASES.glob("*/params.npz")))]
+    args.output = args.output or (HERE if args.size == "full" else args.workdir)
+    return args
+
+
+def run(base: str, seed: int, workdir: pathlib.Path, kept: pathlib.Path, size: str) -> None:
     """Run one experiment in a process of its own; stop where it fails, so that the same command goes on."""
+    name = f"{pathlib.Path(base).name}-{seed}"
+    if (kept / f"{name}.json").exists():
+        return
     config = HERE.parents[1] / "configs" / "findings.py"
-    source = base if base == "shipped" else f"{base}/models/base"
-    changes = [f"--config.seed={seed}", f"--config.base.source={source}"]
-    args = [f"--config={config}:{size}", *changes, f"--workdir={folder}"]
+    trained = pathlib.Path(base) / "models/base"
+    changes = [f"--config.seed={seed}", f"--config.base.source={trained if trained.exists() else base}"]
+    args = [f"--config={config}:{size}", *changes, f"--workdir={workdir / name}"]
     code = "from procsup_jax.main import console; console()"
     if subprocess.run([sys.executable, "-c", code, "run", *args], check=False).returncode:
-        sys.exit(f"the run in {folder} did not finish; the same command goes on where it stopped")
+        sys.exit(f"the run in {workdir / name} did not finish; the same command goes on where it stopped")
+    kept.mkdir(parents=True, exist_ok=True)
+    files.write_text(kept / f"{name}.json", (workdir / name / "results.json").read_text())
 
 
 def collect(runs: dict[str, Any], output: pathlib.Path) -> None:

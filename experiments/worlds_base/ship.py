@@ -1,4 +1,7 @@
-"""Put a trained base into the package: python experiments/worlds_base/ship.py runs/worlds_base."""
+"""Put a run's base into the package, or into another folder of models.
+
+python experiments/worlds_base/ship.py RUN [FOLDER]
+"""
 
 import pathlib
 import sys
@@ -7,13 +10,13 @@ from procsup_jax.io.models import SHIPPED, read_model, shipped
 from procsup_jax.io.params import save_params
 
 
-def main(workdir: str) -> None:
+def main(workdir: str, folder: str = str(shipped(SHIPPED))) -> None:
     """Write the run's base as float16, its vocabulary beside it."""
     saved, vocab = read_model(pathlib.Path(workdir) / "models/base", None)
-    digest = save_params(shipped(SHIPPED), saved.params, saved.config, saved.metadata, dtype="float16")
-    vocab.save(shipped(SHIPPED) / "vocab.model")
-    print(f"{SHIPPED}: digest {digest}")
+    digest = save_params(folder, saved.params, saved.config, saved.metadata, dtype="float16")
+    vocab.save(pathlib.Path(folder) / "vocab.model")
+    print(f"{folder}: digest {digest}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

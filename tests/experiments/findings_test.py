@@ -45,12 +45,10 @@ def run(sft_error):
 def collected(tmp_path_factory):
     folder = tmp_path_factory.mktemp("findings")
     for name, error in (("shipped-0", 0.3), ("shipped-1", 0.2)):
-        (folder / "runs" / name).mkdir(parents=True)
-        (folder / "runs" / name / "results.json").write_text(json.dumps(run(error)))
-    (folder / "out").mkdir()
-    args = ["--collect", f"--workdir={folder / 'runs'}", f"--output={folder / 'out'}"]
-    subprocess.run([sys.executable, str(COMMAND), *args], check=True)
-    return folder / "out"
+        (folder / "runs").mkdir(exist_ok=True)
+        (folder / "runs" / f"{name}.json").write_text(json.dumps(run(error)))
+    subprocess.run([sys.executable, str(COMMAND), "--collect", f"--output={folder}"], check=True)
+    return folder
 
 
 def rows(path):
@@ -92,7 +90,16 @@ def test_tables_and_figures_show_them(collected):
 
 def test_nothing_to_collect_is_one_line(tmp_path):
     ended = subprocess.run(
-        [sys.executable, str(COMMAND), "--collect", f"--workdir={tmp_path}"], capture_output=True, text=True
+        [sys.executable, str(COMMAND), "--collect", f"--output={tmp_path}"], capture_output=True, text=True
     )
     assert ended.returncode == 1
-    assert ended.stderr.strip() == f"no results.json in any folder of {tmp_path}: run without --collect first"
+    assert ended.stderr.strip() == f"no results of a run in {tmp_path / 'runs'}: run without --collect first"
+
+
+def test_what_is_kept_is_not_run_again(tmp_path):
+    (tmp_path / "runs").mkdir()
+    for name in ("shipped-0", "other-0"):
+        (tmp_path / "runs" / f"{name}.json").write_text(json.dumps(run(0.3)))
+    args = ["--bases", "shipped", "some/where/other", "--seeds", "0", f"--output={tmp_path}"]
+    ended = subprocess.run([sys.executable, str(COMMAND), *args], check=True, capture_output=True, text=True)
+    assert ended.stdout.strip() == f"2 runs; tables and figures are in {tmp_path}"
