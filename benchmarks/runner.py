@@ -15,6 +15,7 @@ from typing import IO, Any
 from benchmarks import summary
 from benchmarks.suite import LIBRARIES, Group, Spec
 from benchmarks.workload import Task
+from procsup_jax.main import HUGE_PAGES
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
@@ -48,7 +49,7 @@ class Contender:
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.contender", json.dumps(request)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
-            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+            env={**dict([HUGE_PAGES]), **os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
 
     def answer(self, question: str = "") -> Record:

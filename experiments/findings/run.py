@@ -15,10 +15,14 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import pathlib
+import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import figures
@@ -35,9 +39,8 @@ def main() -> None:
     """Run what is missing, then collect."""
     args = parse()
     kept: pathlib.Path = args.output / "runs"
-    for base in () if args.collect else args.bases:
-        for seed in args.seeds:
-            run(base, seed, args.workdir, kept, args.size)
+    if not args.collect:
+        run_all(args, kept)
     runs = {path.stem: json.loads(path.read_text()) for path in sorted(kept.glob("*.json"))}
     if not runs:
         sys.exit(f"no results of a run in {kept}: run without --collect first")
@@ -52,6 +55,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--workdir", type=pathlib.Path, default=pathlib.Path("runs/findings"))
     parser.add_argument("--size", default="full", help="full or tiny")
+    parser.add_argument("--at_once", type=int, default=1, help="runs side by side, each on its share of the cores")
     parser.add_argument("--output", type=pathlib.Path, help="folder of the tables; beside this file, tiny: the workdir")
     parser.add_argument("--collect", action="store_true", help="run nothing, only put together what is finished")
     args = parser.parse_args()
@@ -60,20 +64,45 @@ def parse() -> argparse.Namespace:
     return args
 
 
-def run(base: str, seed: int, workdir: pathlib.Path, kept: pathlib.Path, size: str) -> None:
-    """Run one experiment in a process of its own; stop where it fails, so that the same command goes on."""
-    name = f"{pathlib.Path(base).name}-{seed}"
-    if (kept / f"{name}.json").exists():
-        return
+def run_all(args: argparse.Namespace, kept: pathlib.Path) -> None:
+    """Run what is not kept yet; where one fails no further ones start, and the same command goes on from there."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    shares = queue.SimpleQueue[list[int]]()
+    for i in range(args.at_once):
+        shares.put(cores[i :: args.at_once] if args.at_once <= len(cores) else cores)
+    failed = threading.Event()
+
+    def one(base: str, seed: int) -> None:
+        name = f"{pathlib.Path(base).name}-{seed}"
+        if failed.is_set() or (kept / f"{name}.json").exists():
+            return
+        share = shares.get()
+        if not run(base, seed, args.workdir / name, args.size, share, quiet=args.at_once > 1):
+            failed.set()
+            sys.exit(f"the run in {args.workdir / name} did not finish; the same command goes on where it stopped")
+        shares.put(share)
+        kept.mkdir(parents=True, exist_ok=True)
+        files.write_text(kept / f"{name}.json", (args.workdir / name / "results.json").read_text())
+
+    with ThreadPoolExecutor(args.at_once) as threads:
+        for done in [threads.submit(one, base, seed) for base in args.bases for seed in args.seeds]:
+            done.result()
+
+
+def run(base: str, seed: int, folder: pathlib.Path, size: str, cores: list[int], *, quiet: bool) -> bool:
+    """Run one experiment in a process of its own, on these cores, and tell whether it finished."""
     config = HERE.parents[1] / "configs" / "findings.py"
     trained = pathlib.Path(base) / "models/base"
     changes = [f"--config.seed={seed}", f"--config.base.source={trained if trained.exists() else base}"]
-    args = [f"--config={config}:{size}", *changes, f"--workdir={workdir / name}"]
-    code = "from procsup_jax.main import console; console()"
-    if subprocess.run([sys.executable, "-c", code, "run", *args], check=False).returncode:
-        sys.exit(f"the run in {workdir / name} did not finish; the same command goes on where it stopped")
-    kept.mkdir(parents=True, exist_ok=True)
-    files.write_text(kept / f"{name}.json", (workdir / name / "results.json").read_text())
+    args = [f"--config={config}:{size}", *changes, f"--workdir={folder}"]
+    pin = f"import os; os.sched_setaffinity(0, {cores}); " if cores else ""
+    command = [sys.executable, "-c", f"{pin}from procsup_jax.main import console; console()", "run", *args]
+    if not quiet:
+        return subprocess.run(command, check=False).returncode == 0
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"{folder.name}: started; it says how far it is in {folder / 'log.txt'}", flush=True)
+    with (folder / "log.txt").open("a") as log:
+        return subprocess.run(command, check=False, stdout=log, stderr=log).returncode == 0
 
 
 def collect(runs: dict[str, Any], output: pathlib.Path) -> None:
