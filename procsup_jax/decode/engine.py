@@ -14,8 +14,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from procsup_jax.decode import calculator, filters
-from procsup_jax.decode.calculator import CalculatorState, CalculatorTables
+from procsup_jax.decode import calculator, draw
+from procsup_jax.decode.calculator import CalculatorState
+from procsup_jax.decode.draw import VocabTables
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.models import api
 from procsup_jax.models.api import KV, DecoderParams, ModelConfig
@@ -34,13 +35,6 @@ class Program:
     eos_id: int
     sep_id: int
     marker_id: int
-
-
-class VocabTables(NamedTuple):
-    """Hold a vocabulary's tables: which tokens may be written, and the calculator's (None: it is off)."""
-
-    allowed_v: jax.Array
-    calculator: CalculatorTables | None
 
 
 class Lanes(NamedTuple):
@@ -227,48 +221,15 @@ def _step(
         state.count_ng,
     )
     logits_ngv = api.unembed(program.config, dparams, hidden[:, :, 0])
-    keys_ng = token_keys(state.key_n2, first_sample + state.sample_ng, state.count_ng)
-    token, logprob = draw(program.settings, tables, logits_ngv, keys_ng, state.sample_ng == state.greedy_n[:, None])
+    keys_ng = draw.token_keys(state.key_n2, first_sample + state.sample_ng, state.count_ng)
+    greedy_ng = state.sample_ng == state.greedy_n[:, None]
+    token, logprob = draw.draw(program.settings, tables, logits_ngv, keys_ng, greedy_ng)
     state = state._replace(suffix=suffix)
     if tables.calculator is not None:
         token, forced = calculator.force(state.calculator, token)
         logprob = jnp.where(forced, 0.0, logprob)
         state = state._replace(calculator=calculator.advance(tables.calculator, state.calculator, token))
     return _refill(*_record(program, state, token, logprob))
-
-
-def token_keys(key_n2: jax.Array, sample_ng: jax.Array, index_ng: jax.Array) -> jax.Array:
-    """Return the random key of each slot's next token: fold_in(fold_in(problem's key, sample), token index)."""
-    fold = lambda key, sample, index: jax.random.fold_in(jax.random.fold_in(key, sample), index)  # noqa: E731
-    return jax.vmap(jax.vmap(fold, (None, 0, 0)))(
-        jax.random.wrap_key_data(key_n2, impl="threefry2x32"), sample_ng, index_ng
-    )
-
-
-def draw(
-    settings: DecodeSettings,
-    tables: VocabTables,
-    logits_ngv: jax.Array,
-    keys_ng: jax.Array,
-    greedy_ng: jax.Array | None = None,
-) -> tuple[jax.Array, jax.Array]:
-    """Return a token for each slot and its log-probability (nats) under the whole distribution at temperature 1.
-
-    Where `greedy_ng` is true it is the likeliest one, whatever the temperature.
-    """
-    n, g, v = logits_ngv.shape
-    logits_xv = logits_ngv.reshape(n * g, v)
-    allowed_xv = jnp.where(tables.allowed_v, logits_xv, -jnp.inf)
-    token_x = filters.sample(
-        keys_ng.reshape(n * g),
-        allowed_xv,
-        temperature=settings.temperature,
-        top_k=settings.top_k,
-        top_p=settings.top_p,
-    )
-    if greedy_ng is not None:
-        token_x = jnp.where(greedy_ng.reshape(n * g), filters.argmax(allowed_xv), token_x)
-    return token_x.reshape(n, g), filters.log_prob(logits_xv, token_x).reshape(n, g)
 
 
 def _record(program: Program, state: Lanes, token_ng: jax.Array, logprob_ng: jax.Array) -> tuple[Lanes, jax.Array]:

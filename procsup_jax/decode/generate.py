@@ -15,7 +15,8 @@ from jax.sharding import Mesh
 
 from procsup_jax.data.examples import example_ids, prompt_ids
 from procsup_jax.decode import calculator, engine, feeder, memory
-from procsup_jax.decode.engine import Lanes, NewPrompts, Program, Shared, VocabTables
+from procsup_jax.decode.draw import VocabTables
+from procsup_jax.decode.engine import Lanes, NewPrompts, Program, Shared
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
 from procsup_jax.models import api

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from procsup_jax.decode import calculator, engine
-from procsup_jax.decode.engine import VocabTables
+from procsup_jax.decode import calculator, draw
+from procsup_jax.decode.draw import VocabTables
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.models import api
 from procsup_jax.models.api import KV, DecoderParams, ModelConfig
@@ -139,8 +139,8 @@ def sample_steps(
             program.policy, policy, c.token_nk[..., None], *starts.policy, c.found.suffix, count_nk
         )
         logits = api.unembed(program.policy, policy, hidden[:, :, 0])
-        keys = engine.token_keys(starts.key_n2, candidate_nk, starts.len_n[:, None] + count_nk)
-        token_nk, _ = engine.draw(program.sampling, tables, logits, keys)
+        keys = draw.token_keys(starts.key_n2, candidate_nk, starts.len_n[:, None] + count_nk)
+        token_nk, _ = draw.draw(program.sampling, tables, logits, keys)
         calculators = c.calculator
         if tables.calculator is not None:
             token_nk, _ = calculator.force(calculators, token_nk)
