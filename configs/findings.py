@@ -3,7 +3,7 @@
 procsup run --config=configs/findings.py --config.seed=0 --workdir=runs/findings/shipped-0
 
 experiments/findings/run.py runs it for several bases and seeds and puts their results together; another base is
---config.base.source=RUN/models/base of a run that trained one. Expected: about two hours a run on two cores. `:tiny`
+--config.base.source=RUN/models/base of a run that trained one. Expected: about two hours a run on one core. `:tiny`
 only shows that the stages work.
 """
 
@@ -31,7 +31,7 @@ def get_config(size="full"):
     config.rm_reading = "product"
     set_short_fits(config, sft=(40, 1e-3), orm=(120, 1e-4), prm=(120, 3e-4), distil=(60, 5e-4))
     for fit in (config.orm, config.prm):
-        fit.eval_every, fit.patience = 20, 0
+        fit.eval_every, fit.patience, fit.optim.schedule = 20, 0, "linear"
     if size == "tiny":
         set_tiny_sizes(config)
         config.improve.num_epochs = 1

@@ -51,8 +51,8 @@ def get_config(size="full"):
         base.start, base.first_document, base.num_documents = "runs/worlds_base_first/models/base", 57_000, 68_000
         base.fit.num_steps = 3_800
     elif size == "other":
-        base.start, base.first_document, base.num_documents = "", 300_000, 184_000
-        base.fit.num_steps, base.fit.optim.peak_lr = 10_000, 1e-2
+        base.start, base.first_document, base.num_documents = "", 300_000, 112_000
+        base.fit.num_steps, base.fit.optim.peak_lr, base.fit.eval_every = 6_000, 1e-2, 500
     elif size == "tiny":
         base.start, base.first_document, base.num_documents, base.preset, base.vocab_size = "", 0, 60, "0.1m", 400
         config.xla_optimization_level = 0
