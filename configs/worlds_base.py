@@ -17,6 +17,7 @@ from procsup_jax.stages.experiment import DataSettings, ExperimentSettings, set_
 def get_config(size="full"):
     config = to_config(ExperimentSettings(data=DataSettings(ood_world=ood())))
     config.name = "worlds_base"
+    config.seed = 1
     _measuring(config)
     base = config.base
     base.source = "train"
@@ -24,10 +25,9 @@ def get_config(size="full"):
     base.shift_width = 3
     base.vocab_size = 800
     base.seq_len = 480
-    config.seed = 1
     base.first_document = 300_000
     base.num_documents = 112_000
-    # Sums are two look-ups at once and learned last: twice as many as the other splits' stories have.
+    # Sums are two look-ups at once and learned last: twice as many stories as in the other splits have two.
     base.corpus.worlds.num_sums = (("0", 0.20), ("1", 0.40), ("2", 0.40))
     base.corpus.num_problems = (("1", 0.85), ("2", 0.15))
     base.fit.batch_size = 8

@@ -59,6 +59,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--output", type=pathlib.Path, help="folder of the tables; beside this file, tiny: the workdir")
     parser.add_argument("--collect", action="store_true", help="run nothing, only put together what is finished")
     args = parser.parse_args()
+    if args.at_once < 1:
+        parser.error(f"--at_once={args.at_once}: expected at least 1")
     args.bases = args.bases or [SHIPPED, *(str(model.parent) for model in sorted(BASES.glob("*/params.npz")))]
     args.output = args.output or (HERE if args.size == "full" else args.workdir)
     return args

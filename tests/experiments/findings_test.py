@@ -103,3 +103,9 @@ def test_what_is_kept_is_not_run_again(tmp_path):
     args = ["--bases", "shipped", "some/where/other", "--seeds", "0", f"--output={tmp_path}"]
     ended = subprocess.run([sys.executable, str(COMMAND), *args], check=True, capture_output=True, text=True)
     assert ended.stdout.strip() == f"2 runs; tables and figures are in {tmp_path}"
+
+
+def test_no_run_at_once_is_one_line():
+    ended = subprocess.run([sys.executable, str(COMMAND), "--at_once=0"], capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr.strip().splitlines()[-1] == "run.py: error: --at_once=0: expected at least 1"
