@@ -1,6 +1,7 @@
 """Measure this project and its peers in turns, one JSON line a contender.
 
 python -m benchmarks [NAME ...] [--size 2m 25m] [--rounds 5] [--core N] [--output FOLDER] [--python LIBRARY=PATH ...]
+python -m benchmarks [NAME ...] --device gpu   in bfloat16, on the GPU that jax and torch see
 python -m benchmarks demo --run runs/demo      the seconds of each stage of a finished run
 python -m benchmarks table FILE.jsonl ...      markdown tables of what was printed
 python -m benchmarks plot FILE.jsonl ... --output FOLDER
@@ -20,7 +21,7 @@ from typing import Any
 
 from benchmarks import demo, plots, runner, table
 from benchmarks.suite import BENCHMARKS, LIBRARIES
-from benchmarks.workload import SIZES
+from benchmarks.workload import SIZES, Task
 from procsup_jax import files
 from procsup_jax.errors import UserError
 
@@ -60,6 +61,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _add_measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all unless named")
     parser.add_argument("--size", nargs="+", choices=list(SIZES), help="instead of each benchmark's own sizes")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--core", type=int, default=_last_core(), help="the core that all contenders take turns on")
     parser.add_argument("--output", type=pathlib.Path, help="folder for results.jsonl and the plots")
@@ -71,12 +73,14 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
 
 
 def _measure(args: argparse.Namespace) -> int:
-    setting = runner.Setting(args.core, _at_least_one(args.rounds), _pythons(args.python))
-    names = args.names or list(BENCHMARKS)
+    setting = runner.Setting(args.core, _at_least_one(args.rounds), _pythons(args.python), args.device)
+    names = args.names or [name for name, each in BENCHMARKS.items() if each.sizes_on(args.device)]
     for name in names:
         if name not in BENCHMARKS:
             known = ", ".join([*BENCHMARKS, "demo", "table", "plot"])
             raise UserError(f"benchmark {name!r} is unknown: expected some of {known}")
+        if not BENCHMARKS[name].sizes_on(args.device):
+            raise UserError(f"benchmark {name!r} is for the CPU alone: leave out --device {args.device}")
     found = []
     for record in _records(names, args.size, setting):
         print(json.dumps(record), flush=True)
@@ -93,15 +97,17 @@ def _records(names: Sequence[str], sizes: Sequence[str] | None, setting: runner.
     with contextlib.ExitStack() as stack:
         folders: dict[str, str] = {}
         for name in names:
-            for size in sizes or BENCHMARKS[name].sizes:
+            for size in sizes or BENCHMARKS[name].sizes_on(setting.device):
                 if size not in folders:
                     folders[size] = stack.enter_context(tempfile.TemporaryDirectory())
                     _export(size, folders[size])
-                for group in BENCHMARKS[name].groups(size, folders[size]):
+                for group in BENCHMARKS[name].groups(Task(size, folders[size], device=setting.device)):
                     yield from (runner.check if name == "check" else runner.measure)(group, setting)
 
 
 def _export(size: str, folder: str) -> None:
+    # The GPU is the contenders'.
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
     # Not imported above: it imports jax, which a table or a plot does not need.
     from benchmarks import weights
 

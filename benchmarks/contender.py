@@ -40,7 +40,7 @@ class Made(NamedTuple):
 def main() -> None:
     """Serve until stdin ends."""
     request = json.loads(sys.argv[1])
-    if hasattr(os, "sched_setaffinity"):
+    if request["core"] is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {request["core"]})
     # Whatever a library prints must not end up between the answers.
     answers = os.fdopen(os.dup(1), "w")
@@ -60,11 +60,13 @@ def main() -> None:
     about = {"amount": made.amount, "unit": made.unit, "versions": made.versions, "threads": made.threads}
     answer({"ready": True, **about, "cost": made.cost})
     for line in sys.stdin:
-        answer(_logits(made) if line.strip() == "logits" else _timed(made))
+        answer(_logits(made) if line.strip() == "logits" else _timed(made, settle=request["settle"]))
     return None
 
 
-def _timed(made: Made) -> dict[str, Any]:
+def _timed(made: Made, *, settle: bool) -> dict[str, Any]:
+    if settle:
+        made.run()
     start = time.perf_counter()
     facts = made.run()
     return {"seconds": time.perf_counter() - start, "facts": facts or {}}

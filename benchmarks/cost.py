@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from benchmarks.workload import Size, Task
 
-F32_BYTES = 4
+BYTES = {"float32": 4, "bfloat16": 2}
 
 
 class Cost(NamedTuple):
@@ -32,14 +32,17 @@ def sampling(task: Task) -> Cost:
     """Return the cost of sampling: a prefill of each prompt, every token's matmuls, each sample's own keys and values.
 
     A token's matmuls are the kernels, the unembedding and attention to the prompt, which all samples of a problem
-    share; its sample's own keys and values are read for it alone, so they count as bytes.
+    share; its sample's own keys and values are read for it alone, so they count as bytes. So do, on a GPU, where a
+    batch's products take less time than reading them, the parameters, once for each of the longest sample's tokens.
     """
     size, flops, read_bytes = task.shape, 0.0, 0.0
     for problem in range(task.num_problems):
         tokens = task.lengths(problem).astype(float)
         flops += reading(size, [task.prompt_len])
         flops += tokens.sum() * (kernel_flops(size) + unembed_flops(size) + attention_flops(size, task.prompt_len))
-        read_bytes += (tokens * (tokens + 1) / 2).sum() * kv_bytes(size)
+        read_bytes += (tokens * (tokens + 1) / 2).sum() * kv_bytes(size, task.dtype)
+        if task.device == "gpu":
+            read_bytes += tokens.max() * (kernel_flops(size) + unembed_flops(size)) / 2 * BYTES[task.dtype]
     return Cost(flops, read_bytes)
 
 
@@ -77,6 +80,6 @@ def attention_flops(size: Size, num_keys: float) -> float:
     return 4.0 * size.num_layers * size.num_heads * size.head_dim * num_keys
 
 
-def kv_bytes(size: Size) -> float:
-    """Return the bytes of one token's keys and values in float32."""
-    return 2.0 * size.num_layers * size.num_kv_heads * size.head_dim * F32_BYTES
+def kv_bytes(size: Size, dtype: str) -> float:
+    """Return the bytes of one token's keys and values."""
+    return 2.0 * size.num_layers * size.num_kv_heads * size.head_dim * BYTES[dtype]

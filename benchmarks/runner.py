@@ -1,4 +1,4 @@
-"""Start contenders, one core and one thread each, and let them take turns."""
+"""Start contenders, on the CPU with one core and one thread each, and let them take turns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from benchmarks.workload import Task
 from procsup_jax.main import HUGE_PAGES
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
+ENVIRONMENTS = {
+    "cpu": {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"},
+    # The contenders share the GPU's memory.
+    "gpu": {"JAX_PLATFORMS": "cuda", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
+}
 MAX_LOGIT_DIFFERENCE = 1e-3
 
 Record = dict[str, Any]
@@ -30,26 +34,30 @@ class Failed(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """Hold how to run: the core, how many rounds, and the Python of each peer's library where it has its own."""
+    """Hold how to run: the core, how many rounds, the Python of each peer's library where it has its own, the device.
+
+    On a GPU, a contender may use every core, and all of a group's get ready at the same time.
+    """
 
     core: int
     rounds: int
     pythons: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    device: str = "cpu"
 
 
 class Contender:
     """Hold a contender's process."""
 
-    def __init__(self, spec: Spec, task: Task, setting: Setting, *, warm_up: bool) -> None:
+    def __init__(self, spec: Spec, task: Task, setting: Setting, *, warm_up: bool, settle: bool = False) -> None:
         request: Record = {"module": spec.module, "options": spec.options, "task": dataclasses.asdict(task)}
-        request |= {"warm_up": warm_up, "core": setting.core}
+        request |= {"warm_up": warm_up, "settle": settle, "core": None if setting.device == "gpu" else setting.core}
         python = setting.pythons.get(spec.library or "", sys.executable)
         self.spec = spec
         self._errors: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.contender", json.dumps(request)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
-            env={**dict([HUGE_PAGES]), **os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+            env={**dict([HUGE_PAGES]), **os.environ, **ENVIRONMENTS[setting.device], "PYTHONPATH": _python_path()},
         )  # fmt: skip
 
     def answer(self, question: str = "") -> Record:
@@ -115,8 +123,12 @@ def check(group: Group, setting: Setting) -> Iterator[Record]:
 
 def _started(group: Group, setting: Setting, *, warm_up: bool) -> Iterator[tuple[Contender | None, Record]]:
     """Start each contender when the one before is ready; where its library is missing, say so in its place."""
-    for spec in group.specs:
-        contender = Contender(spec, group.task, setting, warm_up=warm_up)
+
+    def start(spec: Spec) -> Contender:
+        return Contender(spec, group.task, setting, warm_up=warm_up, settle=group.settle)
+
+    early = list(map(start, group.specs)) if setting.device == "gpu" else None
+    for spec, contender in zip(group.specs, early or map(start, group.specs), strict=True):
         try:
             ready = contender.answer()
         except Failed as error:
@@ -128,6 +140,10 @@ def _started(group: Group, setting: Setting, *, warm_up: bool) -> Iterator[tuple
             continue
         contender.close()
         yield None, summary.about(group, spec) | {"left_out": _how_to_install(spec, ready["missing"])}
+
+
+def _python_path() -> str:
+    return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def _how_to_install(spec: Spec, module: str) -> str:

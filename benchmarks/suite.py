@@ -13,7 +13,7 @@ from benchmarks.workload import Task
 class Spec:
     """Name a contender: its module, the options of its `make`, and, for a peer, the library that `--python` names.
 
-    The others' rates are given as a ratio to that of the fastest rival.
+    The others' rates are given as a ratio to that of the fastest rival. `on_gpu` says whether it can take part there.
     """
 
     name: str
@@ -21,23 +21,38 @@ class Spec:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     library: str | None = None
     rival: bool = False
+    on_gpu: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Hold contenders that take turns at one task."""
+    """Hold contenders that take turns at one task.
+
+    With `settle` each timed run follows an untimed one. What waits for its turn has given memory back, and in a virtual
+    machine the next run may take half as long again while it gets that anew: where what is asked about is one of many
+    runs in a row, that is not part of it.
+    """
 
     benchmark: str
     task: Task
     specs: tuple[Spec, ...]
+    settle: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """Hold a benchmark's sizes, unless others are asked for, and its groups for a size and its folder."""
+    """Hold a benchmark's sizes, unless others are asked for, and its groups, which vary a task of one size.
+
+    A benchmark without `gpu_sizes` is for the CPU alone.
+    """
 
     sizes: tuple[str, ...]
-    groups: Callable[[str, str], list[Group]]
+    groups: Callable[[Task], list[Group]]
+    gpu_sizes: tuple[str, ...] = ()
+
+    def sizes_on(self, device: str) -> tuple[str, ...]:
+        """Return the sizes that are measured on a device, "cpu" or "gpu"."""
+        return self.gpu_sizes if device == "gpu" else self.sizes
 
 
 LIBRARIES = {"transformers": "transformers", "llama_cpp": "llama-cpp-python", "tunix": "google-tunix"}
@@ -58,69 +73,75 @@ DYNAMIC = Spec("transformers, dynamic", _TRANSFORMERS, library="transformers", r
 STATIC = Spec(
     "transformers, static, compiled", _TRANSFORMERS, {"static": True}, library="transformers", rival=True
 )  # fmt: skip
-LLAMA_CPP = Spec("llama.cpp", "benchmarks.peers.llama_cpp_sampling", library="llama_cpp", rival=True)
-TUNIX = Spec("tunix", "benchmarks.peers.tunix_sampling", library="tunix", rival=True)
+LLAMA_CPP = Spec("llama.cpp", "benchmarks.peers.llama_cpp_sampling", library="llama_cpp", rival=True, on_gpu=False)
+TUNIX = Spec("tunix", "benchmarks.peers.tunix_sampling", library="tunix", rival=True, on_gpu=False)
 PEERS = (DYNAMIC, STATIC, LLAMA_CPP, TUNIX)
 
 
-def _limits(size: str, folder: str) -> list[Group]:
+def _limits(task: Task) -> list[Group]:
     bf16 = tuple(
         dataclasses.replace(spec, name=f"{spec.name}, bf16", options={"dtype": "bfloat16"}) for spec in LIMITS[:2]
     )
-    return [Group("limits", Task(size, folder), LIMITS + bf16)]
+    return [Group("limits", task, LIMITS + (() if task.dtype == "bfloat16" else bf16))]
 
 
-def _sampling(size: str, folder: str) -> list[Group]:
-    return [Group("sampling", Task(size, folder), (*LIMITS, OURS, *PEERS))]
+def _sampling(task: Task) -> list[Group]:
+    return [Group("sampling", task, (*LIMITS, OURS, *_peers(task)))]
 
 
-def _ragged(size: str, folder: str) -> list[Group]:
+def _ragged(task: Task) -> list[Group]:
     refill = Spec("procsup, refill", _SAMPLING, {"lanes": 4})
-    task = Task(size, folder, num_problems=4, shortest=16)
-    return [Group("ragged", task, (*LIMITS, refill, dataclasses.replace(OURS, name="procsup, in step"), *PEERS))]
+    in_step = dataclasses.replace(OURS, name="procsup, in step")
+    ragged = dataclasses.replace(task, num_problems=4, shortest=16)
+    return [Group("ragged", ragged, (*LIMITS, refill, in_step, *_peers(task)))]
 
 
-def _sweep(size: str, folder: str) -> list[Group]:
-    return [Group("sweep", Task(size, folder, num_samples=k), (OURS, STATIC, LLAMA_CPP)) for k in SWEEP]
+def _sweep(task: Task) -> list[Group]:
+    return [Group("sweep", dataclasses.replace(task, num_samples=k), (OURS, STATIC, LLAMA_CPP)) for k in SWEEP]
 
 
-def _search(size: str, folder: str) -> list[Group]:
+def _search(task: Task) -> list[Group]:
     cached = Spec("procsup, cached", _SEARCHING)
     reread = Spec("procsup, re-reading", _SEARCHING, {"cached": False}, rival=True)
-    return [Group("search", Task(size, folder, num_steps=steps), (cached, reread)) for steps in STEPS]
+    return [Group("search", dataclasses.replace(task, num_steps=steps), (cached, reread)) for steps in STEPS]
 
 
-def _scoring(size: str, folder: str) -> list[Group]:
-    return [Group("scoring", Task(size, folder), (*LIMITS, Spec("procsup", "benchmarks.ours.scoring")))]
+def _scoring(task: Task) -> list[Group]:
+    return [Group("scoring", task, (*LIMITS, Spec("procsup", "benchmarks.ours.scoring")), settle=True)]
 
 
-def _training(size: str, folder: str) -> list[Group]:
+def _training(task: Task) -> list[Group]:
     specs = []
-    for suffix, dtype in (("", {}), (", bf16", {"dtype": "bfloat16"})):
-        specs.append(Spec(f"procsup{suffix}", _TRAINING, dtype))
+    for dtype in ("float32", "bfloat16") if task.dtype == "float32" else (task.dtype,):
+        suffix = "" if dtype == task.dtype else ", bf16"
+        specs.append(Spec(f"procsup{suffix}", _TRAINING, {"dtype": dtype}))
         for name, compiled in (("torch, eager", False), ("torch, compiled", True)):
-            options = {**dtype, "compiled": compiled}
+            options = {"dtype": dtype, "compiled": compiled}
             specs.append(Spec(name + suffix, _TORCH_TRAINING, options, library="transformers", rival=not suffix))
-    return [Group("training", Task(size, folder), (*LIMITS, *specs))]
+    return [Group("training", task, (*LIMITS, *specs), settle=True)]
 
 
-def _calculator(size: str, folder: str) -> list[Group]:
+def _calculator(task: Task) -> list[Group]:
     without = Spec("procsup, no calculator", _SAMPLING, {"calculator": False}, rival=True)
-    return [Group("calculator", Task(size, folder), (OURS, without))]
+    return [Group("calculator", task, (OURS, without))]
 
 
-def _check(size: str, folder: str) -> list[Group]:
-    return [Group("check", Task(size, folder, num_samples=1), (OURS, DYNAMIC, LLAMA_CPP, TUNIX))]
+def _check(task: Task) -> list[Group]:
+    return [Group("check", dataclasses.replace(task, num_samples=1), (OURS, DYNAMIC, LLAMA_CPP, TUNIX))]
+
+
+def _peers(task: Task) -> tuple[Spec, ...]:
+    return tuple(spec for spec in PEERS if spec.on_gpu or task.device == "cpu")
 
 
 BENCHMARKS = {
     "check": Benchmark(("2m", "25m"), _check),
-    "limits": Benchmark(("2m",), _limits),
-    "sampling": Benchmark(("2m", "25m"), _sampling),
+    "limits": Benchmark(("2m",), _limits, gpu_sizes=("25m",)),
+    "sampling": Benchmark(("2m", "25m"), _sampling, gpu_sizes=("25m", "1b")),
     "ragged": Benchmark(("2m",), _ragged),
     "sweep": Benchmark(("2m",), _sweep),
     "search": Benchmark(("25m",), _search),
-    "scoring": Benchmark(("25m",), _scoring),
-    "training": Benchmark(("25m",), _training),
+    "scoring": Benchmark(("25m",), _scoring, gpu_sizes=("25m", "1b")),
+    "training": Benchmark(("25m",), _training, gpu_sizes=("25m", "1b")),
     "calculator": Benchmark(("2m",), _calculator),
 }

@@ -90,7 +90,7 @@ def _about(records: Iterable[Record]) -> list[str]:
     versions = {name: version for row in found for name, version in row.get("versions", {}).items()}
     costs = {
         f"{row['benchmark']}, {row['size']}: {row['flops_per_token'] / 1e6:.1f} MFLOP"
-        + (f" and {row['bytes_per_token'] / 1e6:.2f} MB of its own keys and values" if row["bytes_per_token"] else "")
+        + (f" and {row['bytes_per_token'] / 1e6:.2f} MB to read" if row["bytes_per_token"] else "")
         for row in found
         if "flops_per_token" in row
     }

@@ -31,12 +31,13 @@ SIZES = {
     "2m": Size(192, 4, 4, 4, 48, 512, 512),
     "25m": Size(512, 8, 8, 8, 64, 1408, 8192),
     "135m": Size(576, 30, 9, 3, 64, 1536, 49152),
+    "1b": Size(2048, 16, 32, 8, 64, 8192, 32768),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """Hold what to do; `folder` holds weights.npz and vocab.model.
+    """Hold what to do; `folder` holds weights.npz and vocab.model, `device` is "cpu" or "gpu".
 
     Sampling: `num_samples` for each of `num_problems` prompts of `prompt_len` tokens; a sample has `new_tokens`, or,
     with `shortest`, a number between both that its problem's schedule says. Search: `num_steps` of `step_tokens`, with
@@ -54,6 +55,19 @@ class Task:
     step_tokens: int = 16
     batch_size: int = 8
     seq_len: int = 512
+    device: str = "cpu"
+
+    @property
+    def dtype(self) -> str:
+        """Return the type that contenders compute in, unless their options say otherwise."""
+        return "bfloat16" if self.device == "gpu" else "float32"
+
+    def matmul_width(self, dtype: str) -> int:
+        """Return the rows of the square matrices that the rate of products is measured with."""
+        if self.device == "gpu":
+            return 8192
+        # Where the processor has no products in bfloat16, torch takes a hundred times as long for them.
+        return 512 if dtype == "bfloat16" else 2048
 
     @property
     def shape(self) -> Size:

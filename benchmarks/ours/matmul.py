@@ -9,13 +9,13 @@ from benchmarks.contender import Made
 from benchmarks.ours import model
 from benchmarks.workload import Task
 
-# Where the processor has no products in bfloat16, torch takes a hundred times as long for them.
-WIDTHS, REPEATS = {"float32": 2048, "bfloat16": 512}, 4
+REPEATS = 4
 
 
-def make(task: Task, dtype: str = "float32") -> Made:
-    """Return products of square matrices."""
-    width = WIDTHS[dtype]
+def make(task: Task, dtype: str = "") -> Made:
+    """Return products of square matrices, of the task's type unless another is given."""
+    dtype = dtype or task.dtype
+    width = task.matmul_width(dtype)
     a = jnp.full((width, width), 0.5, dtype)
     multiply = jax.jit(lambda x, y: jnp.dot(x, y, preferred_element_type=x.dtype))
 

@@ -28,14 +28,15 @@ class Loaded(NamedTuple):
 
 def load(task: Task, **changes: str) -> Loaded:
     """Return the model and vocabulary in a task's folder, with changes to fields of the model's config."""
-    config = weights.model_config(task.shape, **changes)
+    config = weights.model_config(task.shape, **{"dtype": task.dtype, **changes})
     return Loaded(config, weights.load(task.weights, config), Vocab.load(f"{task.folder}/vocab.model"))
 
 
 def versions() -> dict[str, str]:
     """Return the versions of what the work is done with."""
     ours = importlib.metadata.version("procsup_jax")
-    return {"procsup_jax": ours, "jax": jax.__version__, "flax": flax.__version__}
+    gpus = {device.device_kind for device in jax.devices() if device.platform == "gpu"}
+    return {"procsup_jax": ours, "jax": jax.__version__, "flax": flax.__version__, **dict.fromkeys(gpus, "")}
 
 
 def next_logits(loaded: Loaded, prompt: list[int]) -> list[float]:

@@ -17,8 +17,9 @@ from procsup_jax.train.step import place
 RATE = 1e-4
 
 
-def make(task: Task, dtype: str = "float32") -> Made:
-    """Return the step; `dtype` is the type it computes in."""
+def make(task: Task, dtype: str = "") -> Made:
+    """Return the step; `dtype` is the type it computes in, the task's unless given."""
+    dtype = dtype or task.dtype
     loaded = model.load(task, dtype=dtype)
     ids = np.random.default_rng(0).integers(0, task.shape.vocab_size, (task.batch_size, task.seq_len + 1))
     packed = pack.pack([pack.document_example(row) for row in ids], task.seq_len)
@@ -31,5 +32,5 @@ def make(task: Task, dtype: str = "float32") -> Made:
         state, info = compiled.step(state, batch, RATE, None)
         return {"loss": float(info.sums.loss) / float(info.sums.weight)}
 
-    least = cost.training(task) if dtype == "float32" else None
+    least = cost.training(task) if dtype == task.dtype else None
     return Made(run, task.batch_size * task.seq_len, "tokens", model.versions(), model.THREADS, least)

@@ -7,6 +7,7 @@ import torch
 import transformers
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from benchmarks.peers import torch_device
 from benchmarks.workload import Task
 
 THREADS = 1
@@ -14,7 +15,7 @@ EOS_ID = 2
 
 
 def load(task: Task, **changes: object) -> LlamaForCausalLM:
-    """Return the model in float32; `changes` are fields of its config."""
+    """Return the model on the task's device, in float32; `changes` are fields of its config."""
     torch.set_num_threads(THREADS)
     torch.manual_seed(0)
     c = task.shape
@@ -30,7 +31,7 @@ def load(task: Task, **changes: object) -> LlamaForCausalLM:
     if unexpected or [name for name in missing if name != "lm_head.weight"]:
         raise AssertionError(f"weights do not fit: {missing} missing, {unexpected} unexpected")
     model.tie_weights()
-    return model
+    return model.to(torch_device.of(task))
 
 
 def versions() -> dict[str, str]:

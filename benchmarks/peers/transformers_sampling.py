@@ -10,7 +10,7 @@ from transformers import LogitsProcessor, LogitsProcessorList
 
 from benchmarks import cost
 from benchmarks.contender import Made
-from benchmarks.peers import llama_weights
+from benchmarks.peers import llama_weights, torch_device
 from benchmarks.peers.llama_weights import EOS_ID
 from benchmarks.workload import Task
 
@@ -18,8 +18,8 @@ from benchmarks.workload import Task
 class Schedule(LogitsProcessor):
     """Forbid eos up to a sample's length, then demand it."""
 
-    def __init__(self, prompt_len: int, lens: np.ndarray) -> None:
-        self._prompt_len, self._lens = prompt_len, torch.from_numpy(lens)
+    def __init__(self, prompt_len: int, lens: np.ndarray, device: str) -> None:
+        self._prompt_len, self._lens = prompt_len, torch.from_numpy(lens).to(device)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Change the scores of the next token."""
@@ -31,10 +31,11 @@ class Schedule(LogitsProcessor):
 
 
 def make(task: Task, static: bool = False) -> Made:
-    """Return the sampler; `static` is its static cache with the forward pass compiled."""
-    model = llama_weights.load(task).eval()
-    prompts = [torch.tensor([task.prompt(problem)]) for problem in range(task.num_problems)]
-    schedules = [Schedule(task.prompt_len, task.lengths(problem)) for problem in range(task.num_problems)]
+    """Return the sampler; `static` is its static cache with the forward pass compiled, on a GPU by transformers."""
+    device = torch_device.of(task)
+    model = llama_weights.load(task).eval().to(getattr(torch, task.dtype))
+    prompts = [torch.tensor([task.prompt(problem)], device=device) for problem in range(task.num_problems)]
+    schedules = [Schedule(task.prompt_len, task.lengths(problem), device) for problem in range(task.num_problems)]
     choices: dict[str, Any] = {
         "do_sample": True,
         "temperature": 1.0,
@@ -47,8 +48,10 @@ def make(task: Task, static: bool = False) -> Made:
     }
     eager = model.forward
     if static:
+        choices["cache_implementation"] = "static"
+    if static and task.device == "cpu":
         model.forward = torch.compile(model.forward)
-        choices |= {"cache_implementation": "static", "disable_compile": True}
+        choices["disable_compile"] = True
 
     @torch.inference_mode()
     def run() -> None:
@@ -57,6 +60,7 @@ def make(task: Task, static: bool = False) -> Made:
             found = model.generate(prompt, attention_mask=mask, logits_processor=processors, **choices)
             if found.shape != (task.num_samples, task.prompt_len + task.new_tokens):
                 raise AssertionError(f"generate returned {tuple(found.shape)}")
+        torch_device.wait(task)
 
     @torch.inference_mode()
     def logits() -> list[float]:

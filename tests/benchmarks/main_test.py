@@ -4,6 +4,7 @@ import shlex
 import benchmarks
 from benchmarks import __main__ as command
 from benchmarks.suite import BENCHMARKS
+from benchmarks.workload import Task
 
 README = pathlib.Path(benchmarks.__file__).with_name("README.md")
 
@@ -26,3 +27,13 @@ def test_mistakes_are_one_clear_line(capsys):
     ):
         assert command.main(arguments) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_gpu_runs_the_benchmarks_that_have_sizes_there(capsys):
+    assert command.main(["check", "--device", "gpu"]) == 2
+    assert "benchmark 'check' is for the CPU alone: leave out --device gpu" in capsys.readouterr().err
+    names = [name for name, each in BENCHMARKS.items() if each.sizes_on("gpu")]
+    assert names == ["limits", "sampling", "scoring", "training"]
+    for name in names:
+        (group,) = BENCHMARKS[name].groups(Task("25m", "", device="gpu"))
+        assert all(spec.on_gpu and not spec.name.endswith("bf16") for spec in group.specs)

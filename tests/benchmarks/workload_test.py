@@ -1,3 +1,5 @@
+import dataclasses
+
 from benchmarks import cost
 from benchmarks.workload import SIZES, Task
 from procsup_jax.models import api
@@ -24,4 +26,7 @@ def test_flops_are_those_of_the_model():
 def test_the_limit_counts_matmuls_and_each_sample_s_own_cache():
     task = Task("2m", "", num_samples=2, new_tokens=3)
     assert cost.sampling(task).read_bytes == 2 * (1 + 2 + 3) * 2 * 4 * 4 * 48 * 4
+    gpu = dataclasses.replace(task, device="gpu")
+    parameters = (cost.kernel_flops(task.shape) + cost.unembed_flops(task.shape)) / 2
+    assert cost.sampling(gpu).read_bytes == cost.sampling(task).read_bytes / 2 + 3 * 2 * parameters
     assert cost.limit_seconds(cost.Cost(6.0, 8.0), cost.Rates(2.0, 4.0)) == 5.0
