@@ -103,7 +103,9 @@ def _sweep(task: Task) -> list[Group]:
 def _search(task: Task) -> list[Group]:
     cached = Spec("procsup, cached", _SEARCHING)
     reread = Spec("procsup, re-reading", _SEARCHING, {"cached": False}, rival=True)
-    return [Group("search", dataclasses.replace(task, num_steps=steps), (cached, reread)) for steps in STEPS]
+    each = Spec("procsup, re-reading for each candidate", _SEARCHING, {"cached": False, "each": True})
+    specs = dict.fromkeys(STEPS, (cached, reread)) | {8: (cached, reread, each)}
+    return [Group("search", dataclasses.replace(task, num_steps=steps), specs[steps]) for steps in STEPS]
 
 
 def _scoring(task: Task) -> list[Group]:

@@ -23,8 +23,8 @@ def get_config(size="small"):
 
 def _small(config):
     data = config.data
-    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 128, 64, 32
-    data.num_test, data.num_ood = 64, 16
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation = 400, 192, 128, 32
+    data.num_test, data.num_ood = 128, 16
     config.few_shot = 1
     config.seq_len = 384
     config.sample.max_new_tokens = config.search.max_new_tokens = 208
@@ -38,7 +38,9 @@ def _small(config):
     config.improve.num_epochs = 1
     config.improve.own_orm = False
     config.rm_reading = "product"
-    set_short_fits(config, sft=(40, 1e-3), orm=(30, 2e-4), prm=(30, 3e-4), distil=(20, 5e-4))
+    set_short_fits(config, sft=(40, 1e-3), orm=(80, 1.5e-4), prm=(50, 3e-4), distil=(40, 1e-3))
+    for fit in (config.orm, config.prm, config.distil):
+        fit.eval_every, fit.patience, fit.optim.schedule = 20, 0, "linear"
     config.xla_optimization_level = 1
 
 

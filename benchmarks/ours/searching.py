@@ -25,8 +25,12 @@ ROWS = branch.READ_SLOTS
 UID = "p0"
 
 
-def make(task: Task, cached: bool = True, calculator: bool = True) -> Made:
-    """Return the search of one problem: from cached prefixes, or reading prompt and steps anew at every step."""
+def make(task: Task, cached: bool = True, each: bool = False, calculator: bool = True) -> Made:
+    """Return the search of one problem: from cached prefixes, or reading prompt and steps anew at every step.
+
+    Re-reading, the policy reads them once for all candidates, or with `each` for each of them, as libraries' `generate`
+    does with several samples of one prompt.
+    """
     loaded = model.load(task)
     settings = StepSearchSettings(
         num_candidates=task.num_samples, max_steps=task.num_steps, max_step_tokens=task.step_tokens,
@@ -35,7 +39,8 @@ def make(task: Task, cached: bool = True, calculator: bool = True) -> Made:
     program = feed.make_program(loaded.config, loaded.config, loaded.vocab, settings)
     tables = _without_ends(program, feed.make_tables(loaded.config, loaded.vocab, settings.calculator))
     dparams = generate.decoder_params(loaded.config, loaded.params)
-    search = _cached if cached else functools.partial(_reread, params=loaded.params)
+    reads = task.num_samples if each else 1
+    search = _cached if cached else functools.partial(_reread, params=loaded.params, policy_reads=reads)
     seed = 0
 
     def run() -> dict[str, int]:
@@ -75,14 +80,19 @@ def _cached(task: Task, program: Program, tables: Tables, dparams: DecoderParams
 
 
 def _reread(
-    task: Task, program: Program, tables: Tables, dparams: DecoderParams, seed: int, *, params: api.Params
-) -> tuple[list[int], int]:
+    task: Task, program: Program, tables: Tables, dparams: DecoderParams, seed: int, *,
+    params: api.Params, policy_reads: int,
+) -> tuple[list[int], int]:  # fmt: skip
     """Return what `_cached` does, with no keys or values kept from one step to the next."""
     tokens, read, key_n2 = task.prompt(0), 0, generate.problem_key(seed, UID)[None]
     room = task.prompt_len + task.num_steps * task.step_tokens
     for step in range(task.num_steps):
         done = step * task.step_tokens
         padded = jnp.array([tokens + [0] * (room - len(tokens))])
+        # The first reading is `_sample`'s own.
+        for start in range(1, policy_reads, ROWS):
+            copies = jnp.tile(padded, (min(ROWS, policy_reads - start), 1))
+            jax.block_until_ready(_prefill(program, dparams, copies, jnp.int32(len(tokens) - 1)))
         found_nkt = _sample(program, dparams, tables, padded, jnp.array(key_n2), jnp.int32(done))
         candidates = np.asarray(found_nkt[0])
         distinct = candidates[np.sort(np.unique(candidates, axis=0, return_index=True)[1])]
@@ -91,6 +101,11 @@ def _reread(
         read += len(distinct) * (len(tokens) + task.step_tokens)
         tokens = tokens + distinct[np.where(possible, probs, -1.0).argmax()].tolist()
     return tokens[task.prompt_len :], read
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _prefill(program: Program, policy: DecoderParams, tokens_nl: jax.Array, length: jax.Array) -> Any:
+    return api.prefill(program.policy, policy, tokens_nl, jnp.full(len(tokens_nl), length))
 
 
 @functools.partial(jax.jit, static_argnums=0)

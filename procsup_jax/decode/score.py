@@ -32,6 +32,9 @@ class _Solution(NamedTuple):
 
 Key = tuple[str, str]
 
+# The share of a row's room for branches and prompts, each as long as the longest, that it has tokens for.
+_FILLED = 0.7
+
 
 class _Documents(NamedTuple):
     """Hold the prompts of problems by uid, and each different solution, by its problem's uid and its text."""
@@ -155,7 +158,6 @@ def _read(
         raise UserError(f"score batch_size={batch_size}: expected at least 1")
     yield from ((key, np.zeros(0, np.float32)) for key, each in documents.solutions.items() if not each.tokens)
     num_rows = _num_rows(batch_size, mesh)
-    rows = _rows(documents, batch_size // num_rows)
 
     def read(part: _Part) -> list[tuple[Key, np.ndarray]]:
         batch = _batch(documents, part, num_rows)
@@ -164,8 +166,9 @@ def _read(
         rows = zip(part.rows, np.asarray(found_br), strict=False)
         return list(itertools.chain.from_iterable(zip(keys, found_r, strict=False) for keys, found_r in rows))
 
-    parts = list(_parts(documents, rows, num_rows, batch_size // num_rows))
-    with rules.use(mesh), Progress(what, sum(map(len, rows)), "solution") as progress:
+    parts = list(_parts(documents, num_rows, batch_size // num_rows))
+    num_solutions = sum(len(row) for part in parts for row in part.rows)
+    with rules.use(mesh), Progress(what, num_solutions, "solution") as progress:
         for found in streams.in_order(read, parts, streams.num_streams(mesh)):
             yield from found
             progress.update(len(found))
@@ -177,52 +180,66 @@ def _num_rows(batch_size: int, mesh: Mesh | None) -> int:
     return 1 if batch_size % shards else shards
 
 
-def _rows(documents: _Documents, num_branches: int) -> list[list[Key]]:
-    """Cut the solutions into rows: a problem's together, with problems of like lengths."""
+def _parts(documents: _Documents, num_rows: int, num_branches: int) -> Iterator[_Part]:
+    """Yield what is read at a time, in few shapes: a program is compiled for each.
+
+    A shape goes by the bucket of a problem's longest solution alone; what fills less than half a row waits for the next
+    one.
+    """
+    classes: dict[int, list[Key]] = {}
+    for keys in _by_problem(documents).values():
+        longest = max(len(documents.solutions[key].tokens) for key in keys)
+        classes.setdefault(length_bucket(longest, 64), []).extend(keys)
+    num_steps = length_bucket(max((len(each.ends) for each in documents.solutions.values()), default=0), 16)
+    waiting: list[Key] = []
+    for branch_len in sorted(classes):
+        shape = _shape(documents, branch_len, num_branches)
+        rows = _filled(documents, [*waiting, *classes[branch_len]], shape)
+        is_last = branch_len == max(classes)
+        waiting = [] if is_last or 2 * _num_tokens(documents, rows[-1]) >= shape.num_tokens else rows.pop()
+        for start in range(0, len(rows), num_rows):
+            yield _Part(rows[start : start + num_rows], shape, num_steps)
+
+
+def _by_problem(documents: _Documents) -> dict[str, list[Key]]:
     by_problem: dict[str, list[Key]] = {}
     for key, solution in documents.solutions.items():
         if solution.tokens:
             by_problem.setdefault(key[0], []).append(key)
-    alike = sorted(by_problem.values(), key=lambda keys: _size(documents, keys))
-    ordered = list(itertools.chain.from_iterable(alike))
-    return [ordered[start : start + num_branches] for start in range(0, len(ordered), num_branches)]
+    return by_problem
 
 
-def _size(documents: _Documents, keys: Sequence[Key]) -> tuple[int, int]:
-    """Return the buckets of the longest solution and of the longest prompt."""
-    longest = max(len(documents.solutions[key].tokens) for key in keys)
-    return _fine_bucket(longest, 4), length_bucket(max(len(documents.prompts[uid]) for uid, _ in keys), 128)
+def _shape(documents: _Documents, branch_len: int, num_branches: int) -> TreeShape:
+    """Return what a row has room for; so few tokens that they run out first, as work is done token by token."""
+    solutions_each = len(documents.solutions) / len(documents.prompts)
+    num_prompts = max(num_branches // 4, 1) if solutions_each >= 3 else num_branches
+    prompt_len = length_bucket(max(map(len, documents.prompts.values())), 128)
+    most = num_branches * branch_len + num_prompts * prompt_len
+    return TreeShape(
+        num_tokens=max(int(_FILLED * most), prompt_len + branch_len),
+        num_prompts=num_prompts,
+        prompt_len=prompt_len,
+        num_branches=num_branches,
+        branch_len=branch_len,
+    )
 
 
-def _parts(documents: _Documents, rows: Sequence[list[Key]], num_rows: int, num_branches: int) -> Iterator[_Part]:
-    """Yield rows `num_rows` at a time, those of like size after each other, as one compiled program reads them."""
-    by_size: dict[tuple[int, int], list[list[Key]]] = {}
-    for keys in rows:
-        by_size.setdefault(_size(documents, keys), []).append(keys)
-    for (branch_len, _), group in by_size.items():
-        prompt_lens = [[len(documents.prompts[uid]) for uid in _uids(keys)] for keys in group]
-        solutions = [[documents.solutions[key] for key in keys] for keys in group]
-        num_tokens = [
-            sum(lens) + sum(len(s.tokens) for s in row) for lens, row in zip(prompt_lens, solutions, strict=True)
-        ]
-        shape = TreeShape(
-            num_tokens=_fine_bucket(max(num_tokens), 16, 256),
-            num_prompts=length_bucket(max(map(len, prompt_lens)), 2),
-            prompt_len=_fine_bucket(max(map(max, prompt_lens)), 8),
-            num_branches=num_branches,
-            branch_len=branch_len,
-        )
-        num_steps = length_bucket(max(len(s.ends) for row in solutions for s in row), 16)
-        for start in range(0, len(group), num_rows):
-            yield _Part(group[start : start + num_rows], shape, num_steps)
+def _filled(documents: _Documents, keys: Sequence[Key], shape: TreeShape) -> list[list[Key]]:
+    """Fill rows in turn, in the order of the keys."""
+    rows: list[list[Key]] = [[]]
+    for key in keys:
+        row = [*rows[-1], key]
+        fits = len(row) <= shape.num_branches and len(_uids(row)) <= shape.num_prompts
+        if fits and _num_tokens(documents, row) <= shape.num_tokens:
+            rows[-1] = row
+        else:
+            rows.append([key])
+    return rows
 
 
-def _fine_bucket(size: int, parts: int, smallest: int = 64) -> int:
-    """Round a size up to 1, 1 + 1/parts, 1 + 2/parts, ... times the power of two below it, at least to `smallest`."""
-    step = smallest // parts
-    while step * parts * 2 <= size:
-        step *= 2
-    return max(smallest, -(-size // step) * step)
+def _num_tokens(documents: _Documents, row: Sequence[Key]) -> int:
+    prompts = sum(len(documents.prompts[uid]) for uid in _uids(row))
+    return prompts + sum(len(documents.solutions[key].tokens) for key in row)
 
 
 def _uids(keys: Sequence[Key]) -> list[str]:

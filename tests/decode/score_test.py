@@ -119,6 +119,16 @@ def test_reads_each_different_solution_once_and_each_prompt_once_a_batch(config,
     assert max(len(branches) for _, branches in planted) == 4
 
 
+def test_other_solutions_are_read_in_the_same_few_shapes(config, params, vocab, monkeypatch):
+    shapes, plant = set(), api.plant
+    monkeypatch.setattr(api, "plant", lambda shape, *documents: shapes.add(shape) or plant(shape, *documents))
+    for first in range(4):
+        lengths = range(first + 2, 20, 3)
+        samples = [Sample(p.uid, i, "7 + " * n + str(first)) for p in PROBLEMS for i, n in enumerate(lengths)]
+        score.score_samples(config, params, vocab, PROBLEMS, samples, batch_size=8)
+    assert len(shapes) == len({shape.branch_len for shape in shapes}) <= 3
+
+
 def test_equal_solutions_get_equal_arrays_of_their_own(config, params, vocab, probs):
     twice = [SAMPLES[0], SAMPLES[3], Sample("a", 9, SOLUTIONS[0])]
     first, _, second = score.score_samples(config, params, vocab, PROBLEMS, twice, batch_size=3)
