@@ -87,7 +87,8 @@ def run_all(args: argparse.Namespace, kept: pathlib.Path) -> None:
         files.write_text(kept / f"{name}.json", (args.workdir / name / "results.json").read_text())
 
     with ThreadPoolExecutor(args.at_once) as threads:
-        for done in [threads.submit(one, base, seed) for base in args.bases for seed in args.seeds]:
+        # Every base once before any a second time: intervals need bases first.
+        for done in [threads.submit(one, base, seed) for seed in args.seeds for base in args.bases]:
             done.result()
 
 

@@ -32,8 +32,8 @@ class _Solution(NamedTuple):
 
 Key = tuple[str, str]
 
-# The share of a row's room for branches and prompts, each as long as the longest, that it has tokens for.
-_FILLED = 0.7
+# The share of a row's room for branches and prompts, each as long as the longest, that it has tokens for at most.
+_FILLED = 0.77
 
 
 class _Documents(NamedTuple):
@@ -183,8 +183,8 @@ def _num_rows(batch_size: int, mesh: Mesh | None) -> int:
 def _parts(documents: _Documents, num_rows: int, num_branches: int) -> Iterator[_Part]:
     """Yield what is read at a time, in few shapes: a program is compiled for each.
 
-    A shape goes by the bucket of a problem's longest solution alone; what fills less than half a row waits for the next
-    one.
+    A shape goes by the bucket of a problem's longest solution, and in three sizes by what its rows hold; what fills
+    less than half a row waits for the next one.
     """
     classes: dict[int, list[Key]] = {}
     for keys in _by_problem(documents).values():
@@ -197,6 +197,7 @@ def _parts(documents: _Documents, num_rows: int, num_branches: int) -> Iterator[
         rows = _filled(documents, [*waiting, *classes[branch_len]], shape)
         is_last = branch_len == max(classes)
         waiting = [] if is_last or 2 * _num_tokens(documents, rows[-1]) >= shape.num_tokens else rows.pop()
+        shape = _shrunk(shape, max((_num_tokens(documents, row) for row in rows), default=0))
         for start in range(0, len(rows), num_rows):
             yield _Part(rows[start : start + num_rows], shape, num_steps)
 
@@ -210,7 +211,7 @@ def _by_problem(documents: _Documents) -> dict[str, list[Key]]:
 
 
 def _shape(documents: _Documents, branch_len: int, num_branches: int) -> TreeShape:
-    """Return what a row has room for; so few tokens that they run out first, as work is done token by token."""
+    """Return what a row has room for: few tokens, as most work is done token by token."""
     solutions_each = len(documents.solutions) / len(documents.prompts)
     num_prompts = max(num_branches // 4, 1) if solutions_each >= 3 else num_branches
     prompt_len = length_bucket(max(map(len, documents.prompts.values())), 128)
@@ -222,6 +223,12 @@ def _shape(documents: _Documents, branch_len: int, num_branches: int) -> TreeSha
         num_branches=num_branches,
         branch_len=branch_len,
     )
+
+
+def _shrunk(shape: TreeShape, num_tokens: int) -> TreeShape:
+    """Return the shape with six or seven eighths of its tokens, where its rows hold no more."""
+    eighths = next((n for n in (6, 7) if num_tokens <= n * shape.num_tokens // 8), 8)
+    return shape._replace(num_tokens=max(eighths * shape.num_tokens // 8, shape.prompt_len + shape.branch_len))
 
 
 def _filled(documents: _Documents, keys: Sequence[Key], shape: TreeShape) -> list[list[Key]]:
