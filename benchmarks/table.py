@@ -92,7 +92,7 @@ def _about(records: Iterable[Record]) -> list[str]:
         f"{row['benchmark']}, {row['size']}: {row['flops_per_token'] / 1e6:.1f} MFLOP"
         + (f" and {row['bytes_per_token'] / 1e6:.2f} MB to read" if row["bytes_per_token"] else "")
         for row in found
-        if "flops_per_token" in row
+        if "flops_per_token" in row and row["benchmark"] not in ("sweep", "calculator")
     }
     lines = ["A token costs: " + "; ".join(sorted(costs)) + "."] if costs else []
     rounds = sorted({row["n"] for row in found if "n" in row})
