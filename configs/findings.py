@@ -22,7 +22,7 @@ def get_config(size="full"):
     config.sample.max_new_tokens = config.search.max_new_tokens = 208
     config.sample.lanes, config.sample.slots = 24, 8
     config.sample.num_samples = config.rm_samples = 8
-    # As in the paper; at 0.7 expert iteration tells its rewards apart less (experiments/testbed/NOTES.md, "Temperature").
+    # As in the paper; at 0.7 expert iteration tells rewards apart less (experiments/testbed/NOTES.md, "Temperature").
     config.sample.temperature = 1.0
     config.evaluate.num_samples = 7
     config.search.num_candidates, config.search.lanes, config.search.max_step_tokens = 4, 32, 32

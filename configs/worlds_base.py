@@ -45,6 +45,7 @@ def get_config(size="full"):
         data = config.data
         data.num_sft, data.num_rm, data.num_validation, data.num_test, data.num_ood = 4, 2, 2, 2, 2
         config.sample.num_samples = config.rm_samples = config.evaluate.num_samples = 2
+        config.sample.max_new_tokens = config.search.max_new_tokens = 32
         set_tiny_fits(config)
     elif size != "full":
         raise ValueError(f"{size!r} is no size of this config: full or tiny")
