@@ -14,6 +14,10 @@ Record = dict[str, Any]
 
 # The report's classes of colour and dash, in the order in which lines are drawn.
 CLASSES = ("prm solid", "none dashed", "final dotted", "orm dashed")
+_SHORT = {
+    "transformers, static, compiled": "transformers",
+    "procsup, re-reading for each candidate": "for each candidate",
+}
 
 
 def write(records: Sequence[Record], folder: pathlib.Path) -> None:
@@ -49,7 +53,7 @@ def _lines(rows: list[Record], point: Callable[[Record], tuple[float, float]]) -
     names = list(dict.fromkeys(row["contender"] for row in rows))
     points = {name: sorted(point(row) for row in rows if row["contender"] == name) for name in names}
     return [
-        line_chart.Line(name.replace("transformers, static, compiled", "transformers"), name, classes, points[name])
+        line_chart.Line(_SHORT.get(name, name.removeprefix("procsup, ")), name, classes, points[name])
         for name, classes in zip(names, itertools.cycle(CLASSES), strict=False)
     ]
 
