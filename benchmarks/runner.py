@@ -122,7 +122,7 @@ def check(group: Group, setting: Setting) -> Iterator[Record]:
 
 
 def _started(group: Group, setting: Setting, *, warm_up: bool) -> Iterator[tuple[Contender | None, Record]]:
-    """Start each contender when the one before is ready; where its library is missing, say so in its place."""
+    """Start each contender when the one before is ready, or on a GPU all at once; in an absent one's place say why."""
 
     def start(spec: Spec) -> Contender:
         return Contender(spec, group.task, setting, warm_up=warm_up, settle=group.settle)

@@ -7,7 +7,13 @@ Expected: minutes on two cores; `:tiny` shows in under a minute that every part 
 
 from procsup_jax.data.worlds.settings import ood
 from procsup_jax.settings import to_config
-from procsup_jax.stages.experiment import DataSettings, ExperimentSettings, set_short_fits, set_tiny_sizes
+from procsup_jax.stages.experiment import (
+    DataSettings,
+    ExperimentSettings,
+    let_rates_fall,
+    set_short_fits,
+    set_tiny_sizes,
+)
 
 
 def get_config(size="small"):
@@ -39,8 +45,7 @@ def _small(config):
     config.improve.own_orm = False
     config.rm_reading = "product"
     set_short_fits(config, sft=(40, 1e-3), orm=(80, 1.5e-4), prm=(50, 3e-4), distil=(40, 1e-3))
-    for fit in (config.orm, config.prm, config.distil):
-        fit.eval_every, fit.patience, fit.optim.schedule = 20, 0, "linear"
+    let_rates_fall(config, "orm", "prm", "distil", eval_every=20)
     config.xla_optimization_level = 1
 
 

@@ -9,7 +9,13 @@ only shows that the stages work.
 
 from procsup_jax.data.worlds.settings import ood
 from procsup_jax.settings import to_config
-from procsup_jax.stages.experiment import DataSettings, ExperimentSettings, set_short_fits, set_tiny_sizes
+from procsup_jax.stages.experiment import (
+    DataSettings,
+    ExperimentSettings,
+    let_rates_fall,
+    set_short_fits,
+    set_tiny_sizes,
+)
 
 
 def get_config(size="full"):
@@ -29,8 +35,7 @@ def get_config(size="full"):
     config.improve.num_epochs = 2
     config.rm_reading = "product"
     set_short_fits(config, sft=(40, 1e-3), orm=(120, 1e-4), prm=(120, 3e-4), distil=(90, 1e-3))
-    for fit in (config.orm, config.prm, config.distil):
-        fit.eval_every, fit.patience, fit.optim.schedule = 30, 0, "linear"
+    let_rates_fall(config, "orm", "prm", "distil", eval_every=30)
     if size == "tiny":
         set_tiny_sizes(config)
         config.improve.num_epochs = 1

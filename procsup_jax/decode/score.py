@@ -228,7 +228,7 @@ def _shape(documents: _Documents, branch_len: int, num_branches: int) -> TreeSha
 def _shrunk(shape: TreeShape, num_tokens: int) -> TreeShape:
     """Return the shape with six or seven eighths of its tokens, where its rows hold no more."""
     eighths = next((n for n in (6, 7) if num_tokens <= n * shape.num_tokens // 8), 8)
-    return shape._replace(num_tokens=max(eighths * shape.num_tokens // 8, shape.prompt_len + shape.branch_len))
+    return shape._replace(num_tokens=eighths * shape.num_tokens // 8)
 
 
 def _filled(documents: _Documents, keys: Sequence[Key], shape: TreeShape) -> list[list[Key]]:

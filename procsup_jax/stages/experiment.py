@@ -129,6 +129,13 @@ def set_short_fits(config: Config, **fits: tuple[int, float]) -> None:
         fit.optim.peak_lr, fit.optim.warmup_steps = peak_lr, 5
 
 
+def let_rates_fall(config: Config, *names: str, eval_every: int) -> None:
+    """Let the learning rates of a config's named fits fall to zero; none stops early, the best parameters are kept."""
+    for name in names:
+        fit = config[name]
+        fit.eval_every, fit.patience, fit.optim.schedule = eval_every, 0, "linear"
+
+
 def set_tiny_fits(config: Config) -> None:
     """Set every fit of a config to two steps of two rows: enough to see that it works."""
     for fit in (config.base.fit, config.sft, config.orm, config.prm, config.distil):
