@@ -1,4 +1,4 @@
-"""The table that a run prints at its end."""
+"""The tables that a run prints at its end."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from procsup_jax.report.paper_results import TABLE_1
 from procsup_jax.report.results import Estimate, Results
 
 TITLES = ("approach", "decoding", "final-answer error, %", "n", "trace error, %", "n")
-UNKNOWN = "-"  # ASCII, as all of the table: terminals may know no more
+RM_TITLES = ("reward model", "agrees: process, %", "agrees: outcome, %", "steps", "AUC: process, %", "steps")
+UNKNOWN = "-"  # ASCII, as all of the tables: terminals may know no more
 
 
 def text_table(results: Mapping[str, Any]) -> str:
-    """Return results.json as aligned text: the approaches of the paper's Table 1, one block a test set.
+    """Return results.json as aligned text: the approaches of the paper's Table 1, one block a test set; reward models.
 
     Errors are percentages with their 95 % intervals; n counts problems for the final answer, and problems with a right
-    answer for the trace. A dash stands for what could not be measured, and a last line names what was not run.
+    answer for the trace. A reward model agrees with process or outcome labels in a share of the steps. A dash stands
+    for what could not be measured, and a last line names what was not run.
     """
     parsed = parse.parse(results)
     sets = {test_set for sets in parsed.models.values() for test_set in sets}
@@ -25,7 +27,9 @@ def text_table(results: Mapping[str, Any]) -> str:
     for test_set in names.in_order(names.SETS, sets):
         rows = _rows(parsed, test_set)
         if rows:
-            blocks.append(f"{names.label(names.SETS, test_set)} problems, 95 % intervals in brackets\n{_aligned(rows)}")
+            blocks.append(_block(f"{names.label(names.SETS, test_set)} problems", TITLES, rows, 2))
+    if parsed.verifiers:
+        blocks.append(_block("reward models against step labels", RM_TITLES, _verifiers(parsed), 1))
     not_run = [names.label(names.MODELS, model) for model in names.MODELS if model not in parsed.models]
     if not_run:
         blocks.append(f"not run: {', '.join(not_run)}")
@@ -42,6 +46,14 @@ def _rows(results: Results, test_set: str) -> list[tuple[str, ...]]:
     return rows
 
 
+def _verifiers(results: Results) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for name, measures in results.verifiers.items():
+        process, outcome, auc = map(measures.get, ("agreement.process", "agreement.outcome", "auc.process"))
+        rows.append((names.reward_model(name), _cells(process)[0], *_cells(outcome), *_cells(auc)))
+    return rows
+
+
 def _cells(estimate: Estimate | None) -> tuple[str, str]:
     if estimate is None:
         return UNKNOWN, UNKNOWN
@@ -51,11 +63,14 @@ def _cells(estimate: Estimate | None) -> tuple[str, str]:
     return f"{names.percent(estimate.value):>5} [{names.percent(estimate.lo):>4}, {names.percent(estimate.hi):>4}]", n
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(TITLES, *rows, strict=True)]
-    lines = []
-    for row in (TITLES, tuple("-" * width for width in widths), *rows):
-        left = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
-        right = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
-        lines.append("  ".join([*left, *right]).rstrip())
+def _block(title: str, titles: tuple[str, ...], rows: list[tuple[str, ...]], num_left: int) -> str:
+    """Return a titled table whose first `num_left` columns are aligned to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    lines = [f"{title}, 95 % intervals in brackets"]
+    for row in (titles, tuple("-" * width for width in widths), *rows):
+        cells = [
+            cell.ljust(width) if i < num_left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)

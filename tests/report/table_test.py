@@ -8,7 +8,7 @@ from procsup_jax.report.table import text_table
 
 def test_rows_hold_the_run_s_figures_aligned(results):
     blocks = text_table(results).split("\n\n")
-    assert [block.split()[0] for block in blocks] == ["test", "out-of-distribution"]
+    assert [block.split()[0] for block in blocks] == ["test", "out-of-distribution", "reward"]
     head, *rows = [line for line in blocks[0].splitlines()[1:] if not line.startswith("---")]
     assert len(rows) == len(TABLE_1)
     for row, line in zip(TABLE_1, rows, strict=True):
@@ -20,7 +20,15 @@ def test_rows_hold_the_run_s_figures_aligned(results):
     assert len({line.index("[") for line in rows}) == 1 and len({len(line) for line in (head, *rows)}) == 1
 
 
-def test_the_table_is_ascii_and_fits_a_terminal(results):
+def test_reward_models_agreement_is_printed(results):
+    *_, head, _, first, second, _, _, few_shot = text_table(results).splitlines()
+    assert head.split("  ")[0] == "reward model"
+    assert " ".join(first.split()) == "SFT ORM 84.0 [82.0, 86.0] 89.0 [87.0, 91.0] 3127 88.0 [86.0, 90.0] 3127"
+    assert second.startswith("SFT PRM") and few_shot.startswith("Few-shot ORM")
+    assert first.index("[") == few_shot.index("[")
+
+
+def test_the_tables_are_ascii_and_fit_a_terminal(results):
     written = text_table(results)
     assert written.isascii()
     assert max(map(len, written.splitlines())) <= 100
