@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import summary
+
 from procsup_jax.report import markup, names, paper_results, scatter, svg
 from procsup_jax.report.results import Estimate
 
 WIDTH, ROW, LABELS, TOP = 760.0, 26.0, 330.0, 44.0
 SHORT = {"Final-Answer RL": "FA-RL", "Few-shot": "FS", " + ": "+", "-weighted": "", "majority": "maj."}
+METRICS = {summary.FAE: "FAE", summary.TE: "TE"}
 
 
 def errors_figure(errors: Mapping[tuple[str, str, str], Any], num_runs: int) -> svg.Figure:
-    """Draw the rows of Table 1, means over runs with 95 % t intervals."""
+    """Draw the rows of Table 1, means over bases with 95 % t intervals."""
     points = [
         scatter.Point(row.letter, row.model, row.decoding, final, trace)
         for row in paper_results.TABLE_1
-        if (final := _share(errors.get((row.model, row.decoding, "final_answer_error")))) is not None
-        and (trace := _share(errors.get((row.model, row.decoding, "trace_error")))) is not None
+        if (final := _share(errors.get((row.model, row.decoding, summary.FAE)))) is not None
+        and (trace := _share(errors.get((row.model, row.decoding, summary.TE)))) is not None
     ]
-    return scatter.scatter(points, "errors", f"Means of {num_runs} runs", "95 % intervals over runs")
+    return scatter.scatter(points, "errors", f"Means of {num_runs} runs", "95 % intervals over bases")
 
 
 def differences_figure(rows: Sequence[Mapping[str, Any]]) -> svg.Figure:
     """Draw each comparison's mean difference, its interval and every run's value, in points."""
-    shown = [row for row in rows if row["mean"] is not None and row["finding"].startswith("F")]
+    shown = [row for row in rows if row["mean"] is not None]
     values = [float(v) for row in shown for v in (row["mean"], row["lo"], row["hi"], *_each(row)) if v is not None]
     reach = max(5.0, *(abs(value) for value in values))
     x = svg.Scale(-reach, reach, LABELS, WIDTH - 12)
@@ -34,7 +37,7 @@ def differences_figure(rows: Sequence[Mapping[str, Any]]) -> svg.Figure:
     parts = [svg.line(x(tick), TOP - 12, x(tick), bottom, "grid") for tick in x.ticks(8)]
     parts += [svg.label(x(tick), bottom + 16, f"{tick:+.0f}" if tick else "0", anchor="middle") for tick in x.ticks(8)]
     parts.append(svg.line(x(0), TOP - 12, x(0), bottom, "axis"))
-    parts.append(svg.label(x.start, 14, "first minus second, points; dots: runs, bars: 95 % over runs", "axis-title"))
+    parts.append(svg.label(x.start, 14, "first minus second, points; dots: runs, bars: 95 % over bases", "axis-title"))
     for i, row in enumerate(shown):
         parts.append(_comparison(row, x, TOP + ROW * i))
     listing = "; ".join(f"{_title(row)}: {row['mean']:+.1f} points" for row in shown)
@@ -47,7 +50,7 @@ def _comparison(row: Mapping[str, Any], x: svg.Scale, y: float) -> str:
         parts.append(svg.line(x.clip(row["lo"]), y, x.clip(row["hi"]), y, "interval"))
     parts += [markup.element("circle", cx=x.clip(value), cy=y, r=2.2, class_="point") for value in _each(row)]
     parts.append(markup.element("circle", cx=x.clip(row["mean"]), cy=y, r=4.6, class_="dot"))
-    kind = "final" if row["metric"] == "final_answer_error" else "prm" if row["metric"] == "trace_error" else "orm"
+    kind = {summary.FAE: "final", summary.TE: "prm"}.get(row["metric"], "orm")
     return markup.element("g", *parts, class_=f"mark {kind}")
 
 
@@ -55,18 +58,11 @@ def _title(row: Mapping[str, Any]) -> str:
     if row["finding"] == "F2":
         return f"F2: ORM agrees with process − outcome, {row['metric'].split(', ')[1].replace('_', ' ')}"
     first, second = (names.approach(*row[side].split("/")) for side in ("first", "second"))
-    metric = "FAE" if row["metric"] == "final_answer_error" else "TE"
-    return f"{row['finding']} {metric}: {_short(first)} − {_short(second)}"
+    return f"{row['finding']} {METRICS[row['metric']]}: {_short(first)} − {_short(second)}"
 
 
 def _short(approach: str) -> str:
-    for long, short in (
-        ("Final-Answer RL", "FA-RL"),
-        ("Few-shot", "FS"),
-        (" + ", "+"),
-        ("-weighted", ""),
-        ("majority", "maj."),
-    ):
+    for long, short in SHORT.items():
         approach = approach.replace(long, short)
     return approach
 

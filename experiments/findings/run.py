@@ -2,12 +2,14 @@
 
 python experiments/findings/run.py [--bases shipped FOLDER ...] [--seeds 0 1] [--workdir runs/findings] [--size full]
 
-Without --bases: the shipped one and those in bases/. A run that was interrupted goes on. A finished one's results.json
-is kept as runs/BASE-SEED.json, and what is there is not run again. Afterwards (and with --collect alone) it writes
-results.csv, one line for each run, set, policy, decoding and metric; agreement.csv, one for each cell of the agreement
-matrices; findings.csv, one for each comparison that the findings are about: the mean of the runs' differences with a
-95 % t interval over runs (bases and seeds), and every run's own, in points, of the first minus the second, over the
-same problems; the same as tables.md; and two figures.
+Without --bases: the shipped one and those in bases/. --seeds are the first base's; the next one's are 10 on, and so
+forth, for a seed draws the problems too, and no two runs are to share them. A run that was interrupted goes on. A
+finished one's results.json is kept as runs/BASE-SEED.json, and what is there is not run again. Afterwards (and with
+--collect alone) it writes results.csv, one line for each run, set, policy, decoding and metric; agreement.csv, one for
+each cell of the agreement matrices; reward_models.csv, one for each reward model and measure; findings.csv, one for
+each comparison that the findings are about: the mean of the
+bases' differences, in points, of the first minus the second, over the same problems, with its 95 % t interval over
+bases, and every run's own; the same as tables.md; and two figures.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from procsup_jax import files
 
 HERE = pathlib.Path(__file__).parent
 BASES, SHIPPED = HERE / "bases", "shipped"
+SEEDS_A_BASE = 10
 
 
 def main() -> None:
@@ -52,7 +55,7 @@ def parse() -> argparse.Namespace:
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bases", nargs="+", help="shipped, folders of models, or of runs that trained one")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1], choices=range(SEEDS_A_BASE), metavar="0..9")
     parser.add_argument("--workdir", type=pathlib.Path, default=pathlib.Path("runs/findings"))
     parser.add_argument("--size", default="full", help="full or tiny")
     parser.add_argument("--at_once", type=int, default=1, help="runs side by side, each on its share of the cores")
@@ -88,7 +91,8 @@ def run_all(args: argparse.Namespace, kept: pathlib.Path) -> None:
 
     with ThreadPoolExecutor(args.at_once) as threads:
         # Every base once before any a second time: intervals need bases first.
-        for done in [threads.submit(one, base, seed) for seed in args.seeds for base in args.bases]:
+        seeded = [(base, seed + SEEDS_A_BASE * i) for seed in args.seeds for i, base in enumerate(args.bases)]
+        for done in [threads.submit(one, *base_and_seed) for base_and_seed in seeded]:
             done.result()
 
 
@@ -103,19 +107,22 @@ def run(base: str, seed: int, folder: pathlib.Path, size: str, cores: list[int],
     if not quiet:
         return subprocess.run(command, check=False).returncode == 0
     folder.mkdir(parents=True, exist_ok=True)
-    print(f"{folder.name}: started; it says how far it is in {folder / 'log.txt'}", flush=True)
+    sys.stdout.write(
+        f"{folder.name}: started; it says how far it is in {folder / 'log.txt'}\n"
+    )  # at once, with its end
+    sys.stdout.flush()
     with (folder / "log.txt").open("a") as log:
         return subprocess.run(command, check=False, stdout=log, stderr=log).returncode == 0
 
 
 def collect(runs: dict[str, Any], output: pathlib.Path) -> None:
     """Write the tables and figures of finished runs."""
-    rows, test = list(summary.findings(runs)), summary.errors(runs)
+    rows, verifiers, test = list(summary.findings(runs)), list(summary.verifiers(runs)), summary.errors(runs)
     write(output / "results.csv", summary.results(runs))
     write(output / "agreement.csv", summary.agreements(runs))
+    write(output / "reward_models.csv", verifiers)
     write(output / "findings.csv", rows)
-    tables_text = tables.markdown(test, summary.errors(runs, "ood"), rows, summary.costs(runs))
-    files.write_text(output / "tables.md", tables_text)
+    files.write_text(output / "tables.md", tables.markdown(runs, rows, verifiers))
     for figure in (figures.errors_figure(test, len(runs)), figures.differences_figure(rows)):
         files.write_text(output / f"{figure.name}.svg", figure.standalone())
 

@@ -9,25 +9,29 @@ import numpy as np
 from scipy import stats
 
 Row = dict[str, Any]
-METRICS = ("final_answer_error", "trace_error")
+FAE, TE = METRICS = ("final_answer_error", "trace_error")
 ABSTAINED = (0.1, 0.3, 0.5)
-# (finding, first, second): policies and decodings. F1 expects a final-answer error within 5 points; every other row
-# expects the first to have the lower errors.
+# (finding, metrics, first, second): policies and decodings. F1 expects a final-answer error within 5 points; every
+# other row expects the first to have the lower errors.
 COMPARISONS = (
-    ("F1", ("few_shot_final_answer_rl", "majority"), ("sft", "majority")),
-    ("F3", ("sft", "majority"), ("few_shot_final_answer_rl", "majority")),
-    ("F3", ("few_shot_orm_rl", "majority"), ("few_shot_final_answer_rl", "majority")),
-    ("F3", ("sft", "prm_weighted"), ("few_shot_orm_rl", "orm_weighted")),
-    ("F3", ("sft_prm_rl", "prm_weighted"), ("few_shot_orm_rl", "orm_weighted")),
-    ("F4", ("few_shot", "orm_weighted"), ("few_shot", "majority")),
-    ("F4", ("sft", "orm_weighted"), ("sft", "majority")),
-    ("F4", ("sft", "prm_weighted"), ("sft", "majority")),
-    ("F4", ("sft_orm_rl", "majority"), ("sft_final_answer_rl", "majority")),
-    ("F4", ("sft_prm_rl", "majority"), ("sft_final_answer_rl", "majority")),
-    ("F4", ("sft_orm_rl", "orm_weighted"), ("sft_final_answer_rl", "majority")),
-    ("F4", ("sft_prm_rl", "prm_weighted"), ("sft_final_answer_rl", "majority")),
+    ("F1", (FAE,), ("few_shot_final_answer_rl", "majority"), ("sft", "majority")),
+    ("F3", (TE,), ("sft", "majority"), ("few_shot_final_answer_rl", "majority")),
+    ("F3", (TE,), ("few_shot_orm_rl", "majority"), ("few_shot_final_answer_rl", "majority")),
+    ("F3", (TE,), ("few_shot_orm_rl", "orm_weighted"), ("few_shot_final_answer_rl", "majority")),
+    ("F3", (TE,), ("sft", "prm_weighted"), ("few_shot_orm_rl", "orm_weighted")),
+    ("F3", (TE,), ("sft_prm_rl", "prm_weighted"), ("few_shot_orm_rl", "orm_weighted")),
+    ("F4", METRICS, ("few_shot", "orm_weighted"), ("few_shot", "majority")),
+    ("F4", METRICS, ("sft", "orm_weighted"), ("sft", "majority")),
+    ("F4", METRICS, ("sft", "prm_weighted"), ("sft", "majority")),
+    ("F4", METRICS, ("sft_orm_rl", "majority"), ("sft_final_answer_rl", "majority")),
+    ("F4", METRICS, ("sft_prm_rl", "majority"), ("sft_final_answer_rl", "majority")),
+    ("F4", METRICS, ("sft_orm_rl", "orm_weighted"), ("sft_final_answer_rl", "majority")),
+    ("F4", METRICS, ("sft_prm_rl", "prm_weighted"), ("sft_final_answer_rl", "majority")),
 )
-REWARD_MODELS = ("sft_orm", "sft_prm", "sft_surprise_outcome", "sft_surprise_process")
+REWARD_MODELS = ("sft_orm", "sft_prm", "sft_surprise_outcome", "sft_surprise_process", "few_shot_orm")
+MEASURES = (
+    ("agreement", "process"), ("agreement", "outcome"), ("auc", "process"), ("auc", "outcome"), ("auc", "right_answer"),
+)  # fmt: skip
 
 
 def results(runs: Mapping[str, Any]) -> Iterator[Row]:
@@ -64,31 +68,49 @@ def agreements(runs: Mapping[str, Any]) -> Iterator[Row]:
 
 def findings(runs: Mapping[str, Any]) -> Iterator[Row]:
     """Yield each comparison of the findings over runs, in points."""
-    for finding, first, second in COMPARISONS:
-        for metric in METRICS:
+    rows = []
+    for finding, metrics, first, second in COMPARISONS:
+        for metric in metrics:
             points = {name: _difference(found, first, second, metric) for name, found in runs.items()}
-            yield _row(finding, "/".join(first), "/".join(second), metric, points)
+            rows.append(_row(finding, "/".join(first), "/".join(second), metric, points))
     for step in ("all_steps", "last_step"):
         points = {name: _emulation(found, step) for name, found in runs.items()}
-        yield _row("F2", "ORM with process labels", "ORM with outcome labels", f"agreement, {step}", points)
+        rows.append(_row("F2", "ORM with process labels", "ORM with outcome labels", f"agreement, {step}", points))
+    yield from sorted(rows, key=lambda row: str(row["finding"]))
+
+
+def verifiers(runs: Mapping[str, Any]) -> Iterator[Row]:
+    """Yield each reward model's agreement with labels, in %, and AUC, x 100, over runs; the surprise controls too."""
     for rm in REWARD_MODELS:
-        for labels in ("process", "outcome", "right_answer"):
-            points = {name: _in_points(found["reward_models"][rm]["auc"][labels]) for name, found in runs.items()}
-            yield _row("AUC x 100", rm, "", labels, points)
+        for measure, labels in MEASURES:
+            points = {
+                name: _in_points(found["reward_models"][rm].get(measure, {}).get(labels))
+                for name, found in runs.items()
+                if rm in found["reward_models"]
+            }
+            yield {"reward_model": rm, "measure": measure, "labels": labels} | over(points, 0.0, 100.0)
 
 
 def errors(runs: Mapping[str, Any], test_set: str = "test") -> dict[tuple[str, str, str], Row]:
-    """Return each policy, decoding and metric's mean over runs, in points, with its interval."""
-    found = {}
-    for policy, decoding in _approaches(runs, test_set):
-        for metric in METRICS:
-            values = {
-                name: _in_points(run["models"][policy][test_set]["decoding"][decoding][metric])
-                for name, run in runs.items()
-                if decoding in run["models"].get(policy, {}).get(test_set, {}).get("decoding", {})
-            }
-            found[policy, decoding, metric] = over(values)
-    return found
+    """Return each policy, decoding and metric's mean over runs, in %, with its interval."""
+    return {
+        (policy, decoding, metric): over(
+            {name: _in_points(row[metric]) for name, row in _measured(runs, policy, test_set, decoding)}, 0.0, 100.0
+        )
+        for policy, decoding in _approaches(runs, test_set)
+        for metric in METRICS
+    }
+
+
+def selective(runs: Mapping[str, Any], policy: str, decoding: str, abstained: float) -> Row:
+    """Return the test set's final-answer error, in %, over runs, when this share of problems is abstained on."""
+    points = {
+        name: _in_points(error)
+        for name, row in _measured(runs, policy, "test", decoding)
+        for share, error in row["selective"]
+        if round(share, 6) == abstained
+    }
+    return over(points, 0.0, 100.0)
 
 
 def costs(runs: Mapping[str, Any]) -> Row:
@@ -97,14 +119,23 @@ def costs(runs: Mapping[str, Any]) -> Row:
     return found
 
 
-def over(points: Mapping[str, float | None]) -> Row:
-    """Return the mean over runs, its 95 % t interval (with two runs or more) and every run's value."""
-    known = np.array([value for value in points.values() if value is not None])
-    row: Row = {"runs": len(known), "mean": known.mean() if len(known) else None, "lo": None, "hi": None}
-    if len(known) > 1:
-        half = stats.t.ppf(0.975, len(known) - 1) * stats.sem(known)
-        row |= {"lo": row["mean"] - half, "hi": row["mean"] + half}
-    return {**row, "each": "; ".join(f"{name} {value:.1f}" for name, value in points.items() if value is not None)}
+def over(points: Mapping[str, float | None], least: float = -100.0, most: float = 100.0) -> Row:
+    """Return the mean of the bases' means, its 95 % t interval over bases, cut to its range, and every run's value.
+
+    Runs are named BASE-SEED, and each has problems of its own, so the interval is over bases, seeds and problems. With
+    one base it is over runs; with one run there is none.
+    """
+    known = {name: value for name, value in points.items() if value is not None}
+    bases: dict[str, list[float]] = {}
+    for name, value in known.items():
+        bases.setdefault(name.rsplit("-", 1)[0], []).append(value)
+    each = np.array([np.mean(values) for values in bases.values()] if len(bases) > 1 else list(known.values()))
+    row: Row = {"bases": len(bases), "runs": len(known), "mean": each.mean() if len(each) else None}
+    row |= {"lo": None, "hi": None, "each": "; ".join(f"{name} {value:.1f}" for name, value in known.items())}
+    if len(each) > 1:
+        half = stats.t.ppf(0.975, len(each) - 1) * stats.sem(each)
+        row |= {"lo": max(row["mean"] - half, least), "hi": min(row["mean"] + half, most)}
+    return row
 
 
 def _row(finding: str, first: str, second: str, metric: str, points: Mapping[str, float | None]) -> Row:
@@ -119,6 +150,13 @@ def _approaches(runs: Mapping[str, Any], test_set: str) -> Iterator[tuple[str, s
                 if (policy, decoding) not in seen:
                     seen.add((policy, decoding))
                     yield policy, decoding
+
+
+def _measured(runs: Mapping[str, Any], policy: str, test_set: str, decoding: str) -> Iterator[tuple[str, Any]]:
+    for name, run in runs.items():
+        found = run["models"].get(policy, {}).get(test_set, {}).get("decoding", {})
+        if decoding in found:
+            yield name, found[decoding]
 
 
 def _difference(found: Any, first: Sequence[str], second: Sequence[str], metric: str) -> float | None:

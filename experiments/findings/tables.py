@@ -5,45 +5,75 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from procsup_jax.report import names
+import summary
+
+from procsup_jax.report import names, paper_results
+
+OVER = "means over bases with 95 % intervals over bases"
 
 
-def markdown(
-    errors: Mapping[tuple[str, str, str], Any],
-    ood: Mapping[tuple[str, str, str], Any],
-    rows: Sequence[Mapping[str, Any]],
-    costs: Mapping[str, Mapping[str, int]],
-) -> str:
+def markdown(runs: Mapping[str, Any], rows: Sequence[summary.Row], verifiers: Sequence[summary.Row]) -> str:
     """Return every table, under its heading."""
-    parts = (_errors("Test set", errors), _errors("Out of distribution", ood), _comparisons(rows), _costs(costs))
+    parts = (
+        _comparisons(rows),
+        _costs(summary.costs(runs)),
+        _verifiers(verifiers),
+        _errors("Test set", summary.errors(runs)),
+        _abstention(runs),
+        _errors("Out of distribution", summary.errors(runs, "ood")),
+    )
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def _errors(title: str, errors: Mapping[tuple[str, str, str], Any]) -> Iterator[str]:
-    yield f"## {title}: errors, %, means over runs with 95 % intervals over runs\n"
-    yield "| policy | decoding | final-answer error | trace error | runs |\n|---|---|---|---|---|"
-    models, decodings = ({key[i] for key in errors} for i in (0, 1))
-    for policy in names.in_order(names.MODELS, models):
-        for decoding in names.in_order(names.DECODINGS, decodings):
-            final, trace = (errors.get((policy, decoding, m)) for m in ("final_answer_error", "trace_error"))
-            if final is not None and trace is not None:
-                labels = names.label(names.MODELS, policy), names.label(names.DECODINGS, decoding)
-                yield f"| {' | '.join(labels)} | {_estimate(final)} | {_estimate(trace)} | {final['runs']} |"
-
-
-def _comparisons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield "## Comparisons, points (of AUC: x 100), means over runs with 95 % intervals over runs\n"
-    yield "| finding | first | minus second | of | difference |\n|---|---|---|---|---|"
+def _comparisons(rows: Sequence[summary.Row]) -> Iterator[str]:
+    yield f"## Comparisons: points, {OVER}\n"
+    yield "| finding | of | first | minus second | difference |\n|---|---|---|---|---|"
     for row in rows:
-        cells = (row["finding"], row["first"], row["second"], row["metric"].replace("_", " "), _estimate(row))
-        yield f"| {' | '.join(cells)} |"
+        sides = (row[side] if row["finding"] == "F2" else _approach(row[side]) for side in ("first", "second"))
+        yield f"| {' | '.join((row['finding'], row['metric'].replace('_', ' '), *sides, _estimate(row)))} |"
 
 
 def _costs(costs: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     yield "## What people gave each policy and reward model\n"
     yield "| | solutions, tokens | final answers, tokens | steps marked |\n|---|---|---|---|"
-    for name, cost in costs.items():
+    for key, cost in costs.items():
+        name = names.MODELS.get(key) or names.reward_model(key)
         yield f"| {name} | {cost['solution_tokens']:,} | {cost['answer_tokens']:,} | {cost['step_labels']:,} |"
+
+
+def _verifiers(rows: Sequence[summary.Row]) -> Iterator[str]:
+    yield f"## Reward models and the surprise control on validation problems: %, AUC x 100, {OVER}\n"
+    yield "| | agrees: process | agrees: outcome | AUC: process | AUC: outcome | AUC: right answers' traces |"
+    yield "|---|---|---|---|---|---|"
+    for rm in summary.REWARD_MODELS:
+        found = {(row["measure"], row["labels"]): row for row in rows if row["reward_model"] == rm}
+        yield f"| {' | '.join((names.reward_model(rm), *(_estimate(found[key]) for key in summary.MEASURES)))} |"
+
+
+def _errors(title: str, errors: Mapping[tuple[str, str, str], summary.Row]) -> Iterator[str]:
+    yield f"## {title}: errors, %, {OVER}\n"
+    yield "| policy | decoding | final-answer error | trace error | runs |\n|---|---|---|---|---|"
+    models, decodings = ({key[i] for key in errors} for i in (0, 1))
+    for policy in names.in_order(names.MODELS, models):
+        for decoding in names.in_order(names.DECODINGS, decodings):
+            final, trace = (errors.get((policy, decoding, metric)) for metric in summary.METRICS)
+            if final is not None and trace is not None:
+                labels = names.label(names.MODELS, policy), names.label(names.DECODINGS, decoding)
+                yield f"| {' | '.join(labels)} | {_estimate(final)} | {_estimate(trace)} | {final['runs']} |"
+
+
+def _abstention(runs: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## Test set: final-answer error after abstaining on the least certain problems, %, {OVER}\n"
+    yield "| policy | decoding | " + " | ".join(f"{share:.0%}" for share in summary.ABSTAINED) + " |"
+    yield "|---|---|" + "---|" * len(summary.ABSTAINED)
+    for row in paper_results.TABLE_1:
+        labels = names.label(names.MODELS, row.model), names.label(names.DECODINGS, row.decoding)
+        found = (summary.selective(runs, row.model, row.decoding, share) for share in summary.ABSTAINED)
+        yield f"| {' | '.join((*labels, *map(_estimate, found)))} |"
+
+
+def _approach(key: str) -> str:
+    return names.approach(*key.split("/"))
 
 
 def _estimate(row: Mapping[str, Any]) -> str:

@@ -30,7 +30,7 @@ def measured(error):
 
 
 def run(sft_error):
-    auc = {"auc": {"process": 0.9, "outcome": 0.7, "right_answer": None}}
+    auc = {"auc": {"process": 0.9, "outcome": 0.7, "right_answer": None}, "agreement": {"process": 0.8, "outcome": 0.6}}
     return {
         "models": {
             policy: {part: measured(sft_error if policy == "sft" else 0.4) for part in ("test", "ood")}
@@ -44,7 +44,7 @@ def run(sft_error):
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory):
     folder = tmp_path_factory.mktemp("findings")
-    for name, error in (("shipped-0", 0.3), ("shipped-1", 0.2)):
+    for name, error in (("shipped-0", 0.4), ("shipped-1", 0.2), ("base_2-10", 0.2)):
         (folder / "runs").mkdir(exist_ok=True)
         (folder / "runs" / f"{name}.json").write_text(json.dumps(run(error)))
     subprocess.run([sys.executable, str(COMMAND), "--collect", f"--output={folder}"], check=True)
@@ -56,36 +56,48 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_differences_are_means_over_runs_with_t_intervals(collected):
-    [row] = [r for r in rows(collected / "findings.csv") if (r["finding"], r["metric"]) == ("F1", "final_answer_error")]
-    assert (row["first"], row["second"], row["runs"]) == ("few_shot_final_answer_rl/majority", "sft/majority", "2")
-    assert float(row["mean"]) == pytest.approx(15.0)  # 40 - 30 and 40 - 20
-    # Two runs: t of 12.706 times a standard error of 5.
+def test_differences_are_means_over_bases_with_t_intervals(collected):
+    [row] = [r for r in rows(collected / "findings.csv") if r["finding"] == "F1"]
+    assert (row["first"], row["second"]) == ("few_shot_final_answer_rl/majority", "sft/majority")
+    assert (row["bases"], row["runs"]) == ("2", "3")
+    # 40 - 40 and 40 - 20 of one base, 40 - 20 of the other.
+    assert float(row["mean"]) == pytest.approx(15.0)
+    # Two bases: t of 12.706 times a standard error of 5.
     assert float(row["hi"]) == pytest.approx(15.0 + 12.7062 * 5.0, abs=1e-3)
-    assert row["each"] == "shipped-0 10.0; shipped-1 20.0"
+    assert row["each"] == "base_2-10 20.0; shipped-0 0.0; shipped-1 20.0"
     [row] = [r for r in rows(collected / "findings.csv") if r["metric"] == "agreement, all_steps"]
     assert float(row["mean"]) == pytest.approx(25.0)
-    unknown = [r for r in rows(collected / "findings.csv") if r["metric"] == "right_answer"]
+
+
+def test_reward_models_are_measured_by_each_kind_of_label(collected):
+    found = rows(collected / "reward_models.csv")
+    known = {(r["measure"], r["labels"]): r for r in found if r["reward_model"] == "sft_surprise_process"}
+    assert float(known["agreement", "process"]["mean"]) == pytest.approx(80.0)
+    unknown = [r for r in found if r["labels"] == "right_answer" or r["reward_model"] == "few_shot_orm"]
     assert {r["mean"] for r in unknown} == {""} and {r["runs"] for r in unknown} == {"0"}
 
 
 def test_every_error_is_listed_whole_and_with_abstention(collected):
     found = rows(collected / "results.csv")
-    assert len(found) == 2 * 7 * 2 * 3 * (2 + 3)
+    assert len(found) == 3 * 7 * 2 * 3 * (2 + 3)
     key = {"run": "shipped-1", "policy": "sft", "set": "test", "decoding": "majority"}
     one = {r["metric"]: r for r in found if key.items() <= r.items()}
     assert float(one["final_answer_error"]["value"]) == 0.2 and one["final_answer_error"]["n"] == "100"
     assert float(one["final_answer_error, 50% abstained"]["value"]) == pytest.approx(0.1)
     assert one["trace_error"]["lo"] == "" and one["trace_error"]["n"] == "70"
-    assert len(rows(collected / "agreement.csv")) == 2 * 7 * 2 * 2 * 6
+    assert len(rows(collected / "agreement.csv")) == 3 * 7 * 2 * 2 * 6
 
 
 def test_tables_and_figures_show_them(collected):
     tables = (collected / "tables.md").read_text()
-    assert "| SFT | majority | 25.0 [-38.5, 88.5] |" in tables and "| sft | 1,234 | 0 | 0 |" in tables
+    # An error's interval ends where errors do.
+    assert "| SFT | majority | 25.0 [0.0, 88.5] | 12.5 [0.0, 44.3] | 3 |" in tables
+    assert "| SFT | majority | 22.5 [0.0, 79.7] | 17.5 [0.0, 62.0] | 12.5 [0.0, 44.3] |" in tables
+    assert "| SFT | 1,234 | 0 | 0 |" in tables
+    assert "| SFT ORM | 80.0 [80.0, 80.0] | 60.0 [60.0, 60.0] | 90.0 [90.0, 90.0] | 70.0 [70.0, 70.0] | – |" in tables
     figure = (collected / "findings.svg").read_text()
     assert "F1 FAE: FS+FA-RL (maj.)" in figure and "+15.0 points" in figure
-    assert "Means of 2 runs" in (collected / "errors.svg").read_text()
+    assert "Means of 3 runs" in (collected / "errors.svg").read_text()
 
 
 def test_nothing_to_collect_is_one_line(tmp_path):
@@ -96,11 +108,11 @@ def test_nothing_to_collect_is_one_line(tmp_path):
     assert ended.stderr.strip() == f"no results of a run in {tmp_path / 'runs'}: run without --collect first"
 
 
-def test_what_is_kept_is_not_run_again(tmp_path):
+def test_what_is_kept_is_not_run_again_and_no_two_runs_share_a_seed(tmp_path):
     (tmp_path / "runs").mkdir()
-    for name in ("shipped-0", "other-0"):
+    for name in ("shipped-1", "other-11"):
         (tmp_path / "runs" / f"{name}.json").write_text(json.dumps(run(0.3)))
-    args = ["--bases", "shipped", "some/where/other", "--seeds", "0", f"--output={tmp_path}"]
+    args = ["--bases", "shipped", "some/where/other", "--seeds", "1", f"--output={tmp_path}"]
     ended = subprocess.run([sys.executable, str(COMMAND), *args], check=True, capture_output=True, text=True)
     assert ended.stdout.strip() == f"2 runs; tables and figures are in {tmp_path}"
 
