@@ -12,6 +12,7 @@ import collections
 import dataclasses
 import json
 import pathlib
+import sys
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from procsup_jax.data.examples import solution_examples
 from procsup_jax.data.worlds import splits
 from procsup_jax.decode.generate import sample_problems
 from procsup_jax.decode.settings import DecodeSettings
+from procsup_jax.errors import UserError
 from procsup_jax.evals import intervals
 from procsup_jax.io.models import SHIPPED, read_model, shipped
 from procsup_jax.text.vocab import Vocab
@@ -56,4 +58,7 @@ def _packed(vocab: Vocab, problems: list[Problem]) -> pack.Packed:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"{pathlib.Path(__file__).name}: {error}")

@@ -14,10 +14,12 @@ steps against the story.
 import argparse
 import json
 import pathlib
+import sys
 
 import numpy as np
 
 from procsup_jax import records
+from procsup_jax.errors import UserError
 from procsup_jax.evals import intervals, logistic, verifier
 from procsup_jax.labels.lookup import problem_of, problems_by_uid
 from procsup_jax.search.vote import same_answer
@@ -88,4 +90,7 @@ def _within_problems(score_n: np.ndarray, trace_n: np.ndarray, problem_n: np.nda
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"{pathlib.Path(__file__).name}: {error}")

@@ -38,3 +38,10 @@ def test_the_probe_sees_words_alone(tmp_path, told, least, most):
     for each in found:
         assert least <= each["auc"] <= most and least <= each["within_problems"] <= most
         assert (each["n"], each["pairs"], each["wrong_traces"]) == (80, 40, 0.5)
+
+
+def test_a_missing_run_is_one_line(tmp_path):
+    ended = subprocess.run([sys.executable, COMMAND, tmp_path / "none"], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"surface_probe.py: cannot read {tmp_path / 'none' / 'data/test.jsonl'}")
+    assert len(ended.stderr.splitlines()) == 1
