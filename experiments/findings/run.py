@@ -7,9 +7,8 @@ forth, for a seed draws the problems too, and no two runs are to share them. A r
 finished one's results.json is kept as runs/BASE-SEED.json, and what is there is not run again. Afterwards (and with
 --collect alone) it writes results.csv, one line for each run, set, policy, decoding and metric; agreement.csv, one for
 each cell of the agreement matrices; reward_models.csv, one for each reward model and measure; findings.csv, one for
-each comparison that the findings are about: the mean of the
-bases' differences, in points, of the first minus the second, over the same problems, with its 95 % t interval over
-bases, and every run's own; the same as tables.md; and two figures.
+each comparison that the findings are about, of the first minus the second over the same problems, in points: the mean
+of the bases' means with its 95 % t interval over bases, and every run's own; the same as tables.md; and two figures.
 """
 
 from __future__ import annotations
@@ -107,10 +106,8 @@ def run(base: str, seed: int, folder: pathlib.Path, size: str, cores: list[int],
     if not quiet:
         return subprocess.run(command, check=False).returncode == 0
     folder.mkdir(parents=True, exist_ok=True)
-    sys.stdout.write(
-        f"{folder.name}: started; it says how far it is in {folder / 'log.txt'}\n"
-    )  # at once, with its end
-    sys.stdout.flush()
+    # With its end of line in one piece: print's two would mix with another run's.
+    print(f"{folder.name}: started; it says how far it is in {folder / 'log.txt'}\n", end="", flush=True)
     with (folder / "log.txt").open("a") as log:
         return subprocess.run(command, check=False, stdout=log, stderr=log).returncode == 0
 
