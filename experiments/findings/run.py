@@ -119,7 +119,7 @@ def collect(runs: dict[str, Any], output: pathlib.Path) -> None:
     write(output / "agreement.csv", summary.agreements(runs))
     write(output / "reward_models.csv", verifiers)
     write(output / "findings.csv", rows)
-    files.write_text(output / "tables.md", tables.markdown(runs, rows, verifiers))
+    files.write_text(output / "tables.md", tables.markdown(runs, rows, verifiers, test))
     for figure in (figures.errors_figure(test, len(runs)), figures.differences_figure(rows)):
         files.write_text(output / f"{figure.name}.svg", figure.standalone())
 

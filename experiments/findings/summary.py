@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 Row = dict[str, Any]
+Errors = dict[tuple[str, str, str], Row]  # by policy, decoding and metric
 FAE, TE = METRICS = ("final_answer_error", "trace_error")
 ABSTAINED = (0.1, 0.3, 0.5)
 # (finding, metrics, first, second): policies and decodings. F1 expects a final-answer error within 5 points; every
@@ -91,7 +92,7 @@ def verifiers(runs: Mapping[str, Any]) -> Iterator[Row]:
             yield {"reward_model": rm, "measure": measure, "labels": labels} | over(points, 0.0, 100.0)
 
 
-def errors(runs: Mapping[str, Any], test_set: str = "test") -> dict[tuple[str, str, str], Row]:
+def errors(runs: Mapping[str, Any], test_set: str = "test") -> Errors:
     """Return each policy, decoding and metric's mean over runs, in %, with its interval."""
     return {
         (policy, decoding, metric): over(

@@ -12,13 +12,15 @@ from procsup_jax.report import names, paper_results
 OVER = "means over bases with 95 % intervals over bases"
 
 
-def markdown(runs: Mapping[str, Any], rows: Sequence[summary.Row], verifiers: Sequence[summary.Row]) -> str:
+def markdown(
+    runs: Mapping[str, Any], rows: Sequence[summary.Row], verifiers: Sequence[summary.Row], test: summary.Errors
+) -> str:
     """Return every table, under its heading."""
     parts = (
         _comparisons(rows),
         _costs(summary.costs(runs)),
         _verifiers(verifiers),
-        _errors("Test set", summary.errors(runs)),
+        _errors("Test set", test),
         _abstention(runs),
         _errors("Out of distribution", summary.errors(runs, "ood")),
     )
@@ -50,7 +52,7 @@ def _verifiers(rows: Sequence[summary.Row]) -> Iterator[str]:
         yield f"| {' | '.join((names.reward_model(rm), *(_estimate(found[key]) for key in summary.MEASURES)))} |"
 
 
-def _errors(title: str, errors: Mapping[tuple[str, str, str], summary.Row]) -> Iterator[str]:
+def _errors(title: str, errors: summary.Errors) -> Iterator[str]:
     yield f"## {title}: errors, %, {OVER}\n"
     yield "| policy | decoding | final-answer error | trace error | runs |\n|---|---|---|---|---|"
     models, decodings = ({key[i] for key in errors} for i in (0, 1))

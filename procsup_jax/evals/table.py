@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from procsup_jax.text.columns import aligned
+
 _ABSENT = "-"
 _SHOWN_ABSTAINED = (0.3, 0.5)
 
@@ -16,14 +18,14 @@ def table(result: Mapping[str, Any]) -> str:
     rows += [_row(name, found) for name, found in result["decoding"].items()]
     abstained = [f"error, {share:.0%} abstained" for share in _SHOWN_ABSTAINED]
     header = ["decoding", "final-answer error", "trace error", "(min-max)", "traces", *abstained]
-    lines += ["", *_aligned([header, *rows])]
+    lines += ["", *aligned([header, *rows])]
     lines += [line for name, found in result["reward_models"].items() for line in _reward_model(name, found)]
     for name, cells in result["agreement"].items():
         judges = [judge for judge in cells if judge != "n" and cells[judge][judge] is not None]
         if len(judges) > 1:
             body = [[judge, *(_percent(cells[judge][other]) for other in judges)] for judge in judges]
             title = f"agreement on {name.replace('_', ' ')} (n={cells['n']}), %"
-            lines += ["", *_aligned([[title, *judges], *body])]
+            lines += ["", *aligned([[title, *judges], *body])]
     return "\n".join(lines)
 
 
@@ -43,7 +45,7 @@ def _row(name: str, found: Mapping[str, Any]) -> list[str]:
 def _reward_model(name: str, found: Mapping[str, Any]) -> list[str]:
     aucs = [[kind, _interval(value, found["intervals"][f"auc.{kind}"])] for kind, value in found["auc"].items()]
     header = [f"{name.upper()} (aggregate {found['aggregate']})", "AUC, %", "n"]
-    return ["", *_aligned([header, *([*row, str(found["auc_n"][row[0]])] for row in aucs)])]
+    return ["", *aligned([header, *([*row, str(found["auc_n"][row[0]])] for row in aucs)])]
 
 
 def _estimate(found: Mapping[str, Any], name: str) -> str:
@@ -58,14 +60,3 @@ def _interval(value: float | None, interval: Sequence[float] | None) -> str:
 
 def _percent(share: float | None) -> str:
     return _ABSENT if share is None else f"{100 * share:.1f}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows with the first column flush left and the others flush right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]

@@ -8,6 +8,7 @@ from typing import Any
 from procsup_jax.report import names, parse
 from procsup_jax.report.paper_results import TABLE_1
 from procsup_jax.report.results import Estimate, Results
+from procsup_jax.text.columns import aligned
 
 TITLES = ("approach", "decoding", "final-answer error, %", "n", "trace error, %", "n")
 RM_TITLES = ("reward model", "agrees: process, %", "agrees: outcome, %", "steps", "AUC: process, %", "steps")
@@ -64,13 +65,4 @@ def _cells(estimate: Estimate | None) -> tuple[str, str]:
 
 
 def _block(title: str, titles: tuple[str, ...], rows: list[tuple[str, ...]], num_left: int) -> str:
-    """Return a titled table whose first `num_left` columns are aligned to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    lines = [f"{title}, 95 % intervals in brackets"]
-    for row in (titles, tuple("-" * width for width in widths), *rows):
-        cells = [
-            cell.ljust(width) if i < num_left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return "\n".join([f"{title}, 95 % intervals in brackets", *aligned([titles, *rows], num_left, rule=True)])
