@@ -31,6 +31,7 @@ __all__ = [
     "abstract_params", "commit", "decoder_params", "extend", "forward_flops_per_token", "hidden", "init_kv",
     "init_params", "map_chunks", "num_params", "param_axes", "plant", "prefill", "preset", "put_rows", "rm_extend",
     "rm_logits", "rm_tree_logits", "take", "take_positions", "take_rows", "tree_hidden", "unembed", "with_reading",
+    "with_shift_width",
 ]  # fmt: skip
 
 Params = Mapping[str, Any]
@@ -145,6 +146,17 @@ def with_reading(config: ModelConfig, params: Params, rm_reading: RMReading) -> 
     return config, {**others, "reading": jnp.zeros(reading.num_weights(config), jnp.dtype(config.param_dtype))}
 
 
+def with_shift_width(config: ModelConfig, params: Params, width: int) -> tuple[ModelConfig, Params]:
+    """Return the same function with a token shift over `width` positions; the further ones are mixed in by zero.
+
+    Only an existing shift gets wider: raises ValueError when there is none or `width` is less than it has.
+    """
+    if not 0 < config.shift_width <= width:
+        raise ValueError(f"width={width}: expected at least the model's shift_width={config.shift_width}, not 0")
+    wider = dataclasses.replace(config, shift_width=width)
+    return wider, jax.tree.map(_grown, params, abstract_params(wider))
+
+
 def decoder_params(config: ModelConfig, params: Params) -> DecoderParams:
     """Unstack the layers and cast to the compute type, once, outside of any decoding loop."""
     cast = jax.tree.map(lambda a: a.astype(jnp.dtype(config.dtype)), dict(params))
@@ -242,6 +254,10 @@ def _init_boxed(config: ModelConfig, key: jax.Array) -> Any:
 
 def _init(config: ModelConfig, key: jax.Array) -> Any:
     return nn.meta.unbox(_init_boxed(config, key))
+
+
+def _grown(array: jax.Array, wanted: jax.ShapeDtypeStruct) -> jax.Array:
+    return jnp.pad(array, [(0, size - old) for old, size in zip(array.shape, wanted.shape, strict=True)])
 
 
 def _layer(layers: Params, index: int) -> Params:

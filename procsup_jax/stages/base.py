@@ -15,7 +15,7 @@ from procsup_jax.data.examples import document_ids
 from procsup_jax.data.worlds.corpus import base_documents
 from procsup_jax.errors import UserError
 from procsup_jax.io.models import SHIPPED, read_model, shipped
-from procsup_jax.io.params import load_params, save_params
+from procsup_jax.io.params import SavedModel, load_params, save_params
 from procsup_jax.models import api
 from procsup_jax.progress import Progress
 from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
@@ -95,9 +95,7 @@ def _train_base(ctx: Context) -> None:
     valid = _pack(vocab, held_out, len(held_out), base.seq_len)
     if base.start:
         started = load_params(base.start, mesh=ctx.mesh)
-        if started.config != config:
-            raise UserError(f"config.base.start={base.start} holds a model of other sizes than config.base asks for")
-        params = started.params
+        params = _fitting(started, config, base.start)
     else:
         params = api.init_params(config, jax.random.key(settings.seed), ctx.mesh)
     result = fit(
@@ -118,6 +116,16 @@ def _train_base(ctx: Context) -> None:
         metadata["start"] = {"digest": started.digest, **started.metadata}
     save_params(ctx.path(f"models/{BASE}"), result.params, config, metadata, dtype="float32")
     shutil.rmtree(ctx.path(f"train/{BASE}/checkpoints"), ignore_errors=True)
+
+
+def _fitting(started: SavedModel, config: api.ModelConfig, folder: str) -> api.Params:
+    """Return parameters to start from, their token shift as wide as the config's."""
+    found, params = started.config, started.params
+    if 0 < found.shift_width < config.shift_width:
+        found, params = api.with_shift_width(found, params, config.shift_width)
+    if found != config:
+        raise UserError(f"config.base.start={folder} holds a model of other sizes than config.base asks for")
+    return params
 
 
 def _command(name: str) -> str:

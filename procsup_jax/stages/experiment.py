@@ -44,7 +44,9 @@ class BaseSettings:
     source: str = "shipped"
     """"shipped", "train", or a folder with saved parameters beside a vocab.model."""
     start: str = ""
-    """For "train": the model folder of a run whose base and vocabulary the training goes on from; "": from nothing."""
+    """For "train": the model folder of a run whose base and vocabulary the training goes on from; "": from nothing.
+
+    Its token shift may be narrower than `shift_width`, and gets that wide."""
     preset: str = "1m"
     shift_width: int = 0
     max_len: int = 512

@@ -38,3 +38,15 @@ def test_it_goes_on_from_another_runs_base(first, tmp_path):
 def test_a_start_of_other_sizes_is_an_error(first, tmp_path):
     with pytest.raises(UserError, match="holds a model of other sizes"):
         train(tmp_path, f"--config.base.start={first.path('models/base')}", "--config.base.preset=0.5m")
+
+
+def test_a_start_with_a_narrower_token_shift_gets_wider(first, tmp_path):
+    second = train(tmp_path, f"--config.base.start={first.path('models/base')}", "--config.base.shift_width=4")
+    assert (first.model("base").config.shift_width, second.model("base").config.shift_width) == (3, 4)
+
+
+@pytest.mark.parametrize("width", [2, 0])
+def test_a_start_with_a_wider_token_shift_is_an_error(first, tmp_path, width):
+    start = f"--config.base.start={first.path('models/base')}"
+    with pytest.raises(UserError, match="holds a model of other sizes"):
+        train(tmp_path, start, f"--config.base.shift_width={width}")
