@@ -5,8 +5,9 @@ procsup run --config=configs/worlds_base.py --workdir=runs/worlds_base
 Expected: 95 minutes on one core, a validation loss of .352. Its `models/base` (as float16) and `vocab.model` are what
 procsup_jax/pretrained/worlds_base holds (experiments/worlds_base/ship.py puts them there). SFT and reward models on
 top, without expert iteration, show what the base can do: errors at T = 1 and greedy, look-up accuracy, and the PRM's
-AUC on right-answer traces, in report.html. An independent base has another seed and other documents:
---config.seed=2 --config.base.first_document=600000. `:tiny` only shows that the stages work.
+AUC on right-answer traces, in report.html. An independent base has another seed and other documents, and needs more
+steps: of four seeds this one alone had learned to look numbers up by the end (experiments/findings/README.md has the
+others' commands). `:tiny` only shows that the stages work.
 """
 
 from procsup_jax.data.worlds.settings import ood
