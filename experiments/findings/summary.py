@@ -17,6 +17,7 @@ ABSTAINED = (0.1, 0.3, 0.5)
 COMPARISONS = (
     ("F1", (FAE,), ("few_shot_final_answer_rl", "majority"), ("sft", "majority")),
     ("F3", (TE,), ("sft", "majority"), ("few_shot_final_answer_rl", "majority")),
+    ("F3", (TE,), ("sft_final_answer_rl", "majority"), ("few_shot_final_answer_rl", "majority")),
     ("F3", (TE,), ("few_shot_orm_rl", "majority"), ("few_shot_final_answer_rl", "majority")),
     ("F3", (TE,), ("few_shot_orm_rl", "orm_weighted"), ("few_shot_final_answer_rl", "majority")),
     ("F3", (TE,), ("sft", "prm_weighted"), ("few_shot_orm_rl", "orm_weighted")),
