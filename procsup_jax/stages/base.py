@@ -107,7 +107,7 @@ def _train_base(ctx: Context) -> None:
         "vocab": vocab.digest,
         "data": train.digest,
         "seed": settings.seed,
-        "settings": dataclasses.asdict(base),
+        "settings": {name: value for name, value in dataclasses.asdict(base).items() if name != "start"},
         "tokens": train.num_tokens,
         "validation_loss": last["valid_loss"],
         "command": _command(settings.name),
