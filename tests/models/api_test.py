@@ -77,9 +77,11 @@ def test_a_wider_token_shift_says_the_same_until_it_is_trained(config, make_para
     params = make_params(config)
     wider, padded = api.with_shift_width(config, params, 5)
     np.testing.assert_array_equal(run(wider, padded, tokens_bl), run(config, params, tokens_bl))
-    # Every position mixed in now counts.
-    trained = jax.tree_util.tree_map_with_path(lambda path, a: a + 1 if "mix" in str(path[-1]) else a, padded)
-    assert not np.allclose(run(wider, trained, tokens_bl), run(config, params, tokens_bl))
+    for back in range(config.shift_width, 5):  # each position mixed in now counts once its weights move
+        trained = jax.tree_util.tree_map_with_path(
+            lambda path, a, back=back: a.at[:, back].add(1) if "mix" in str(path[-1]) else a, padded
+        )
+        assert not np.allclose(run(wider, trained, tokens_bl), run(config, params, tokens_bl))
 
 
 @pytest.mark.parametrize(("has", "width"), [(2, 1), (0, 3)])
