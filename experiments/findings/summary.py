@@ -30,6 +30,8 @@ COMPARISONS = (
     ("F4", METRICS, ("sft_prm_rl", "majority"), ("sft_final_answer_rl", "majority")),
     ("F4", METRICS, ("sft_orm_rl", "orm_weighted"), ("sft_final_answer_rl", "majority")),
     ("F4", METRICS, ("sft_prm_rl", "prm_weighted"), ("sft_final_answer_rl", "majority")),
+    ("F4", METRICS, ("sft_orm_rl", "orm_weighted"), ("sft_final_answer_rl", "orm_weighted")),
+    ("F4", METRICS, ("sft_prm_rl", "prm_weighted"), ("sft_final_answer_rl", "prm_weighted")),
 )
 REWARD_MODELS = ("sft_orm", "sft_prm", "sft_surprise_outcome", "sft_surprise_process", "few_shot_orm")
 MEASURES = (

@@ -10,6 +10,7 @@ import summary
 from procsup_jax.report import names, paper_results
 
 OVER = "means over bases with 95 % intervals over bases"
+LETTERS = {(row.model, row.decoding): row.letter for row in paper_results.TABLE_1}
 
 
 def markdown(
@@ -53,15 +54,16 @@ def _verifiers(rows: Sequence[summary.Row]) -> Iterator[str]:
 
 
 def _errors(title: str, errors: summary.Errors) -> Iterator[str]:
-    yield f"## {title}: errors, %, {OVER}\n"
-    yield "| policy | decoding | final-answer error | trace error | runs |\n|---|---|---|---|---|"
+    yield f"## {title}: errors, %, {OVER}; letters: rows of the paper's Table 1\n"
+    yield "| | policy | decoding | final-answer error | trace error | runs |\n|---|---|---|---|---|---|"
     models, decodings = ({key[i] for key in errors} for i in (0, 1))
     for policy in names.in_order(names.MODELS, models):
         for decoding in names.in_order(names.DECODINGS, decodings):
             final, trace = (errors.get((policy, decoding, metric)) for metric in summary.METRICS)
             if final is not None and trace is not None:
                 labels = names.label(names.MODELS, policy), names.label(names.DECODINGS, decoding)
-                yield f"| {' | '.join(labels)} | {_estimate(final)} | {_estimate(trace)} | {final['runs']} |"
+                cells = LETTERS.get((policy, decoding), ""), *labels, _estimate(final), _estimate(trace)
+                yield f"| {' | '.join(cells)} | {final['runs']} |"
 
 
 def _abstention(runs: Mapping[str, Any]) -> Iterator[str]:

@@ -91,7 +91,7 @@ def test_every_error_is_listed_whole_and_with_abstention(collected):
 def test_tables_and_figures_show_them(collected):
     tables = (collected / "tables.md").read_text()
     # An error's interval ends where errors do.
-    assert "| SFT | majority | 25.0 [0.0, 88.5] | 12.5 [0.0, 44.3] | 3 |" in tables
+    assert "| D | SFT | majority | 25.0 [0.0, 88.5] | 12.5 [0.0, 44.3] | 3 |" in tables
     assert "| SFT | majority | 22.5 [0.0, 79.7] | 17.5 [0.0, 62.0] | 12.5 [0.0, 44.3] |" in tables
     assert "| SFT | 1,234 | 0 | 0 |" in tables
     assert "| SFT ORM | 80.0 [80.0, 80.0] | 60.0 [60.0, 60.0] | 90.0 [90.0, 90.0] | 70.0 [70.0, 70.0] | – |" in tables
