@@ -62,7 +62,7 @@ def agreements(runs: Mapping[str, Any]) -> Iterator[Row]:
         for policy, sets in found["models"].items():
             for test_set, measured in sets.items():
                 for steps, matrix in measured["agreement"].items():
-                    for judge in matrix.keys() - {"n"}:
+                    for judge in sorted(matrix.keys() - {"n"}):
                         for other, share in matrix[judge].items():
                             if judge < other and share is not None:
                                 yield {

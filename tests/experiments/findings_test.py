@@ -3,6 +3,7 @@
 import csv
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -98,6 +99,16 @@ def test_tables_and_figures_show_them(collected):
     figure = (collected / "findings.svg").read_text()
     assert "F1 FAE: FS+FA-RL (maj.)" in figure and "+15.0 points" in figure
     assert "Means of 3 runs" in (collected / "errors.svg").read_text()
+
+
+def test_committed_tables_and_figures_are_those_of_the_committed_runs(tmp_path):
+    shutil.copytree(COMMAND.parent / "runs", tmp_path / "runs")
+    subprocess.run([sys.executable, str(COMMAND), "--collect", f"--output={tmp_path}"], check=True)
+    made = {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()}
+    assert made.keys() == {
+        "agreement.csv", "errors.svg", "findings.csv", "findings.svg", "results.csv", "reward_models.csv", "tables.md",
+    }  # fmt: skip
+    assert [name for name, text in made.items() if (COMMAND.parent / name).read_text() != text] == []
 
 
 def test_nothing_to_collect_is_one_line(tmp_path):
