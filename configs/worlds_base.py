@@ -60,7 +60,7 @@ def _measuring(config):
     config.data.num_sft, config.data.num_rm, config.data.num_rl = 400, 300, 1
     config.data.num_validation, config.data.num_test, config.data.num_ood = 100, 500, 200
     config.few_shot = 1
-    config.sample.max_new_tokens = 208
+    config.sample.max_new_tokens = config.search.max_new_tokens = 208
     config.sample.lanes, config.sample.slots = 24, 8
     config.rm_samples = config.sample.num_samples = 8
     config.evaluate.num_samples = 7
