@@ -13,8 +13,8 @@ Errors = dict[tuple[str, str, str], Row]  # by policy, decoding and metric
 FAE, TE = METRICS = ("final_answer_error", "trace_error")
 ABSTAINED = (0.1, 0.3, 0.5)
 # (finding, metrics, first, second): policies and decodings. F1 expects a final-answer error within 5 points; every
-# other row expects the first to have the lower errors. F3's second row is ours, not the paper's: both starts after the
-# same RL.
+# other row expects the first to have the lower errors. F3's second row and F4's last are ours, not the paper's: both
+# starts after the same RL, and Final-Answer RL reranked by the PRM.
 COMPARISONS = (
     ("F1", (FAE,), ("few_shot_final_answer_rl", "majority"), ("sft", "majority")),
     ("F3", (TE,), ("sft", "majority"), ("few_shot_final_answer_rl", "majority")),
