@@ -33,6 +33,8 @@ def get_config(size="full"):
     config.evaluate.num_samples = 7
     config.search.num_candidates, config.search.lanes, config.search.max_step_tokens = 4, 32, 32
     config.improve.num_epochs = 2
+    # Products fall with every step (experiments/testbed/NOTES.md, "What reward models choose among more samples").
+    config.improve.aggregate = "per_step"
     config.rm_reading = "product"
     # Distillation has SFT's hyper-parameters, as in the paper (experiments/testbed/NOTES.md, "How long SFT is").
     set_short_fits(config, sft=(90, 1e-3), orm=(120, 1e-4), prm=(120, 3e-4), distil=(90, 1e-3))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Literal
 
 from procsup_jax import records
 from procsup_jax.decode.score import score_samples
 from procsup_jax.io.models import read_model
-from procsup_jax.search.aggregate import to_scores
+from procsup_jax.search.aggregate import Aggregate, to_scores
 
 
 def run(
@@ -17,7 +16,7 @@ def run(
     rm: pathlib.Path,
     output: pathlib.Path,
     vocab: pathlib.Path | None = None,
-    aggregate: Literal["last", "min", "prod", "mean"] = "last",
+    aggregate: Aggregate = "last",
     batch_size: int = 64,
     skip_bad: bool = False,
 ) -> None:

@@ -10,6 +10,7 @@ from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
 from procsup_jax.models.api import RMReading
 from procsup_jax.parallel.mesh import MeshSettings
+from procsup_jax.search.aggregate import Aggregate
 from procsup_jax.search.step_search import StepSearchSettings
 from procsup_jax.settings import Config
 from procsup_jax.train.settings import FitSettings
@@ -66,6 +67,8 @@ class ImproveSettings:
     num_epochs: int = 5
     choose_epoch_by: Literal["validation", "test"] = "validation"
     """The paper takes the epoch of lowest final-answer error on the *test* set; ours is the validation set."""
+    aggregate: Aggregate = "last"
+    """By which score of a whole solution ORM-RL keeps one of a problem's samples."""
     own_orm: bool = True
     """Train an ORM on each Final-Answer RL policy's own samples, as the paper does; False reranks it by the ORM of the
     policy that it started from, which saves sampling and training."""
@@ -81,7 +84,7 @@ class EvaluateSettings:
     """Set what is measured."""
 
     num_samples: int = 96
-    aggregate: Literal["last", "min", "prod", "mean"] = "last"
+    aggregate: Aggregate = "last"
     step_search_models: tuple[str, ...] = ("sft",)
     """The policies that are also decoded step by step by their reward models."""
     num_examples: int = 40

@@ -11,6 +11,7 @@ from typing import Any
 from procsup_jax import files, records
 from procsup_jax.improve import collect
 from procsup_jax.search import vote
+from procsup_jax.search.aggregate import with_aggregate
 from procsup_jax.stages.context import Context, model_files, problems_file
 from procsup_jax.stages.solutions import (
     Policy,
@@ -118,11 +119,12 @@ def _run_experts(
     else:
         drawn = drawn or _run_round(ctx, plan, epoch - 1, split, policy)
     inputs = [problems_file(split), samples_file(drawn)]
+    settings: dict[str, Any] = {"config.seed": ctx.settings.seed}
     if plan.method == "orm_rl":
         assert rm is not None
         run_scores(ctx, drawn, split, rm)
         inputs.append(scores_file(drawn, rm))
-    settings = {"config.seed": ctx.settings.seed}
+        settings["config.improve.aggregate"] = ctx.settings.improve.aggregate
     work = functools.partial(_keep, ctx, plan, name, split, drawn, rm)
     ctx.folder.run(Stage(f"keep-{name}", settings, inputs, (samples_file(name),), work))
     return name
@@ -134,7 +136,8 @@ def _keep(ctx: Context, plan: Approach, name: str, split: str, drawn: str, rm: s
         kept = collect.as_searched(samples)
     elif plan.method == "orm_rl":
         assert rm is not None
-        kept = collect.best_scored(samples, records.read_scores(ctx.path(scores_file(drawn, rm))))
+        scores = records.read_scores(ctx.path(scores_file(drawn, rm)))
+        kept = collect.best_scored(samples, with_aggregate(scores, ctx.settings.improve.aggregate))
     elif plan.accumulate == "last":
         kept = collect.all_correct(problems, samples)
     else:
