@@ -125,12 +125,13 @@ def _run_experts(
         run_scores(ctx, drawn, split, rm)
         inputs.append(scores_file(drawn, rm))
         settings["config.improve.aggregate"] = ctx.settings.improve.aggregate
-    work = functools.partial(_keep, ctx, plan, name, split, drawn, rm)
+    work = functools.partial(keep_experts, ctx, plan, name, split, drawn, rm)
     ctx.folder.run(Stage(f"keep-{name}", settings, inputs, (samples_file(name),), work))
     return name
 
 
-def _keep(ctx: Context, plan: Approach, name: str, split: str, drawn: str, rm: str | None) -> None:
+def keep_experts(ctx: Context, plan: Approach, name: str, split: str, drawn: str, rm: str | None) -> None:
+    """Write as samples `name` those of samples `drawn` that an approach learns from; ORM-RL reads `rm`'s scores."""
     problems, samples = ctx.problems(split), records.read_samples(ctx.path(samples_file(drawn)))
     if plan.method == "prm_rl":
         kept = collect.as_searched(samples)
