@@ -14,7 +14,6 @@ of the bases' means with its 95 % t interval over bases, and every run's own; th
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import pathlib
@@ -22,7 +21,6 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -115,22 +113,13 @@ def run(base: str, seed: int, folder: pathlib.Path, size: str, cores: list[int],
 def collect(runs: dict[str, Any], output: pathlib.Path) -> None:
     """Write the tables and figures of finished runs."""
     rows, verifiers, test = list(summary.findings(runs)), list(summary.verifiers(runs)), summary.errors(runs)
-    write(output / "results.csv", summary.results(runs))
-    write(output / "agreement.csv", summary.agreements(runs))
-    write(output / "reward_models.csv", verifiers)
-    write(output / "findings.csv", rows)
+    tables.write(output / "results.csv", summary.results(runs))
+    tables.write(output / "agreement.csv", summary.agreements(runs))
+    tables.write(output / "reward_models.csv", verifiers)
+    tables.write(output / "findings.csv", rows)
     files.write_text(output / "tables.md", tables.markdown(runs, rows, verifiers, test))
     for figure in (figures.errors_figure(test, len(runs)), figures.differences_figure(rows)):
         files.write_text(output / f"{figure.name}.svg", figure.standalone())
-
-
-def write(path: pathlib.Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write a table."""
-    table = [{k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows]
-    with files.atomic_writer(path) as file:
-        writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
 
 
 if __name__ == "__main__":

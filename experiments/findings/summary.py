@@ -89,18 +89,27 @@ def verifiers(runs: Mapping[str, Any]) -> Iterator[Row]:
     for rm in REWARD_MODELS:
         for measure, labels in MEASURES:
             points = {
-                name: _in_points(found["reward_models"][rm].get(measure, {}).get(labels))
+                name: in_points(found["reward_models"][rm].get(measure, {}).get(labels))
                 for name, found in runs.items()
                 if rm in found["reward_models"]
             }
             yield {"reward_model": rm, "measure": measure, "labels": labels} | over(points, 0.0, 100.0)
 
 
+def agreement(runs: Mapping[str, Any], steps: str, judge: str, other: str) -> Row:
+    """Return how often two judges agree on the SFT policy's samples of the test set, in %, over runs.
+
+    Judges are the ORM's and the PRM's predictions and the labels that each is trained on; `steps` all_steps, last_step.
+    """
+    matrices = {name: found["models"]["sft"]["test"]["agreement"][steps] for name, found in runs.items()}
+    return over({name: in_points(matrix[judge][other]) for name, matrix in matrices.items()}, 0.0, 100.0)
+
+
 def errors(runs: Mapping[str, Any], test_set: str = "test") -> Errors:
     """Return each policy, decoding and metric's mean over runs, in %, with its interval."""
     return {
         (policy, decoding, metric): over(
-            {name: _in_points(row[metric]) for name, row in _measured(runs, policy, test_set, decoding)}, 0.0, 100.0
+            {name: in_points(row[metric]) for name, row in _measured(runs, policy, test_set, decoding)}, 0.0, 100.0
         )
         for policy, decoding in _approaches(runs, test_set)
         for metric in METRICS
@@ -110,7 +119,7 @@ def errors(runs: Mapping[str, Any], test_set: str = "test") -> Errors:
 def selective(runs: Mapping[str, Any], policy: str, decoding: str, abstained: float) -> Row:
     """Return the test set's final-answer error, in %, over runs, when this share of problems is abstained on."""
     points = {
-        name: _in_points(error)
+        name: in_points(error)
         for name, row in _measured(runs, policy, "test", decoding)
         for share, error in row["selective"]
         if round(share, 6) == abstained
@@ -167,14 +176,15 @@ def _measured(runs: Mapping[str, Any], policy: str, test_set: str, decoding: str
 def _difference(found: Any, first: Sequence[str], second: Sequence[str], metric: str) -> float | None:
     """Return the first's error minus the second's on the test set."""
     values = [found["models"][policy]["test"]["decoding"][decoding][metric] for policy, decoding in (first, second)]
-    return _in_points(*values)
+    return in_points(*values)
 
 
 def _emulation(found: Any, step: str) -> float | None:
     """Return the ORM's agreement with process labels minus that with outcome labels on the SFT policy's samples."""
     agrees = found["models"]["sft"]["test"]["agreement"][step]["orm_prediction"]
-    return _in_points(agrees["prm_label"], agrees["orm_label"])
+    return in_points(agrees["prm_label"], agrees["orm_label"])
 
 
-def _in_points(share: float | None, minus: float | None = 0.0) -> float | None:
+def in_points(share: float | None, minus: float | None = 0.0) -> float | None:
+    """Return a share, or what it is above another, in points; None where either is."""
     return None if share is None or minus is None else 100 * (share - minus)

@@ -1,12 +1,16 @@
-"""The tables of the findings' README, in Markdown."""
+"""The tables of the findings: those that README points to, in Markdown, and any rows as CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import csv
+import itertools
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import summary
 
+from procsup_jax import files
 from procsup_jax.report import names, paper_results
 
 OVER = "means over bases with 95 % intervals over bases"
@@ -21,6 +25,7 @@ def markdown(
         _comparisons(rows),
         _costs(summary.costs(runs)),
         _verifiers(verifiers),
+        _agreement(runs),
         _errors("Test set", test),
         _abstention(runs),
         _errors("Out of distribution", summary.errors(runs, "ood")),
@@ -33,7 +38,7 @@ def _comparisons(rows: Sequence[summary.Row]) -> Iterator[str]:
     yield "| finding | of | first | minus second | difference |\n|---|---|---|---|---|"
     for row in rows:
         sides = (row[side] if row["finding"] == "F2" else _approach(row[side]) for side in ("first", "second"))
-        yield f"| {' | '.join((row['finding'], row['metric'].replace('_', ' '), *sides, _estimate(row)))} |"
+        yield f"| {' | '.join((row['finding'], row['metric'].replace('_', ' '), *sides, estimate(row)))} |"
 
 
 def _costs(costs: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
@@ -50,7 +55,15 @@ def _verifiers(rows: Sequence[summary.Row]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for rm in summary.REWARD_MODELS:
         found = {(row["measure"], row["labels"]): row for row in rows if row["reward_model"] == rm}
-        yield f"| {' | '.join((names.reward_model(rm), *(_estimate(found[key]) for key in summary.MEASURES)))} |"
+        yield f"| {' | '.join((names.reward_model(rm), *(estimate(found[key]) for key in summary.MEASURES)))} |"
+
+
+def _agreement(runs: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## How often they agree on SFT's samples of the test set: %, {OVER}\n"
+    yield "| | | all steps | last step |\n|---|---|---|---|"
+    for judge, other in itertools.combinations(names.JUDGES, 2):
+        cells = (estimate(summary.agreement(runs, steps, judge, other)) for steps in ("all_steps", "last_step"))
+        yield f"| {' | '.join((names.JUDGES[judge], names.JUDGES[other], *cells))} |"
 
 
 def _errors(title: str, errors: summary.Errors) -> Iterator[str]:
@@ -62,7 +75,7 @@ def _errors(title: str, errors: summary.Errors) -> Iterator[str]:
             final, trace = (errors.get((policy, decoding, metric)) for metric in summary.METRICS)
             if final is not None and trace is not None:
                 labels = names.label(names.MODELS, policy), names.label(names.DECODINGS, decoding)
-                cells = LETTERS.get((policy, decoding), ""), *labels, _estimate(final), _estimate(trace)
+                cells = LETTERS.get((policy, decoding), ""), *labels, estimate(final), estimate(trace)
                 yield f"| {' | '.join(cells)} | {final['runs']} |"
 
 
@@ -73,14 +86,24 @@ def _abstention(runs: Mapping[str, Any]) -> Iterator[str]:
     for row in paper_results.TABLE_1:
         labels = names.label(names.MODELS, row.model), names.label(names.DECODINGS, row.decoding)
         found = (summary.selective(runs, row.model, row.decoding, share) for share in summary.ABSTAINED)
-        yield f"| {' | '.join((*labels, *map(_estimate, found)))} |"
+        yield f"| {' | '.join((*labels, *map(estimate, found)))} |"
 
 
 def _approach(key: str) -> str:
     return names.approach(*key.split("/"))
 
 
-def _estimate(row: Mapping[str, Any]) -> str:
+def estimate(row: Mapping[str, Any]) -> str:
+    """Return a mean with its interval, as far as there are any."""
     if row["mean"] is None:
         return "–"
     return f"{row['mean']:.1f}" + ("" if row["lo"] is None else f" [{row['lo']:.1f}, {row['hi']:.1f}]")
+
+
+def write(path: pathlib.Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows of the same keys as CSV."""
+    table = [{k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows]
+    with files.atomic_writer(path) as file:
+        writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)

@@ -77,9 +77,10 @@ def _tag(each: Line, x: float, y: float, place: float, side: int) -> str:
 
 
 def _listed(each: Line, x_format: str, y_format: str) -> str:
-    scale, unit = (100, " %") if x_format == "%" else (1, "")
+    unit = " %" if x_format == "%" else ""
+    at = {"%": lambda px: 100 * px, "log2": lambda px: 2**px}.get(x_format, lambda px: px)
     shown = [f"{100 * py:.1f} %" if y_format == "%" else f"{py:,g}" for _, py in each.points]
-    return ", ".join(f"{y} at {round(scale * px, 6):g}{unit}" for y, (px, _) in zip(shown, each.points, strict=True))
+    return ", ".join(f"{y} at {round(at(px), 6):g}{unit}" for y, (px, _) in zip(shown, each.points, strict=True))
 
 
 def spread(wanted: Sequence[float], gap: float, lo: float, hi: float) -> list[float]:

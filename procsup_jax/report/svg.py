@@ -98,8 +98,9 @@ def scale_from_zero(values: list[float], start: float, end: float, top: float = 
 def axes(
     x: Scale, y: Scale, x_title: str, y_title: str, x_format: str = "%", gutter: float = 0.0, y_format: str = "%"
 ) -> str:
-    """Return gridlines, tick labels and axis titles; formats are "%" for a share, "d" a count, "n" any number.
+    """Return gridlines, tick labels and axis titles.
 
+    Formats are "%" for a share, "d" a count, "n" any number, "log2" what the value is the logarithm of, to base 2.
     `gutter` is room left free between the y axis's labels and the start of x.
     """
     parts = []
@@ -107,7 +108,7 @@ def axes(
     for value in y.ticks(4):
         parts.append(line(left, y(value), x.end, y(value), "grid"))
         parts.append(label(left - 7, y(value) + 3.8, _tick(value, y_format), anchor="end"))
-    for value in x.ticks(5, least=1.0 if x_format == "d" else 0.0):
+    for value in x.ticks(5, least=1.0 if x_format in ("d", "log2") else 0.0):
         parts.append(line(x(value), y.start, x(value), y.start + 4, "axis"))
         parts.append(label(x(value), y.start + 17, _tick(value, x_format), anchor="middle"))
     parts.append(line(left, y.start, x.end, y.start, "axis"))
@@ -119,4 +120,6 @@ def axes(
 def _tick(value: float, kind: str) -> str:
     if kind == "n":
         return f"{value:,g}"
+    if kind == "log2":
+        return f"{2**value:,g}"
     return f"{value:.0f}" if kind == "d" else f"{round(100 * value, 6):g}"

@@ -96,6 +96,8 @@ def test_tables_and_figures_show_them(collected):
     assert "| SFT | majority | 22.5 [0.0, 79.7] | 17.5 [0.0, 62.0] | 12.5 [0.0, 44.3] |" in tables
     assert "| SFT | 1,234 | 0 | 0 |" in tables
     assert "| SFT ORM | 80.0 [80.0, 80.0] | 60.0 [60.0, 60.0] | 90.0 [90.0, 90.0] | 70.0 [70.0, 70.0] | – |" in tables
+    assert "| ORM prediction | process label | 75.0 [75.0, 75.0] | 75.0 [75.0, 75.0] |" in tables
+    assert "| ORM prediction | outcome label | 50.0 [50.0, 50.0] | 50.0 [50.0, 50.0] |" in tables
     figure = (collected / "findings.svg").read_text()
     assert "F1 FAE: FS+FA-RL (maj.)" in figure and "+15.0 points" in figure
     assert "Means of 3 runs" in (collected / "errors.svg").read_text()

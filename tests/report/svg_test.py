@@ -22,3 +22,8 @@ def test_a_scale_from_zero_holds_all_its_values(values):
     scale = svg.scale_from_zero(values, 0.0, 100.0)
     assert scale.lo == 0 and max(values) <= scale.hi + 1e-9 and scale.hi <= 1.0
     assert all(-1e-6 <= scale(v) <= 100 + 1e-6 for v in values)
+
+
+def test_logarithms_are_labelled_by_what_they_are_of():
+    axes = svg.axes(svg.Scale(0, 6.6, 0, 100), svg.Scale(0, 1, 0, 100), "samples", "error", x_format="log2")
+    assert all(f">{label}</text>" in axes for label in ("1", "4", "16", "64"))

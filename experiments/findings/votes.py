@@ -1,0 +1,184 @@
+"""How votes change with the number of samples, up to the paper's 96 a problem.
+
+python experiments/findings/votes.py [RUN ...] [--samples 96] [--size full] [--config.KEY=VALUE ...]
+
+RUN is the folder of a finished run of configs/findings.py, named BASE-SEED. For its test problems the SFT policy writes
+the samples, its reward models score them and the oracle labels them, as stages of that run: what is finished is not
+made again. Majority, RM-weighted votes and the best by each reward model are measured over the first 1, 2, 4, ...
+samples of a problem and kept as votes/BASE-SEED.json. Then, and with no RUN alone, it writes of all that is kept
+votes.csv, a line for each decoding, metric and number of samples: the mean of the bases' means with its 95 % t interval
+over bases, and every run's own; the same, and each minus majority's, as votes.md; and a figure of each error.
+--config.KEY=VALUE is that of procsup run: config.sample.lanes, config.sample.slots and config.score_batch set speed and
+memory, and change no sample and no score.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import json
+import math
+import pathlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import summary
+from tables import OVER, estimate, write
+
+from procsup_jax import compilation, files, settings
+from procsup_jax.errors import UserError
+from procsup_jax.evals import intervals, outcomes
+from procsup_jax.evals.join import join
+from procsup_jax.report import line_chart, names, svg
+from procsup_jax.stages.context import Context
+from procsup_jax.stages.evaluation import Evaluated, read_measured
+from procsup_jax.stages.experiment import ExperimentSettings
+from procsup_jax.stages.improvement import SFT
+from procsup_jax.stages.solutions import Policy, run_labels, run_samples, run_scores
+from procsup_jax.stages.stage import RunFolder
+
+HERE = pathlib.Path(__file__).parent
+CONFIG = HERE.parents[1] / "configs" / "findings.py"
+EVALUATED = Evaluated(Policy(SFT, SFT), f"{SFT}_orm", f"{SFT}_prm")
+TITLES = {summary.FAE: "Final-answer error", summary.TE: "Trace error"}
+Key = tuple[str, str, int]  # decoding, metric and number of samples
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure the runs given, and put together what is kept."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", type=pathlib.Path, metavar="RUN")
+    parser.add_argument("--samples", type=int, default=96, help="of each problem, the most that a vote sees")
+    parser.add_argument("--size", default="full", help="the runs' size: full or tiny")
+    parser.add_argument("--output", type=pathlib.Path, default=HERE, help="folder of the tables and of votes/")
+    args, changes = parse(parser, argv)
+    compilation.announce()
+    for run in args.runs:
+        found = measure(context(run, args.size, changes), args.samples)
+        files.write_text(args.output / "votes" / f"{run.resolve().name}.json", json.dumps(found, indent=1) + "\n")
+    runs = {path.stem: json.loads(path.read_text()) for path in sorted((args.output / "votes").glob("*.json"))}
+    if not runs:
+        raise UserError(f"no votes of a run in {args.output / 'votes'}: name the folder of a finished run")
+    collect(runs, args.output)
+    print(f"{len(runs)} runs; votes.csv, votes.md and figures are in {args.output}")
+
+
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """Return the parsed command line and, as they are, the changes of the config in it."""
+    args, changes = parser.parse_known_args(argv)
+    unknown = [each for each in changes if not (each.startswith("--config.") and "=" in each)]
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return args, changes
+
+
+def context(run: pathlib.Path, size: str, changes: Sequence[str]) -> Context:
+    """Return a finished run's context."""
+    seed = run.resolve().name.rpartition("-")[2]
+    if not (run / "models" / SFT).is_dir() or not seed.isdigit():
+        raise UserError(f"{run} is not the folder of a finished run, named BASE-SEED; see experiments/findings/run.py")
+    config = settings.load([f"--config={CONFIG}:{size}", f"--config.seed={seed}", *changes])
+    return Context(settings.from_config(ExperimentSettings, config), RunFolder(run))
+
+
+def measure(ctx: Context, num_samples: int) -> dict[str, Any]:
+    """Return the numbers of samples, how many problems are voted on, and the errors by decoding and metric."""
+    counts = [*(2**i for i in range(num_samples.bit_length()) if 2**i < num_samples), num_samples]
+    return {"samples": counts, "n": len(ctx.problems("test")), "decoding": _measure(ctx, counts)}
+
+
+def _measure(ctx: Context, counts: Sequence[int]) -> dict[str, dict[str, list[float | None]]]:
+    name = f"{SFT}.test.votes"
+    run_samples(ctx, name, EVALUATED.policy, "test", counts[-1])
+    for rm in EVALUATED.rms.values():
+        run_scores(ctx, name, "test", rm)
+    run_labels(ctx, name, "test", "oracle")
+    measured = read_measured(ctx, EVALUATED, "test", [name])
+    joined = join(measured.problems, measured.samples, measured.scores, measured.labels)
+    found: dict[str, dict[str, list[float | None]]] = {}
+    for count in counts:
+        first = {uid: samples[:count] for uid, samples in joined.drawn.items()}
+        for decoding, seen in outcomes.measure_all(dataclasses.replace(joined, drawn=first), ctx.settings.seed).items():
+            for metric, error_b in ((summary.FAE, seen.error_b), (summary.TE, seen.trace_b)):
+                value = intervals.proportion(error_b).value
+                found.setdefault(decoding, {}).setdefault(metric, []).append(value)
+    return found
+
+
+def collect(runs: Mapping[str, Any], output: pathlib.Path) -> None:
+    """Write the tables and figures of what was measured."""
+    errors, minus = dict(over_runs(runs)), dict(over_runs(runs, minus="majority"))
+    keys = ("decoding", "metric", "samples")
+    write(output / "votes.csv", ({**dict(zip(keys, key, strict=True)), **row} for key, row in errors.items()))
+    parts = (_table("Errors of the SFT policy, %", errors), _table("Minus majority's, points", minus))
+    files.write_text(output / "votes.md", "\n\n".join("\n".join(part) for part in parts) + "\n")
+    for metric in summary.METRICS:
+        if lines := list(_lines(errors, metric)):
+            figure = votes_figure(lines, metric, len(runs))
+            files.write_text(output / f"{figure.name}.svg", figure.standalone())
+
+
+def over_runs(runs: Mapping[str, Any], minus: str | None = None) -> Iterator[tuple[Key, summary.Row]]:
+    """Yield each decoding, metric and number of samples, and its error over runs, in %.
+
+    `minus` is a decoding whose error over the same samples is taken off.
+    """
+    counts = sorted(set.intersection(*(set(run["samples"]) for run in runs.values())))
+    first = next(iter(runs.values()))["decoding"]
+    for decoding, metric, count in itertools.product((d for d in first if d != minus), summary.METRICS, counts):
+        points = {
+            name: summary.in_points(*(_error(run, d, metric, count) for d in (decoding, minus) if d))
+            for name, run in runs.items()
+        }
+        yield (decoding, metric, count), summary.over(points, -100.0 if minus else 0.0, 100.0)
+
+
+def _error(run: Any, decoding: str, metric: str, count: int) -> float | None:
+    value: float | None = run["decoding"][decoding][metric][run["samples"].index(count)]
+    return value
+
+
+def _table(title: str, votes: Mapping[Key, summary.Row]) -> Iterator[str]:
+    counts = sorted({count for *_, count in votes})
+    yield f"## {title}, by the number of samples; {OVER}\n"
+    yield f"| decoding | error | {' | '.join(map(str, counts))} |"
+    yield "|---|---|" + "---|" * len(counts)
+    for decoding, metric in dict.fromkeys((decoding, metric) for decoding, metric, _ in votes):
+        cells = (estimate(votes[decoding, metric, count]) for count in counts)
+        yield f"| {' | '.join((names.label(names.DECODINGS, decoding), TITLES[metric].lower(), *cells))} |"
+
+
+def votes_figure(lines: Sequence[line_chart.Line], metric: str, num_runs: int) -> svg.Figure:
+    """Draw an error over the number of samples, a line for each decoding."""
+    return line_chart.line_chart(
+        lines,
+        names.slug("votes", metric),
+        f"SFT's {TITLES[metric].lower()} over the number of samples, means of {num_runs} runs",
+        "samples of a problem",
+        f"{TITLES[metric].lower()}, %",
+        x_format="log2",
+        tags_right=100.0,
+    )
+
+
+def _lines(errors: Mapping[Key, summary.Row], metric: str) -> Iterator[line_chart.Line]:
+    for decoding in dict.fromkeys(decoding for decoding, *_ in errors):
+        rows = {count: row for (one, measured, count), row in errors.items() if (one, measured) == (decoding, metric)}
+        points = [(math.log2(count), row["mean"] / 100) for count, row in rows.items() if row["mean"] is not None]
+        if points:
+            tag = names.label(names.DECODINGS, decoding)
+            dash = "dashed" if decoding.endswith("_best") else "solid"
+            yield line_chart.Line(tag, tag, f"{_colour(decoding)} {dash}", points)
+
+
+def _colour(decoding: str) -> str:
+    return {"orm": "orm", "prm": "prm"}.get(decoding.partition("_")[0], "none")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"{pathlib.Path(__file__).name}: {error}")

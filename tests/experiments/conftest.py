@@ -1,0 +1,36 @@
+"""What the findings' further commands start from: the folder of a finished run, tiny and untrained."""
+
+import importlib
+import pathlib
+
+import jax
+import pytest
+
+from procsup_jax import records
+from procsup_jax.data.worlds import splits
+from procsup_jax.io.params import save_params
+from procsup_jax.models import api
+from procsup_jax.text.vocab import train_vocab
+
+FINDINGS = pathlib.Path(__file__).parents[2] / "experiments/findings"
+
+
+@pytest.fixture
+def findings_command(monkeypatch):
+    """Return how to run a command of the findings in this process, where it shares compiled programs."""
+    monkeypatch.syspath_prepend(FINDINGS)
+    return lambda name, *args: importlib.import_module(name).main(list(map(str, args)))
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    run = tmp_path_factory.mktemp("findings") / "shipped-0"
+    for split in ("sft", "rm", "rl", "validation", "test", "ood"):
+        records.write_problems(run / f"data/{split}.jsonl", splits.problems("sft" if split == "ood" else split, 4))
+    texts = [f"{p.question}\n{p.solution}" for p in splits.problems("sft", 20)]
+    vocab = train_vocab(texts, 400, run / "vocab.model", seed=0)
+    config = api.ModelConfig(vocab.size, 2, 16, 2, 2, 8, 32, max_len=512)
+    for seed, name in enumerate(("base", "sft", "sft_orm", "sft_prm")):
+        params = api.init_params(config, jax.random.key(seed))
+        save_params(run / "models" / name, params, config, {"vocab": vocab.digest})
+    return run
