@@ -62,6 +62,12 @@ def approach(name: str, start: Policy) -> Approach:
 
 def run_improvement(ctx: Context, plan: Approach) -> None:
     """Run all epochs of an approach; models/NAME is the best one's policy (and models/NAME_orm its reward model)."""
+    run_epochs(ctx, plan)
+    _run_choice(ctx, plan)
+
+
+def run_epochs(ctx: Context, plan: Approach) -> None:
+    """Run all epochs of an approach; models/NAME.epochN is the policy after N of them."""
     policy = plan.start
     valid = _run_round(ctx, plan, 0, "validation", policy)
     experts: list[str] = []
@@ -70,11 +76,10 @@ def run_improvement(ctx: Context, plan: Approach) -> None:
         experts.append(_run_experts(ctx, plan, epoch, "rl", policy, rm))
         valid_experts = _run_experts(ctx, plan, epoch, "validation", policy, rm, drawn=valid)
         kept = experts if plan.accumulate == "all" else experts[-1:]
-        name = _epoch_name(plan, epoch)
+        name = epoch_name(plan, epoch)
         run_distil(ctx, name, plan.distil_from, kept, valid_experts)
         policy = Policy(plan.name, name)
         valid = _run_round(ctx, plan, epoch, "validation", policy)
-    _run_choice(ctx, plan)
 
 
 def curve_file(name: str) -> str:
@@ -82,13 +87,14 @@ def curve_file(name: str) -> str:
     return f"curves/{name}.json"
 
 
-def _epoch_name(plan: Approach, epoch: int) -> str:
+def epoch_name(plan: Approach, epoch: int) -> str:
+    """Return the name of an approach's policy after `epoch` epochs, which its files carry."""
     return f"{plan.name}.epoch{epoch}"
 
 
 def _run_round(ctx: Context, plan: Approach, epoch: int, split: str, policy: Policy) -> str:
     """Sample a split from the policy after `epoch` epochs; approaches with the same start share the first samples."""
-    first = f"{FEW_SHOT if policy.few_shot else SFT}.epoch0" if epoch == 0 else _epoch_name(plan, epoch)
+    first = f"{FEW_SHOT if policy.few_shot else SFT}.epoch0" if epoch == 0 else epoch_name(plan, epoch)
     name = f"{first}.{split}"
     run_samples(ctx, name, policy, split, ctx.settings.sample.num_samples)
     return name
@@ -98,7 +104,7 @@ def _run_rm(ctx: Context, plan: Approach, epoch: int, policy: Policy) -> str | N
     """Retrain the reward model on this epoch's samples where the approach says so."""
     if not plan.retrain_rm:
         return plan.rm
-    name = f"{_epoch_name(plan, epoch)}.orm"
+    name = f"{epoch_name(plan, epoch)}.orm"
     train = _run_round(ctx, plan, epoch - 1, "rl", policy)
     valid = _run_round(ctx, plan, epoch - 1, "validation", policy)
     for samples, split in ((train, "rl"), (valid, "validation")):
@@ -111,10 +117,10 @@ def _run_experts(
     ctx: Context, plan: Approach, epoch: int, split: str, policy: Policy, rm: str | None, drawn: str | None = None
 ) -> str:
     """Write the expert samples of an epoch and return their name."""
-    name = f"{_epoch_name(plan, epoch)}.experts.{split}"
+    name = f"{epoch_name(plan, epoch)}.experts.{split}"
     if plan.method == "prm_rl":
         assert rm is not None
-        drawn = f"{_epoch_name(plan, epoch)}.search.{split}"
+        drawn = f"{epoch_name(plan, epoch)}.search.{split}"
         run_search(ctx, drawn, policy, rm, None, split)
     else:
         drawn = drawn or _run_round(ctx, plan, epoch - 1, split, policy)
@@ -149,7 +155,7 @@ def keep_experts(ctx: Context, plan: Approach, name: str, split: str, drawn: str
 def _run_choice(ctx: Context, plan: Approach) -> None:
     """Measure every epoch's policy and keep the best one under the approach's own name."""
     by, num = ctx.settings.improve.choose_epoch_by, ctx.settings.improve.num_epochs
-    names = [_epoch_name(plan, epoch) for epoch in range(1, num + 1)]
+    names = [epoch_name(plan, epoch) for epoch in range(1, num + 1)]
     first = f"{FEW_SHOT if plan.start.few_shot else SFT}.epoch0"
     if by == "test":
         for epoch in range(num + 1):
@@ -178,7 +184,7 @@ def _choose(ctx: Context, plan: Approach, by: str, samples: list[str]) -> None:
         rows.append({"epoch": epoch, f"{by}_error": error, "chosen": False})
     best = min(rows[1:], key=lambda row: (row[f"{by}_error"], row["epoch"]))
     best["chosen"] = True
-    chosen = _epoch_name(plan, best["epoch"])
+    chosen = epoch_name(plan, best["epoch"])
     _copy_model(ctx, chosen, plan.name)
     if plan.retrain_rm:
         _copy_model(ctx, f"{chosen}.orm", f"{plan.name}_orm")

@@ -1,0 +1,167 @@
+"""Few-shot-based expert iteration for the paper's five epochs, where configs/findings.py has two.
+
+python experiments/findings/epochs.py [RUN ...] [--approaches few_shot_final_answer_rl few_shot_orm_rl] [--epochs 5]
+    [--size full] [--config.KEY=VALUE ...]
+
+RUN is the folder of a finished run of configs/findings.py, named BASE-SEED. Its few-shot + Final-Answer RL and few-shot
++ ORM-RL go on from where they ended, as stages of that run: what is finished is not made again. The epoch of the lowest
+final-answer error on validation problems is measured on the test problems as every policy of the run was, and kept in
+epochs/BASE-SEED.json. Then, and with no RUN alone, it writes of all that is kept epochs.md: the error on validation
+problems after each epoch, and the chosen ones' errors on test problems, also beside those of runs/BASE-SEED.json; means
+of the bases' means with their 95 % t intervals over bases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import summary
+from tables import OVER, estimate
+from votes import context, parse
+
+from procsup_jax import compilation, files, records
+from procsup_jax.errors import UserError
+from procsup_jax.evals.evaluate import evaluate
+from procsup_jax.report import names
+from procsup_jax.stages.base import BASE
+from procsup_jax.stages.context import Context
+from procsup_jax.stages.improvement import FEW_SHOT, Approach, approach, epoch_name, majority_error, run_epochs
+from procsup_jax.stages.solutions import (
+    Policy,
+    labels_file,
+    run_labels,
+    run_samples,
+    run_scores,
+    samples_file,
+    scores_file,
+)
+
+HERE = pathlib.Path(__file__).parent
+FINAL_ANSWER, ORM = APPROACHES = ("few_shot_final_answer_rl", "few_shot_orm_rl")
+DECODINGS = ("majority", "orm_weighted", "greedy")
+# As in summary.py; those of APPROACHES have the further epochs.
+COMPARISONS = (
+    ((FINAL_ANSWER, "majority"), ("sft", "majority")),
+    ((ORM, "majority"), (FINAL_ANSWER, "majority")),
+    ((ORM, "orm_weighted"), (FINAL_ANSWER, "majority")),
+    (("sft", "prm_weighted"), (ORM, "orm_weighted")),
+)
+Runs = Mapping[str, Mapping[str, Any]]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Go on with the runs given, and put together what is kept."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", type=pathlib.Path, metavar="RUN")
+    parser.add_argument("--approaches", nargs="+", default=APPROACHES, choices=APPROACHES)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--size", default="full", help="the runs' size: full or tiny")
+    parser.add_argument("--output", type=pathlib.Path, default=HERE, help="folder of epochs/, runs/ and the table")
+    args, changes = parse(parser, argv)
+    compilation.announce()
+    for run in args.runs:
+        ctx = context(run, args.size, [*changes, f"--config.improve.num_epochs={args.epochs}"])
+        path = args.output / "epochs" / f"{run.resolve().name}.json"
+        for name in args.approaches:
+            kept = json.loads(path.read_text()) if path.exists() else {}
+            kept[name] = measure(ctx, approach(name, Policy(FEW_SHOT, BASE, few_shot=True)))
+            files.write_text(path, json.dumps(kept, indent=1) + "\n")
+    runs = {path.stem: json.loads(path.read_text()) for path in sorted((args.output / "epochs").glob("*.json"))}
+    if not runs:
+        raise UserError(f"no epochs of a run in {args.output / 'epochs'}: name the folder of a finished run")
+    start = {name: json.loads((args.output / "runs" / f"{name}.json").read_text())["models"] for name in runs}
+    parts = _validation(runs), _test(runs), _comparisons(runs, start)
+    files.write_text(args.output / "epochs.md", "\n\n".join("\n".join(part) for part in parts) + "\n")
+    print(f"{len(runs)} runs; epochs.md is in {args.output}")
+
+
+def measure(ctx: Context, plan: Approach) -> dict[str, Any]:
+    """Return the validation error after each epoch, the start's first, the epoch chosen by it and its test errors."""
+    run_epochs(ctx, plan)
+    epochs = range(1, ctx.settings.improve.num_epochs + 1)
+    valid = [f"{FEW_SHOT}.epoch0.validation", *(f"{epoch_name(plan, epoch)}.validation" for epoch in epochs)]
+    errors = [majority_error(ctx, "validation", records.read_samples(ctx.path(samples_file(name)))) for name in valid]
+    chosen = min(epochs, key=lambda epoch: (errors[epoch], epoch))
+    model = epoch_name(plan, chosen)
+    name, orm = f"{model}.test.drawn", f"{model}.orm" if plan.retrain_rm else None
+    run_samples(ctx, name, Policy(model, model), "test", ctx.settings.evaluate.num_samples, with_greedy=True)
+    run_labels(ctx, name, "test", "oracle")
+    scores = None
+    if orm is not None:
+        run_scores(ctx, name, "test", orm)
+        scores = records.read_scores(ctx.path(scores_file(name, orm)))
+    samples = records.read_samples(ctx.path(samples_file(name)))
+    labels = records.read_labels(ctx.path(labels_file(name, "oracle")))
+    found = evaluate(ctx.problems("test"), samples, scores, labels=labels, seed=ctx.settings.seed)["decoding"]
+    test = {
+        decoding: {metric: found[decoding][metric] for metric in summary.METRICS}
+        for decoding in DECODINGS
+        if decoding in found
+    }
+    return {"validation": errors, "chosen": chosen, "test": test, "n": len(ctx.problems("test"))}
+
+
+def _validation(runs: Runs) -> Iterator[str]:
+    last = min(len(found["validation"]) for run in runs.values() for found in run.values()) - 1
+    yield f"## Final-answer error on validation problems after each epoch, %, {OVER}\n"
+    yield f"| | {' | '.join(map(str, range(last + 1)))} | chosen | runs |"
+    yield "|---" * (last + 4) + "|"
+    for name in APPROACHES:
+        of = {run: found[name] for run, found in runs.items() if name in found}
+        if not of:
+            continue
+        rows = [
+            summary.over({run: summary.in_points(each["validation"][epoch]) for run, each in of.items()}, 0.0)
+            for epoch in range(last + 1)
+        ]
+        chosen = ", ".join(str(each["chosen"]) for each in of.values())
+        yield f"| {' | '.join((names.label(names.MODELS, name), *map(estimate, rows), chosen, str(len(of))))} |"
+
+
+def _test(runs: Runs) -> Iterator[str]:
+    yield f"## The chosen epochs' errors on test problems, %, {OVER}\n"
+    yield "| policy | decoding | final-answer error | trace error | runs |\n|---|---|---|---|---|"
+    for name in APPROACHES:
+        for decoding in DECODINGS:
+            of = {run: found[name]["test"].get(decoding) for run, found in runs.items() if name in found}
+            known = {run: errors for run, errors in of.items() if errors is not None}
+            if known:
+                cells = (
+                    estimate(summary.over({run: summary.in_points(each[metric]) for run, each in known.items()}, 0.0))
+                    for metric in summary.METRICS
+                )
+                labels = names.label(names.MODELS, name), names.label(names.DECODINGS, decoding)
+                yield f"| {' | '.join((*labels, *cells, str(len(known))))} |"
+
+
+def _comparisons(runs: Runs, start: Runs) -> Iterator[str]:
+    yield f"## Comparisons, points, {OVER}\n"
+    yield "| of | first | minus second | difference | each |\n|---|---|---|---|---|"
+    for first, second in COMPARISONS:
+        for metric in summary.METRICS:
+            points = {
+                run: summary.in_points(*(_error(found, start[run], *side, metric) for side in (first, second)))
+                for run, found in runs.items()
+                if all(side[0] in found or side[0] not in APPROACHES for side in (first, second))
+            }
+            row = summary.over(points)
+            cells = metric.replace("_", " "), names.approach(*first), names.approach(*second), estimate(row)
+            yield f"| {' | '.join((*cells, row['each']))} |"
+
+
+def _error(found: Any, start: Any, policy: str, decoding: str, metric: str) -> float | None:
+    test = found[policy]["test"] if policy in APPROACHES else start[policy]["test"]["decoding"]
+    value: float | None = test[decoding][metric]
+    return value
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"{pathlib.Path(__file__).name}: {error}")
