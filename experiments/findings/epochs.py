@@ -13,16 +13,13 @@ of the bases' means with their 95 % t intervals over bases.
 
 from __future__ import annotations
 
-import argparse
 import json
-import pathlib
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import finished
 import summary
 from tables import OVER, estimate
-from votes import context, parse
 
 from procsup_jax import compilation, files, records
 from procsup_jax.errors import UserError
@@ -41,7 +38,6 @@ from procsup_jax.stages.solutions import (
     scores_file,
 )
 
-HERE = pathlib.Path(__file__).parent
 FINAL_ANSWER, ORM = APPROACHES = ("few_shot_final_answer_rl", "few_shot_orm_rl")
 DECODINGS = ("majority", "orm_weighted", "greedy")
 # As in summary.py; those of APPROACHES have the further epochs.
@@ -56,25 +52,21 @@ Runs = Mapping[str, Mapping[str, Any]]
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Go on with the runs given, and put together what is kept."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="*", type=pathlib.Path, metavar="RUN")
+    parser = finished.parser(__doc__)
     parser.add_argument("--approaches", nargs="+", default=APPROACHES, choices=APPROACHES)
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--size", default="full", help="the runs' size: full or tiny")
-    parser.add_argument("--output", type=pathlib.Path, default=HERE, help="folder of epochs/, runs/ and the table")
-    args, changes = parse(parser, argv)
+    args, changes = finished.parse(parser, argv)
     compilation.announce()
     for run in args.runs:
-        ctx = context(run, args.size, [*changes, f"--config.improve.num_epochs={args.epochs}"])
+        ctx = finished.context(run, args.size, [*changes, f"--config.improve.num_epochs={args.epochs}"])
         path = args.output / "epochs" / f"{run.resolve().name}.json"
         for name in args.approaches:
             kept = json.loads(path.read_text()) if path.exists() else {}
             kept[name] = measure(ctx, approach(name, Policy(FEW_SHOT, BASE, few_shot=True)))
             files.write_text(path, json.dumps(kept, indent=1) + "\n")
-    runs = {path.stem: json.loads(path.read_text()) for path in sorted((args.output / "epochs").glob("*.json"))}
-    if not runs:
-        raise UserError(f"no epochs of a run in {args.output / 'epochs'}: name the folder of a finished run")
-    start = {name: json.loads((args.output / "runs" / f"{name}.json").read_text())["models"] for name in runs}
+    runs, start = finished.kept(args.output / "epochs"), finished.kept(args.output / "runs")
+    if missing := sorted(runs.keys() - start.keys()):
+        raise UserError(f"{args.output / 'runs'} lacks {missing[0]}.json, that run's results.json: put it there")
     parts = _validation(runs), _test(runs), _comparisons(runs, start)
     files.write_text(args.output / "epochs.md", "\n\n".join("\n".join(part) for part in parts) + "\n")
     print(f"{len(runs)} runs; epochs.md is in {args.output}")
@@ -155,13 +147,10 @@ def _comparisons(runs: Runs, start: Runs) -> Iterator[str]:
 
 
 def _error(found: Any, start: Any, policy: str, decoding: str, metric: str) -> float | None:
-    test = found[policy]["test"] if policy in APPROACHES else start[policy]["test"]["decoding"]
+    test = found[policy]["test"] if policy in APPROACHES else start["models"][policy]["test"]["decoding"]
     value: float | None = test[decoding][metric]
     return value
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"{pathlib.Path(__file__).name}: {error}")
+    finished.command(main)

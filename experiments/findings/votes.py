@@ -14,33 +14,27 @@ memory, and change no sample and no score.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import itertools
 import json
 import math
 import pathlib
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import finished
 import summary
 from tables import OVER, estimate, write
 
-from procsup_jax import compilation, files, settings
-from procsup_jax.errors import UserError
+from procsup_jax import compilation, files
 from procsup_jax.evals import intervals, outcomes
 from procsup_jax.evals.join import join
 from procsup_jax.report import line_chart, names, svg
 from procsup_jax.stages.context import Context
 from procsup_jax.stages.evaluation import Evaluated, read_measured
-from procsup_jax.stages.experiment import ExperimentSettings
 from procsup_jax.stages.improvement import SFT
 from procsup_jax.stages.solutions import Policy, run_labels, run_samples, run_scores
-from procsup_jax.stages.stage import RunFolder
 
-HERE = pathlib.Path(__file__).parent
-CONFIG = HERE.parents[1] / "configs" / "findings.py"
 EVALUATED = Evaluated(Policy(SFT, SFT), f"{SFT}_orm", f"{SFT}_prm")
 TITLES = {summary.FAE: "Final-answer error", summary.TE: "Trace error"}
 Key = tuple[str, str, int]  # decoding, metric and number of samples
@@ -48,39 +42,16 @@ Key = tuple[str, str, int]  # decoding, metric and number of samples
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure the runs given, and put together what is kept."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="*", type=pathlib.Path, metavar="RUN")
+    parser = finished.parser(__doc__)
     parser.add_argument("--samples", type=int, default=96, help="of each problem, the most that a vote sees")
-    parser.add_argument("--size", default="full", help="the runs' size: full or tiny")
-    parser.add_argument("--output", type=pathlib.Path, default=HERE, help="folder of the tables and of votes/")
-    args, changes = parse(parser, argv)
+    args, changes = finished.parse(parser, argv)
     compilation.announce()
     for run in args.runs:
-        found = measure(context(run, args.size, changes), args.samples)
+        found = measure(finished.context(run, args.size, changes), args.samples)
         files.write_text(args.output / "votes" / f"{run.resolve().name}.json", json.dumps(found, indent=1) + "\n")
-    runs = {path.stem: json.loads(path.read_text()) for path in sorted((args.output / "votes").glob("*.json"))}
-    if not runs:
-        raise UserError(f"no votes of a run in {args.output / 'votes'}: name the folder of a finished run")
+    runs = finished.kept(args.output / "votes")
     collect(runs, args.output)
     print(f"{len(runs)} runs; votes.csv, votes.md and figures are in {args.output}")
-
-
-def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """Return the parsed command line and, as they are, the changes of the config in it."""
-    args, changes = parser.parse_known_args(argv)
-    unknown = [each for each in changes if not (each.startswith("--config.") and "=" in each)]
-    if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    return args, changes
-
-
-def context(run: pathlib.Path, size: str, changes: Sequence[str]) -> Context:
-    """Return a finished run's context."""
-    seed = run.resolve().name.rpartition("-")[2]
-    if not (run / "models" / SFT).is_dir() or not seed.isdigit():
-        raise UserError(f"{run} is not the folder of a finished run, named BASE-SEED; see experiments/findings/run.py")
-    config = settings.load([f"--config={CONFIG}:{size}", f"--config.seed={seed}", *changes])
-    return Context(settings.from_config(ExperimentSettings, config), RunFolder(run))
 
 
 def measure(ctx: Context, num_samples: int) -> dict[str, Any]:
@@ -178,7 +149,4 @@ def _colour(decoding: str) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"{pathlib.Path(__file__).name}: {error}")
+    finished.command(main)

@@ -77,6 +77,8 @@ class ImproveSettings:
         for name in self.approaches:
             if name not in APPROACHES:
                 raise UserError(f"config.improve.approaches holds {name!r}, expected some of {', '.join(APPROACHES)}")
+        if self.num_epochs < 1:
+            raise UserError(f"config.improve.num_epochs is {self.num_epochs}, expected at least 1")
 
 
 @dataclasses.dataclass(frozen=True)

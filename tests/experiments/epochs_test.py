@@ -79,5 +79,9 @@ def test_the_committed_table_is_that_of_the_committed_epochs(epochs, tmp_path):
 
 
 def test_nothing_to_collect_is_an_error(epochs, tmp_path):
-    with pytest.raises(UserError, match="no epochs of a run in .*: name the folder of a finished run"):
+    with pytest.raises(UserError, match="nothing of a run in .*epochs: name the folder of a finished run"):
+        epochs(f"--output={tmp_path}")
+    write(tmp_path / "epochs/shipped-0.json", {})
+    write(tmp_path / "runs/shipped-1.json", start(0.5))
+    with pytest.raises(UserError, match="runs lacks shipped-0.json, that run's results.json: put it there"):
         epochs(f"--output={tmp_path}")

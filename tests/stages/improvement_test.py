@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from procsup_jax import records
+from procsup_jax.errors import UserError
 from procsup_jax.search.aggregate import to_scores
 from procsup_jax.stages.context import Context, problems_file
 from procsup_jax.stages.experiment import ExperimentSettings, ImproveSettings
@@ -30,3 +31,8 @@ def test_orm_rl_chooses_by_the_setting(aggregate, kept, tmp_path):
     plan = approach("sft_orm_rl", Policy("sft", "sft"))
     keep_experts(ctx, plan, "experts", "rl", "drawn", "sft_orm")
     assert records.read_samples(ctx.path(samples_file("experts"))) == [samples[kept]]
+
+
+def test_no_epoch_is_an_error():
+    with pytest.raises(UserError, match="num_epochs is 0, expected at least 1"):
+        ImproveSettings(num_epochs=0)
