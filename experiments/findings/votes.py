@@ -4,10 +4,11 @@ python experiments/findings/votes.py [RUN ...] [--samples 96] [--size full] [--c
 
 RUN is the folder of a finished run of configs/findings.py, named BASE-SEED. For its test problems the SFT policy writes
 the samples, its reward models score them and the oracle labels them, as stages of that run: what is finished is not
-made again. Majority, RM-weighted votes and the best by each reward model are measured over the first 1, 2, 4, ...
-samples of a problem and kept as votes/BASE-SEED.json. Then, and with no RUN alone, it writes of all that is kept
-votes.csv, a line for each decoding, metric and number of samples: the mean of the bases' means with its 95 % t interval
-over bases, and every run's own; the same, and each minus majority's, as votes.md; and a figure of each error.
+made again. Majority, RM-weighted votes and the best by each reward model, by the last step's probability and per step
+(search.aggregate), are measured over the first 1, 2, 4, ... samples of a problem and kept as votes/BASE-SEED.json.
+Then, and with no RUN alone, it writes of all that is kept votes.csv, a line for each decoding, metric and number of
+samples: the mean of the bases' means with its 95 % t interval over bases, and every run's own; the same, and each minus
+majority's, as votes.md; and a figure of each error.
 --config.KEY=VALUE is that of procsup run: config.sample.lanes, config.sample.slots and config.score_batch set speed and
 memory, and change no sample and no score.
 """
@@ -28,8 +29,9 @@ from tables import OVER, estimate, write
 
 from procsup_jax import compilation, files
 from procsup_jax.evals import intervals, outcomes
-from procsup_jax.evals.join import join
+from procsup_jax.evals.join import Joined, join
 from procsup_jax.report import line_chart, names, svg
+from procsup_jax.search.aggregate import with_aggregate
 from procsup_jax.stages.context import Context
 from procsup_jax.stages.evaluation import Evaluated, read_measured
 from procsup_jax.stages.improvement import SFT
@@ -37,6 +39,9 @@ from procsup_jax.stages.solutions import Policy, run_labels, run_samples, run_sc
 
 EVALUATED = Evaluated(Policy(SFT, SFT), f"{SFT}_orm", f"{SFT}_prm")
 TITLES = {summary.FAE: "Final-answer error", summary.TE: "Trace error"}
+LABELS = names.DECODINGS | {
+    f"{rm}_best_per_step": f"{names.DECODINGS[f'{rm}_best']}, per step" for rm in ("orm", "prm")
+}
 Key = tuple[str, str, int]  # decoding, metric and number of samples
 
 
@@ -68,14 +73,26 @@ def _measure(ctx: Context, counts: Sequence[int]) -> dict[str, dict[str, list[fl
     run_labels(ctx, name, "test", "oracle")
     measured = read_measured(ctx, EVALUATED, "test", [name])
     joined = join(measured.problems, measured.samples, measured.scores, measured.labels)
+    per_step = {rm: with_aggregate(scores, "per_step") for rm, scores in measured.scores.items()}
+    rooted = join(measured.problems, measured.samples, per_step, measured.labels)
     found: dict[str, dict[str, list[float | None]]] = {}
     for count in counts:
-        first = {uid: samples[:count] for uid, samples in joined.drawn.items()}
-        for decoding, seen in outcomes.measure_all(dataclasses.replace(joined, drawn=first), ctx.settings.seed).items():
+        chosen = _outcomes(ctx, joined, count)
+        chosen |= {f"{name}_per_step": of for name, of in _outcomes(ctx, rooted, count).items() if _is_best(name)}
+        for decoding, seen in chosen.items():
             for metric, error_b in ((summary.FAE, seen.error_b), (summary.TE, seen.trace_b)):
                 value = intervals.proportion(error_b).value
                 found.setdefault(decoding, {}).setdefault(metric, []).append(value)
     return found
+
+
+def _outcomes(ctx: Context, joined: Joined, count: int) -> dict[str, outcomes.Outcomes]:
+    first = {uid: samples[:count] for uid, samples in joined.drawn.items()}
+    return outcomes.measure_all(dataclasses.replace(joined, drawn=first), ctx.settings.seed)
+
+
+def _is_best(decoding: str) -> bool:
+    return decoding.endswith("_best")
 
 
 def collect(runs: Mapping[str, Any], output: pathlib.Path) -> None:
@@ -118,7 +135,7 @@ def _table(title: str, votes: Mapping[Key, summary.Row]) -> Iterator[str]:
     yield "|---|---|" + "---|" * len(counts)
     for decoding, metric in dict.fromkeys((decoding, metric) for decoding, metric, _ in votes):
         cells = (estimate(votes[decoding, metric, count]) for count in counts)
-        yield f"| {' | '.join((names.label(names.DECODINGS, decoding), TITLES[metric].lower(), *cells))} |"
+        yield f"| {' | '.join((names.label(LABELS, decoding), TITLES[metric].lower(), *cells))} |"
 
 
 def votes_figure(lines: Sequence[line_chart.Line], metric: str, num_runs: int) -> svg.Figure:
@@ -130,7 +147,8 @@ def votes_figure(lines: Sequence[line_chart.Line], metric: str, num_runs: int) -
         "samples of a problem",
         f"{TITLES[metric].lower()}, %",
         x_format="log2",
-        tags_right=100.0,
+        tags_right=150.0,
+        size=(520.0, 300.0),
     )
 
 
@@ -139,8 +157,8 @@ def _lines(errors: Mapping[Key, summary.Row], metric: str) -> Iterator[line_char
         rows = {count: row for (one, measured, count), row in errors.items() if (one, measured) == (decoding, metric)}
         points = [(math.log2(count), row["mean"] / 100) for count, row in rows.items() if row["mean"] is not None]
         if points:
-            tag = names.label(names.DECODINGS, decoding)
-            dash = "dashed" if decoding.endswith("_best") else "solid"
+            tag = names.label(LABELS, decoding)
+            dash = "dashed" if _is_best(decoding) else "dotted" if "_best_" in decoding else "solid"
             yield line_chart.Line(tag, tag, f"{_colour(decoding)} {dash}", points)
 
 

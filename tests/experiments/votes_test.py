@@ -25,7 +25,8 @@ def test_it_measures_a_run_by_the_first_samples_and_does_nothing_twice(votes, fi
     kept = (tmp_path / "votes/shipped-0.json").read_text()
     found = json.loads(kept)
     assert found["samples"] == [1, 2, 3] and found["n"] == 4
-    assert found["decoding"].keys() == {"majority", "orm_weighted", "prm_weighted", "orm_best", "prm_best"}
+    votes_and_best = {"majority", "orm_weighted", "prm_weighted", "orm_best", "prm_best"}
+    assert found["decoding"].keys() == votes_and_best | {"orm_best_per_step", "prm_best_per_step"}
     # Of one sample every rule chooses it.
     assert len({errors["final_answer_error"][0] for errors in found["decoding"].values()}) == 1
     assert all(len(errors[metric]) == 3 for errors in found["decoding"].values() for metric in errors)
