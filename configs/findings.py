@@ -3,7 +3,7 @@
 procsup run --config=configs/findings.py --config.seed=0 --workdir=runs/findings/shipped-0
 
 experiments/findings/run.py runs it for several bases and seeds and puts their results together; another base is
---config.base.source=RUN/models/base of a run that trained one. Expected: about 80 minutes a run on one core. `:tiny`
+--config.base.source=RUN/models/base of a run that trained one. Expected: about 90 minutes a run on one core. `:tiny`
 only shows that the stages work.
 """
 
