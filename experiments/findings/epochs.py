@@ -13,6 +13,7 @@ of the bases' means with their 95 % t intervals over bases.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,22 +22,14 @@ import finished
 import summary
 from tables import OVER, estimate
 
-from procsup_jax import compilation, files, records
+from procsup_jax import compilation, files
 from procsup_jax.errors import UserError
-from procsup_jax.evals.evaluate import evaluate
 from procsup_jax.report import names
 from procsup_jax.stages.base import BASE
 from procsup_jax.stages.context import Context
-from procsup_jax.stages.improvement import FEW_SHOT, Approach, approach, epoch_name, majority_error, run_epochs
-from procsup_jax.stages.solutions import (
-    Policy,
-    labels_file,
-    run_labels,
-    run_samples,
-    run_scores,
-    samples_file,
-    scores_file,
-)
+from procsup_jax.stages.evaluation import Evaluated, evaluation_file, run_evaluation
+from procsup_jax.stages.improvement import FEW_SHOT, Approach, approach, choose_epoch, epoch_name, run_epochs
+from procsup_jax.stages.solutions import Policy
 
 FINAL_ANSWER, ORM = APPROACHES = ("few_shot_final_answer_rl", "few_shot_orm_rl")
 DECODINGS = ("majority", "orm_weighted", "greedy")
@@ -75,27 +68,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 def measure(ctx: Context, plan: Approach) -> dict[str, Any]:
     """Return the validation error after each epoch, the start's first, the epoch chosen by it and its test errors."""
     run_epochs(ctx, plan)
-    epochs = range(1, ctx.settings.improve.num_epochs + 1)
-    valid = [f"{FEW_SHOT}.epoch0.validation", *(f"{epoch_name(plan, epoch)}.validation" for epoch in epochs)]
-    errors = [majority_error(ctx, "validation", records.read_samples(ctx.path(samples_file(name)))) for name in valid]
-    chosen = min(epochs, key=lambda epoch: (errors[epoch], epoch))
+    errors, chosen = choose_epoch(ctx, plan)
     model = epoch_name(plan, chosen)
-    name, orm = f"{model}.test.drawn", f"{model}.orm" if plan.retrain_rm else None
-    run_samples(ctx, name, Policy(model, model), "test", ctx.settings.evaluate.num_samples, with_greedy=True)
-    run_labels(ctx, name, "test", "oracle")
-    scores = None
-    if orm is not None:
-        run_scores(ctx, name, "test", orm)
-        scores = records.read_scores(ctx.path(scores_file(name, orm)))
-    samples = records.read_samples(ctx.path(samples_file(name)))
-    labels = records.read_labels(ctx.path(labels_file(name, "oracle")))
-    found = evaluate(ctx.problems("test"), samples, scores, labels=labels, seed=ctx.settings.seed)["decoding"]
+    run_evaluation(ctx, Evaluated(Policy(model, model), f"{model}.orm" if plan.retrain_rm else None, None), "test")
+    found = json.loads(ctx.path(evaluation_file(model, "test")).read_text())
     test = {
-        decoding: {metric: found[decoding][metric] for metric in summary.METRICS}
+        decoding: {metric: found["decoding"][decoding][metric] for metric in summary.METRICS}
         for decoding in DECODINGS
-        if decoding in found
+        if decoding in found["decoding"]
     }
-    return {"validation": errors, "chosen": chosen, "test": test, "n": len(ctx.problems("test"))}
+    return {"validation": errors, "chosen": chosen, "test": test, "n": found["n"]}
 
 
 def _validation(runs: Runs) -> Iterator[str]:
@@ -118,38 +100,39 @@ def _validation(runs: Runs) -> Iterator[str]:
 def _test(runs: Runs) -> Iterator[str]:
     yield f"## The chosen epochs' errors on test problems, %, {OVER}\n"
     yield "| policy | decoding | final-answer error | trace error | runs |\n|---|---|---|---|---|"
-    for name in APPROACHES:
-        for decoding in DECODINGS:
-            of = {run: found[name]["test"].get(decoding) for run, found in runs.items() if name in found}
-            known = {run: errors for run, errors in of.items() if errors is not None}
-            if known:
-                cells = (
-                    estimate(summary.over({run: summary.in_points(each[metric]) for run, each in known.items()}, 0.0))
-                    for metric in summary.METRICS
-                )
-                labels = names.label(names.MODELS, name), names.label(names.DECODINGS, decoding)
-                yield f"| {' | '.join((*labels, *cells, str(len(known))))} |"
+    errors = summary.errors(_in_place(runs))
+    for name, decoding in itertools.product(APPROACHES, DECODINGS):
+        if (name, decoding, summary.FAE) in errors:
+            final, trace = (errors[name, decoding, metric] for metric in summary.METRICS)
+            labels = names.label(names.MODELS, name), names.label(names.DECODINGS, decoding)
+            yield f"| {' | '.join((*labels, estimate(final), estimate(trace), str(final['runs'])))} |"
 
 
 def _comparisons(runs: Runs, start: Runs) -> Iterator[str]:
     yield f"## Comparisons, points, {OVER}\n"
     yield "| of | first | minus second | difference | each |\n|---|---|---|---|---|"
-    for first, second in COMPARISONS:
-        for metric in summary.METRICS:
-            points = {
-                run: summary.in_points(*(_error(found, start[run], *side, metric) for side in (first, second)))
-                for run, found in runs.items()
-                if all(side[0] in found or side[0] not in APPROACHES for side in (first, second))
-            }
-            row = summary.over(points)
-            cells = metric.replace("_", " "), names.approach(*first), names.approach(*second), estimate(row)
-            yield f"| {' | '.join((*cells, row['each']))} |"
+    changed = _in_place(runs, start)
+    for (first, second), metric in itertools.product(COMPARISONS, summary.METRICS):
+        further = {first[0], second[0]}.intersection(APPROACHES)
+        points = {
+            run: summary.difference(found, first, second, metric)
+            for run, found in changed.items()
+            if further <= runs[run].keys()
+        }
+        row = summary.over(points)
+        cells = metric.replace("_", " "), names.approach(*first), names.approach(*second), estimate(row)
+        yield f"| {' | '.join((*cells, row['each']))} |"
 
 
-def _error(found: Any, start: Any, policy: str, decoding: str, metric: str) -> float | None:
-    test = found[policy]["test"] if policy in APPROACHES else start["models"][policy]["test"]["decoding"]
-    value: float | None = test[decoding][metric]
-    return value
+def _in_place(runs: Runs, start: Runs | None = None) -> dict[str, Any]:
+    """Return the chosen epochs' errors as a run's results hold them, in place of those of `start` where it is given."""
+    return {
+        run: {
+            "models": (start[run]["models"] if start else {})
+            | {name: {"test": {"decoding": each["test"]}} for name, each in found.items()}
+        }
+        for run, found in runs.items()
+    }
 
 
 if __name__ == "__main__":

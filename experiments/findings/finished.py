@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import summary
 
 from procsup_jax import settings
 from procsup_jax.errors import UserError
@@ -53,7 +54,7 @@ def context(run: pathlib.Path, size: str, changes: Sequence[str]) -> Context:
 
 def kept(folder: pathlib.Path) -> dict[str, Any]:
     """Return what a folder keeps of each run, by its name."""
-    found = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    found = summary.read(folder)
     if not found:
         raise UserError(f"nothing of a run in {folder}: name the folder of a finished run")
     return found

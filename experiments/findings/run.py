@@ -14,7 +14,6 @@ of the bases' means with its 95 % t interval over bases, and every run's own; th
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import pathlib
 import queue
@@ -41,7 +40,7 @@ def main() -> None:
     kept: pathlib.Path = args.output / "runs"
     if not args.collect:
         run_all(args, kept)
-    runs = {path.stem: json.loads(path.read_text()) for path in sorted(kept.glob("*.json"))}
+    runs = summary.read(kept)
     if not runs:
         sys.exit(f"no results of a run in {kept}: run without --collect first")
     collect(runs, args.output)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -37,6 +39,11 @@ REWARD_MODELS = ("sft_orm", "sft_prm", "sft_surprise_outcome", "sft_surprise_pro
 MEASURES = (
     ("agreement", "process"), ("agreement", "outcome"), ("auc", "process"), ("auc", "outcome"), ("auc", "right_answer"),
 )  # fmt: skip
+
+
+def read(folder: pathlib.Path) -> dict[str, Any]:
+    """Return what the JSON files of a folder keep, one of each run, by the run's name."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
 
 
 def results(runs: Mapping[str, Any]) -> Iterator[Row]:
@@ -76,7 +83,7 @@ def findings(runs: Mapping[str, Any]) -> Iterator[Row]:
     rows = []
     for finding, metrics, first, second in COMPARISONS:
         for metric in metrics:
-            points = {name: _difference(found, first, second, metric) for name, found in runs.items()}
+            points = {name: difference(found, first, second, metric) for name, found in runs.items()}
             rows.append(_row(finding, "/".join(first), "/".join(second), metric, points))
     for step in ("all_steps", "last_step"):
         points = {name: _emulation(found, step) for name, found in runs.items()}
@@ -173,7 +180,7 @@ def _measured(runs: Mapping[str, Any], policy: str, test_set: str, decoding: str
             yield name, found[decoding]
 
 
-def _difference(found: Any, first: Sequence[str], second: Sequence[str], metric: str) -> float | None:
+def difference(found: Any, first: Sequence[str], second: Sequence[str], metric: str) -> float | None:
     """Return the first's error minus the second's on the test set."""
     values = [found["models"][policy]["test"]["decoding"][decoding][metric] for policy, decoding in (first, second)]
     return in_points(*values)

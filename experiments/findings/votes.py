@@ -73,8 +73,11 @@ def _measure(ctx: Context, counts: Sequence[int]) -> dict[str, dict[str, list[fl
     run_labels(ctx, name, "test", "oracle")
     measured = read_measured(ctx, EVALUATED, "test", [name])
     joined = join(measured.problems, measured.samples, measured.scores, measured.labels)
-    per_step = {rm: with_aggregate(scores, "per_step") for rm, scores in measured.scores.items()}
-    rooted = join(measured.problems, measured.samples, per_step, measured.labels)
+    per_step = {
+        rm: {score.key: score for score in with_aggregate(scores.values(), "per_step")}
+        for rm, scores in joined.scores.items()
+    }
+    rooted = dataclasses.replace(joined, scores=per_step)
     found: dict[str, dict[str, list[float | None]]] = {}
     for count in counts:
         chosen = _outcomes(ctx, joined, count)

@@ -78,9 +78,8 @@ def _tag(each: Line, x: float, y: float, place: float, side: int) -> str:
 
 def _listed(each: Line, x_format: str, y_format: str) -> str:
     unit = " %" if x_format == "%" else ""
-    at = {"%": lambda px: 100 * px, "log2": lambda px: 2**px}.get(x_format, lambda px: px)
     shown = [f"{100 * py:.1f} %" if y_format == "%" else f"{py:,g}" for _, py in each.points]
-    return ", ".join(f"{y} at {round(at(px), 6):g}{unit}" for y, (px, _) in zip(shown, each.points, strict=True))
+    return ", ".join(f"{y} at {svg.tick(px, x_format)}{unit}" for y, (px, _) in zip(shown, each.points, strict=True))
 
 
 def spread(wanted: Sequence[float], gap: float, lo: float, hi: float) -> list[float]:

@@ -107,17 +107,18 @@ def axes(
     left = x.start - gutter
     for value in y.ticks(4):
         parts.append(line(left, y(value), x.end, y(value), "grid"))
-        parts.append(label(left - 7, y(value) + 3.8, _tick(value, y_format), anchor="end"))
+        parts.append(label(left - 7, y(value) + 3.8, tick(value, y_format), anchor="end"))
     for value in x.ticks(5, least=1.0 if x_format in ("d", "log2") else 0.0):
         parts.append(line(x(value), y.start, x(value), y.start + 4, "axis"))
-        parts.append(label(x(value), y.start + 17, _tick(value, x_format), anchor="middle"))
+        parts.append(label(x(value), y.start + 17, tick(value, x_format), anchor="middle"))
     parts.append(line(left, y.start, x.end, y.start, "axis"))
     parts.append(label(x.end, y.start + 34, x_title, class_="axis-title", anchor="end"))
     parts.append(label(2, y.end - 13, y_title, class_="axis-title"))
     return element("g", *parts, class_="axes")
 
 
-def _tick(value: float, kind: str) -> str:
+def tick(value: float, kind: str) -> str:
+    """Return the label of a value in one of the formats of `axes`."""
     if kind == "n":
         return f"{value:,g}"
     if kind == "log2":

@@ -93,9 +93,8 @@ def epoch_name(plan: Approach, epoch: int) -> str:
 
 
 def _run_round(ctx: Context, plan: Approach, epoch: int, split: str, policy: Policy) -> str:
-    """Sample a split from the policy after `epoch` epochs; approaches with the same start share the first samples."""
-    first = f"{FEW_SHOT if policy.few_shot else SFT}.epoch0" if epoch == 0 else epoch_name(plan, epoch)
-    name = f"{first}.{split}"
+    """Sample a split from the policy after `epoch` epochs."""
+    name = f"{_round_name(plan, epoch)}.{split}"
     run_samples(ctx, name, policy, split, ctx.settings.sample.num_samples)
     return name
 
@@ -156,12 +155,11 @@ def _run_choice(ctx: Context, plan: Approach) -> None:
     """Measure every epoch's policy and keep the best one under the approach's own name."""
     by, num = ctx.settings.improve.choose_epoch_by, ctx.settings.improve.num_epochs
     names = [epoch_name(plan, epoch) for epoch in range(1, num + 1)]
-    first = f"{FEW_SHOT if plan.start.few_shot else SFT}.epoch0"
     if by == "test":
         for epoch in range(num + 1):
             policy = Policy(plan.name, names[epoch - 1]) if epoch else plan.start
             _run_round(ctx, plan, epoch, "test", policy)
-    samples = [f"{name}.{by}" for name in (first, *names)]
+    samples = _epoch_samples(plan, by, num)
     inputs = [problems_file(by), *map(samples_file, samples), *(file for name in names for file in model_files(name))]
     outputs = [*model_files(plan.name), curve_file(plan.name)]
     if plan.retrain_rm:
@@ -172,23 +170,34 @@ def _run_choice(ctx: Context, plan: Approach) -> None:
         "config.improve.num_epochs": num,
         "config.seed": ctx.settings.seed,
     }
-    ctx.folder.run(
-        Stage(f"choose-{plan.name}", settings, inputs, outputs, functools.partial(_choose, ctx, plan, by, samples))
-    )
+    ctx.folder.run(Stage(f"choose-{plan.name}", settings, inputs, outputs, functools.partial(_choose, ctx, plan)))
 
 
-def _choose(ctx: Context, plan: Approach, by: str, samples: list[str]) -> None:
-    rows: list[dict[str, Any]] = []
-    for epoch, name in enumerate(samples):
-        error = majority_error(ctx, by, records.read_samples(ctx.path(samples_file(name))))
-        rows.append({"epoch": epoch, f"{by}_error": error, "chosen": False})
-    best = min(rows[1:], key=lambda row: (row[f"{by}_error"], row["epoch"]))
-    best["chosen"] = True
-    chosen = epoch_name(plan, best["epoch"])
+def _choose(ctx: Context, plan: Approach) -> None:
+    by, (errors, best) = ctx.settings.improve.choose_epoch_by, choose_epoch(ctx, plan)
+    rows = [{"epoch": epoch, f"{by}_error": error, "chosen": epoch == best} for epoch, error in enumerate(errors)]
+    chosen = epoch_name(plan, best)
     _copy_model(ctx, chosen, plan.name)
     if plan.retrain_rm:
         _copy_model(ctx, f"{chosen}.orm", f"{plan.name}_orm")
     files.write_text(ctx.path(curve_file(plan.name)), json.dumps(rows) + "\n")
+
+
+def choose_epoch(ctx: Context, plan: Approach) -> tuple[list[float], int]:
+    """Return the final-answer error after each epoch, the start's first, and the epoch of the lowest, from 1 on."""
+    by, num = ctx.settings.improve.choose_epoch_by, ctx.settings.improve.num_epochs
+    files_of_epochs = map(samples_file, _epoch_samples(plan, by, num))
+    errors = [majority_error(ctx, by, records.read_samples(ctx.path(name))) for name in files_of_epochs]
+    return errors, min(range(1, num + 1), key=lambda epoch: (errors[epoch], epoch))
+
+
+def _epoch_samples(plan: Approach, split: str, num_epochs: int) -> list[str]:
+    return [f"{_round_name(plan, epoch)}.{split}" for epoch in range(num_epochs + 1)]
+
+
+def _round_name(plan: Approach, epoch: int) -> str:
+    """Name the policy after `epoch` epochs; approaches with the same start share the samples before the first."""
+    return epoch_name(plan, epoch) if epoch else f"{FEW_SHOT if plan.start.few_shot else SFT}.epoch0"
 
 
 def majority_error(ctx: Context, split: str, samples: list[Sample]) -> float:
