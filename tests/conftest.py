@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(pathlib.Path(__file__).parents[1] / ".jax_cache"))
@@ -12,6 +13,9 @@ os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8 --x
 import hypothesis
 import jax
 import pytest
+
+sys.path.append(str(pathlib.Path(__file__).parent))  # where the plugin stands
+pytest_plugins = ("tokenizer_fixtures",)
 
 hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("quick")
