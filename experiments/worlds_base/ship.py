@@ -14,7 +14,7 @@ def main(workdir: str, folder: str = str(shipped(SHIPPED))) -> None:
     """Write the run's base as float16, its vocabulary beside it."""
     saved, vocab = read_model(pathlib.Path(workdir) / "models/base", None)
     digest = save_params(folder, saved.params, saved.config, saved.metadata, dtype="float16")
-    vocab.save(pathlib.Path(folder) / "vocab.model")
+    vocab.save(folder)
     print(f"{folder}: digest {digest}")
 
 

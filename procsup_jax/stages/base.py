@@ -42,7 +42,7 @@ def run_base(ctx: Context) -> None:
 
 def _copy_base(ctx: Context, folder: pathlib.Path) -> None:
     saved, vocab = read_model(folder, None)
-    vocab.save(ctx.path(VOCAB))
+    vocab.save(ctx.path(VOCAB).parent)
     save_params(ctx.path(f"models/{BASE}"), saved.params, saved.config, saved.metadata)
 
 
@@ -80,7 +80,7 @@ def documents(ctx: Context, num: int, first: int = 0) -> Iterator[str]:
 def _train_vocab(ctx: Context) -> None:
     base = ctx.settings.base
     if base.start:
-        read_model(pathlib.Path(base.start), None)[1].save(ctx.path(VOCAB))
+        read_model(pathlib.Path(base.start), None)[1].save(ctx.path(VOCAB).parent)
         return
     texts = list(documents(ctx, min(base.num_documents, 5000), first=base.first_document))
     train_vocab(texts, base.vocab_size, ctx.path(VOCAB), seed=ctx.settings.seed)

@@ -21,25 +21,33 @@ import sentencepiece
 
 from procsup_jax import files
 from procsup_jax.errors import UserError
+from procsup_jax.text.pieces import BLANK, SURROGATES, PieceTokenizer, any_of, byte_piece
+from procsup_jax.text.sentencepiece_model import byte_ids, piece_bytes
+from procsup_jax.text.tokenizer_files import read_bytes
 
 PAD, UNK, BOS, EOS, SEP = "<pad>", "<unk>", "<bos>", "<eos>", "<sep>"
 CORRECT, INCORRECT = "<correct>", "<incorrect>"
+FILE = "vocab.model"
 SYMBOLS = ("<<", ">>", "#### ", "=", "+", "-", "*", "/", "(", ")", ".", ",", *"0123456789")
 
-_BLANK = "\u2581"  # SentencePiece writes a blank as this character
 _RESERVED = (PAD, UNK, BOS, EOS, SEP, CORRECT, INCORRECT)
 # SentencePiece would read these back as a blank, or not take them at all: they are spelled in byte tokens.
-_BYTES_ONLY = re.compile(f"[{_BLANK}\ud800-\udfff]")
+_BYTES_ONLY = re.compile(f"[{BLANK}{SURROGATES}]")
 _MAX_TRAINING_LINES = 500_000
 _MAX_LINE_BYTES = 1 << 20
 
 
-class Vocab:
+class Vocab(PieceTokenizer):
     """Map text to token ids and back; made by `Vocab.load` or `train_vocab`.
 
-    `size` counts ids, `digest` names the model file's content. `pad_id`, `unk_id`, `bos_id`, `eos_id`, `sep_id` (the
-    newline), `correct_id` and `incorrect_id` are reserved: of these only `sep_id` ever comes out of text.
+    A `Tokenizer` whose `pad_id`, `unk_id`, `eos_id`, `sep_id` (the newline), `correct_id` and `incorrect_id` are
+    reserved: of these only `sep_id` ever comes out of text.
     """
+
+    kind = "procsup"
+    lossless = True
+    bos_id: int | None = None
+    chat_template: str | None = None
 
     def __init__(self, model: bytes, name: str = "vocabulary") -> None:
         self._model = model
@@ -47,71 +55,45 @@ class Vocab:
             self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         except (RuntimeError, TypeError) as error:
             raise UserError(f"{name}: is no SentencePiece model; pass a .model file that train_vocab wrote") from error
-        self.size: int = self._processor.get_piece_size()
-        ids = {self._processor.id_to_piece(i): i for i in range(self.size)}
+        self.size = self._processor.get_piece_size()
+        self._ids = ids = {self._processor.id_to_piece(i): i for i in range(self.size)}
         _require_pieces(ids, self._processor, name)
-        self.pad_id, self.unk_id, self.bos_id, self.eos_id = (ids[piece] for piece in (PAD, UNK, BOS, EOS))
+        self.pad_id, self.unk_id, self.eos_id = (ids[piece] for piece in (PAD, UNK, EOS))
         self.sep_id, self.correct_id, self.incorrect_id = (ids[piece] for piece in (SEP, CORRECT, INCORRECT))
-        self.digest: str = hashlib.sha256(model).hexdigest()[:12]
-        self._byte_ids = [ids[_byte_piece(value)] for value in range(256)]
-        self._token_bytes = [self._bytes_of(i) for i in range(self.size)]
+        self.eos_ids = (self.eos_id,)
+        self.digest = hashlib.sha256(model).hexdigest()[:12]
+        self._byte_ids = byte_ids(self._processor, ids)
+        self._token_bytes = [b"\n" if i == self.sep_id else piece_bytes(self._processor, i) for i in range(self.size)]
+        self._cuts = re.compile(f"[\n{BLANK}{SURROGATES}]")
+        self._specials = any_of(_RESERVED)
 
     @classmethod
-    def load(cls, path: str | pathlib.Path) -> Self:
+    def load(cls, path: files.PathLike) -> Self:
         """Read a model file; raise `UserError` where it is missing or lacks our reserved pieces."""
-        with files.explain_os_errors(path, "read"):
-            model = pathlib.Path(path).read_bytes()
-        return cls(model, str(path))
+        return cls(read_bytes(pathlib.Path(path)), str(path))
 
-    def save(self, path: str | pathlib.Path) -> None:
-        """Write the model file, whole or not at all."""
-        files.write_bytes(path, self._model)
-
-    def encode(self, text: str) -> list[int]:
-        """Return the ids of `text`, without bos or eos."""
-        lines = text.split("\n")
-        ids = self._encode_line(lines[0])
-        for line in lines[1:]:
-            ids.append(self.sep_id)
-            ids.extend(self._encode_line(line))
-        return ids
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of `ids`; reserved ids but `sep_id` give nothing, broken UTF-8 the replacement character."""
-        data = b"".join([self._token_bytes[i] for i in ids])
+    @staticmethod
+    def reads(model: bytes) -> bool:
+        """Return whether a model file's content is a vocabulary of ours."""
         try:
-            return data.decode("utf-8", "surrogatepass")
-        except UnicodeDecodeError:
-            return data.decode("utf-8", "replace")
+            Vocab(model)
+        except UserError:
+            return False
+        return True
 
-    def token_bytes(self) -> list[bytes]:
-        """Return the UTF-8 bytes each id stands for: a newline for `sep_id`, none for the other reserved ids."""
-        return list(self._token_bytes)
+    def save(self, folder: files.PathLike) -> tuple[str, ...]:
+        """Write vocab.model, whole or not at all, into a folder and return its name."""
+        files.write_bytes(pathlib.Path(folder) / FILE, self._model)
+        return (FILE,)
 
-    def _encode_line(self, line: str) -> list[int]:
-        if _BYTES_ONLY.search(line) is None:
-            return self._processor.encode(line)
-        ids: list[int] = []
-        start = 0
-        for match in _BYTES_ONLY.finditer(line):
-            ids.extend(self._processor.encode(line[start : match.start()]))
-            ids.extend(self._byte_ids[value] for value in match.group().encode("utf-8", "surrogatepass"))
-            start = match.end()
-        ids.extend(self._processor.encode(line[start:]))
-        return ids
+    def _encode_stretch(self, text: str, start: bool) -> list[int]:
+        return self._processor.encode(text)
 
-    def _bytes_of(self, token: int) -> bytes:
-        if token == self.sep_id:
-            return b"\n"
-        if self._processor.is_control(token) or self._processor.is_unknown(token):
-            return b""
-        piece = self._processor.id_to_piece(token)
-        if self._processor.is_byte(token):
-            return bytes([int(piece[3:-1], 16)])
-        return piece.replace(_BLANK, " ").encode("utf-8")
+    def _spell(self, text: str) -> list[int]:
+        return [self.sep_id] if text == "\n" else super()._spell(text)
 
 
-def train_vocab(texts: Iterable[str], size: int, path: str | pathlib.Path, *, seed: int) -> Vocab:
+def train_vocab(texts: Iterable[str], size: int, path: files.PathLike, *, seed: int) -> Vocab:
     """Train a byte-pair vocabulary on `texts`, write it to `path` and return it.
 
     The same texts, size and seed give the same file. `size` counts every id, reserved ones, symbols and the 256 byte
@@ -128,9 +110,9 @@ def train_vocab(texts: Iterable[str], size: int, path: str | pathlib.Path, *, se
             f"vocabulary: size {size} is too small for a text of {len(characters)} distinct characters; "
             f"expected at least {least} ({len(_RESERVED)} reserved, {len(SYMBOLS)} symbols, 256 bytes, characters)"
         )
-    vocab = Vocab(_train(lines, size), str(path))
-    vocab.save(path)
-    return vocab
+    model = _train(lines, size)
+    files.write_bytes(path, model)
+    return Vocab(model, str(path))
 
 
 def _training_lines(texts: Iterable[str], seed: int) -> list[str]:
@@ -159,8 +141,8 @@ def _train(lines: Sequence[str], size: int) -> bytes:
         bos_piece=BOS,
         eos_piece=EOS,
         control_symbols=[SEP, CORRECT, INCORRECT],
-        user_defined_symbols=[symbol.replace(" ", _BLANK) for symbol in SYMBOLS],
-        required_chars=_BLANK,
+        user_defined_symbols=[symbol.replace(" ", BLANK) for symbol in SYMBOLS],
+        required_chars=BLANK,
         byte_fallback=True,
         split_digits=True,
         normalization_rule_name="identity",
@@ -174,15 +156,11 @@ def _train(lines: Sequence[str], size: int) -> bytes:
     return model.getvalue()
 
 
-def _byte_piece(value: int) -> str:
-    return f"<0x{value:02X}>"
-
-
 def _require_pieces(ids: dict[str, int], processor: sentencepiece.SentencePieceProcessor, name: str) -> None:
     controls = [piece for piece in _RESERVED if piece not in ids]
     controls += [piece for piece in _RESERVED if piece in ids and piece != UNK and not processor.is_control(ids[piece])]
-    missing = controls + [s for s in SYMBOLS if s.replace(" ", _BLANK) not in ids]
-    missing += [piece for piece in map(_byte_piece, range(256)) if piece not in ids]
+    missing = controls + [s for s in SYMBOLS if s.replace(" ", BLANK) not in ids]
+    missing += [piece for piece in map(byte_piece, range(256)) if piece not in ids]
     if missing:
         shown = ", ".join(repr(piece) for piece in missing[:4])
         raise UserError(

@@ -25,8 +25,8 @@ def vocab(tmp_path_factory: pytest.TempPathFactory) -> vocab_lib.Vocab:
 
 
 def test_reserved_ids_are_distinct_and_never_come_out_of_text(vocab):
-    reserved = {vocab.pad_id, vocab.unk_id, vocab.bos_id, vocab.eos_id, vocab.correct_id, vocab.incorrect_id}
-    assert len(reserved | {vocab.sep_id}) == 7
+    reserved = {vocab.pad_id, vocab.unk_id, vocab.eos_id, vocab.correct_id, vocab.incorrect_id}
+    assert len(reserved | {vocab.sep_id}) == 6
     text = "<pad><unk><bos><eos></s><sep> <correct> <incorrect> <0x41> é \u2581 \n"
     ids = vocab.encode(text)
     assert not reserved & set(ids)
@@ -38,7 +38,7 @@ def test_decode_inverts_encode_and_reserved_ids_stay_out(vocab, text):
     ids = vocab.encode(text)
     assert vocab.decode(ids) == text
     assert ids.count(vocab.sep_id) == text.count("\n")
-    assert not {vocab.pad_id, vocab.unk_id, vocab.bos_id, vocab.eos_id, vocab.correct_id, vocab.incorrect_id} & set(ids)
+    assert not {vocab.pad_id, vocab.unk_id, vocab.eos_id, vocab.correct_id, vocab.incorrect_id} & set(ids)
 
 
 @pytest.mark.parametrize(
