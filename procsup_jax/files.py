@@ -65,7 +65,7 @@ def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
             with _open_handle(handle, mode) as file:
                 yield file
                 file.flush()
-                os.fchmod(file.fileno(), 0o666 & ~_umask())
+                os.fchmod(file.fileno(), 0o666 & ~umask())
                 os.fsync(file.fileno())
             temporary.replace(target)
             sync_folder(target.parent)
@@ -83,7 +83,8 @@ def _open_handle(handle: int, mode: str) -> IO[Any]:
     return os.fdopen(handle, "wb") if mode == "wb" else os.fdopen(handle, "w", encoding="utf-8", newline="\n")
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return the permissions that this process takes away from new files."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

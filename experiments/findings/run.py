@@ -60,7 +60,7 @@ def parse() -> argparse.Namespace:
     args = parser.parse_args()
     if args.at_once < 1:
         parser.error(f"--at_once={args.at_once}: expected at least 1")
-    args.bases = args.bases or [SHIPPED, *(str(model.parent) for model in sorted(BASES.glob("*/params.npz")))]
+    args.bases = args.bases or [SHIPPED, *(str(model.parent) for model in sorted(BASES.glob("*/params.safetensors")))]
     args.output = args.output or (HERE if args.size == "full" else args.workdir)
     return args
 

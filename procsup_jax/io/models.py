@@ -1,4 +1,4 @@
-"""Finding a model: a folder with params.npz and model.json, and the vocabulary that belongs to it."""
+"""Finding a model: a folder with params.safetensors and model.json, and the vocabulary that belongs to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finished models: a folder with `params.npz` (arrays, no pickles) and `model.json` (config, metadata, digest)."""
+"""Finished models: a folder with `params.safetensors` and `model.json` (config, metadata, digest)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import pathlib
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -21,10 +20,12 @@ from jax.sharding import Mesh
 
 from procsup_jax import files
 from procsup_jax.errors import UserError
+from procsup_jax.io.tensors import TensorFile, open_tensors, write_tensors
 from procsup_jax.models import api
 from procsup_jax.parallel import rules
 
-FORMAT = "procsup_jax model 1"
+FORMAT = "procsup_jax model 2"
+PARAMS, HEADER = "params.safetensors", "model.json"
 STORED = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 
 
@@ -55,7 +56,10 @@ def save_params(
     if dtype not in STORED:
         raise UserError(f"dtype={dtype!r}: expected one of {', '.join(STORED)}")
     arrays = {name: _narrow(name, _to_host(array), dtype) for name, array in _flatten(params).items()}
-    digest = _digest(arrays)
+    sums = _Digest()
+    for name in sorted(arrays):
+        sums.update(name, arrays[name])
+    digest = sums.hexdigest()
     if jax.process_index() == 0:
         header = {
             "format": FORMAT,
@@ -75,16 +79,11 @@ def load_params(path: files.PathLike, *, config: api.ModelConfig | None = None, 
     missing or damaged, and when the arrays are not those of the config.
     """
     folder = pathlib.Path(path)
-    header = _read_header(folder / "model.json")
+    header = _read_header(folder / HEADER)
     config = config or _read_config(folder, header["config"])
-    arrays = _read_arrays(folder / "params.npz", header)
-    _check_shapes(folder, {name: array.shape for name, array in arrays.items()}, config)
-    dtype = jnp.dtype(config.param_dtype)
-    params = _unflatten({name: array.astype(dtype) for name, array in arrays.items()})
-    if mesh is None:
-        params = jax.device_put(params)
-    else:
-        params = jax.device_put(params, rules.tree_sharding(mesh, api.param_axes(config), params))
+    with open_tensors(folder / PARAMS) as tensors:
+        _check_shapes(folder, tensors.shapes, config)
+        params = _unflatten(_read_arrays(tensors, header, config, mesh))
     return SavedModel(params, config, header["metadata"], header["digest"])
 
 
@@ -114,23 +113,29 @@ def _to_host(array: jax.Array | np.ndarray) -> np.ndarray:
 
 
 def _narrow(name: str, array: np.ndarray, dtype: str) -> np.ndarray:
-    """Convert to the stored type; bfloat16, which npz does not know, is kept as its bits."""
     with np.errstate(over="ignore"):
-        stored = array.astype(STORED[dtype])
-    if not np.isfinite(stored.astype(np.float32)).all():
+        stored = array.astype(STORED[dtype], copy=False)
+    if not np.isfinite(stored.astype(np.float32, copy=False)).all():
         raise UserError(
             f"parameter {name} holds numbers that are not finite in {dtype}: if its largest magnitude "
             f"({np.abs(array.astype(np.float64)).max():.3g}) is finite, store as bfloat16 or float32"
         )
-    return stored.view(np.uint16) if dtype == "bfloat16" else stored
+    return stored
 
 
-def _digest(arrays: Mapping[str, np.ndarray]) -> str:
-    content = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        content.update(f"{name} {array.dtype.str} {array.shape};".encode())
-        content.update(np.ascontiguousarray(array).data)
-    return content.hexdigest()
+class _Digest:
+    """Sum up arrays that come in the order of their names."""
+
+    def __init__(self) -> None:
+        self._content = hashlib.sha256()
+
+    def update(self, name: str, array: np.ndarray) -> None:
+        bits = np.ascontiguousarray(array).view(np.uint16) if array.dtype == ml_dtypes.bfloat16 else array
+        self._content.update(f"{name} {bits.dtype.str} {bits.shape};".encode())
+        self._content.update(np.ascontiguousarray(bits).data)
+
+    def hexdigest(self) -> str:
+        return self._content.hexdigest()
 
 
 def _write_folder(target: pathlib.Path, arrays: Any, header: Mapping[str, Any]) -> None:
@@ -139,9 +144,8 @@ def _write_folder(target: pathlib.Path, arrays: Any, header: Mapping[str, Any]) 
         aside = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
         try:
             new, old = aside / "new", aside / "old"
-            with files.atomic_writer(new / "params.npz", "wb") as file:
-                np.savez(file, **arrays)
-            files.write_text(new / "model.json", json.dumps(header, indent=2, sort_keys=True) + "\n")
+            write_tensors(new / PARAMS, arrays)
+            files.write_text(new / HEADER, json.dumps(header, indent=2, sort_keys=True) + "\n")
             if target.exists():
                 target.rename(old)
             new.rename(target)
@@ -168,20 +172,24 @@ def _read_config(folder: pathlib.Path, values: Mapping[str, Any]) -> api.ModelCo
     try:
         return api.ModelConfig(**values)
     except TypeError as error:
-        raise UserError(f"{folder / 'model.json'}: {error}; use the version of procsup_jax that wrote it") from error
+        raise UserError(f"{folder / HEADER}: {error}; use the version of procsup_jax that wrote it") from error
 
 
-def _read_arrays(path: pathlib.Path, header: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    try:
-        with files.explain_os_errors(path, "read"), np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged ({error}): make or copy it again") from error
-    if _digest(arrays) != header["digest"]:
-        raise UserError(f"{path} does not have the digest in model.json: make or copy the folder again")
-    if header["dtype"] == "bfloat16":
-        return {name: array.view(ml_dtypes.bfloat16) for name, array in arrays.items()}
-    return arrays
+def _read_arrays(
+    tensors: TensorFile, header: Mapping[str, Any], config: api.ModelConfig, mesh: Mesh | None
+) -> dict[str, jax.Array]:
+    """Put each array on the device (or into its shards) as it comes: the host never holds all of them."""
+    shardings: dict[str, Any] = {}
+    if mesh is not None:
+        shardings = _flatten(rules.tree_sharding(mesh, api.param_axes(config), api.abstract_params(config)))
+    sums, found = _Digest(), {}
+    for name in sorted(tensors.shapes):
+        array = tensors.read(name)
+        sums.update(name, array)
+        found[name] = jax.device_put(array.astype(jnp.dtype(config.param_dtype), copy=False), shardings.get(name))
+    if sums.hexdigest() != header["digest"]:
+        raise UserError(f"{tensors.path} does not have the digest in model.json: make or copy the folder again")
+    return found
 
 
 def _check_shapes(folder: pathlib.Path, found: Mapping[str, tuple], config: api.ModelConfig) -> None:

@@ -63,4 +63,4 @@ def problems_file(split: str) -> str:
 
 def model_files(name: str) -> tuple[str, str]:
     """Return the names of a saved model's files."""
-    return f"models/{name}/params.npz", f"models/{name}/model.json"
+    return f"models/{name}/params.safetensors", f"models/{name}/model.json"

@@ -34,7 +34,7 @@ def test_it_goes_on_with_a_run_and_measures_the_chosen_epoch(epochs, finished_ru
     write(tmp_path / "runs/shipped-0.json", start(0.5))
     args = finished_run, "--size=tiny", f"--output={tmp_path}"
     epochs(*args, "--epochs=1")
-    model = finished_run / "models/few_shot_final_answer_rl.epoch1/params.npz"
+    model = finished_run / "models/few_shot_final_answer_rl.epoch1/params.safetensors"
     made = model.stat().st_mtime_ns
     epochs(*args, "--epochs=2")
     assert model.stat().st_mtime_ns == made

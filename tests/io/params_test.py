@@ -8,6 +8,7 @@ import pytest
 
 from procsup_jax.errors import UserError
 from procsup_jax.io import params as io_params
+from procsup_jax.io.tensors import TensorFile, open_tensors
 from procsup_jax.models import api
 from procsup_jax.parallel import mesh as meshes
 
@@ -33,7 +34,7 @@ def test_a_model_comes_back_whole(saved, params):
     jax.tree.map(np.testing.assert_array_equal, model.params, params)
     assert (model.config, model.metadata) == (CONFIG, {"name": "tiny"})
     assert sorted(path.name for path in saved.parent.iterdir()) == ["m"]
-    assert sorted(path.name for path in saved.iterdir()) == ["model.json", "params.npz"]
+    assert sorted(path.name for path in saved.iterdir()) == ["model.json", "params.safetensors"]
 
 
 @pytest.mark.parametrize(("dtype", "error"), [("float16", 2**-11), ("bfloat16", 2**-8)])
@@ -43,13 +44,13 @@ def test_sixteen_bits_round_and_halve_the_size(tmp_path, saved, params, dtype, e
     assert model.digest == digest != io_params.load_params(saved).digest
     assert all(array.dtype == jnp.float32 for array in jax.tree.leaves(model.params))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=error, atol=1e-7), model.params, params)
-    stored = sum(a.nbytes for a in np.load(tmp_path / "half" / "params.npz").values())
-    assert stored == 2 * api.num_params(CONFIG)
+    with open_tensors(tmp_path / "half" / "params.safetensors") as tensors:
+        assert set(tensors.dtypes.values()) == {{"float16": "F16", "bfloat16": "BF16"}[dtype]}
 
 
 def test_equal_models_give_equal_bytes_and_the_digest_tells_others_apart(tmp_path, saved, params):
     again = io_params.save_params(tmp_path / "again", params, CONFIG, {"name": "tiny"})
-    for name in ("params.npz", "model.json"):
+    for name in ("params.safetensors", "model.json"):
         assert (tmp_path / "again" / name).read_bytes() == (saved / name).read_bytes()
     changed = {**params, "embedding": params["embedding"] + 1e-6}
     assert io_params.save_params(tmp_path / "again", changed, CONFIG) != again
@@ -86,16 +87,20 @@ def edit(path, change):
     path.write_text(json.dumps(header))
 
 
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-900])
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda m: (m / "model.json").unlink(), "cannot read .*model.json: no such file"),
-        (lambda m: (m / "params.npz").unlink(), "cannot read .*params.npz: no such file"),
+        (lambda m: (m / "params.safetensors").unlink(), "cannot read .*params.safetensors: no such file"),
         (lambda m: (m / "model.json").write_text("{"), "model.json is damaged"),
         (lambda m: (m / "model.json").write_text("[]"), "model.json is damaged"),
-        (lambda m: (m / "params.npz").write_bytes(b""), "params.npz is damaged"),
-        (lambda m: (m / "params.npz").write_bytes(b"junk" * 99), "params.npz is damaged"),
-        (lambda m: (m / "params.npz").write_bytes((m / "params.npz").read_bytes()[:-900]), "params.npz is damaged"),
+        (lambda m: (m / "params.safetensors").write_bytes(b""), "params.safetensors is damaged"),
+        (lambda m: (m / "params.safetensors").write_bytes(b"junk" * 99), "params.safetensors is damaged"),
+        (lambda m: truncate(m / "params.safetensors"), "params.safetensors is damaged"),
         (lambda m: edit(m / "model.json", lambda h: h.pop("digest")), "model.json is damaged"),
         (lambda m: edit(m / "model.json", lambda h: h.update(digest="0")), "does not have the digest"),
         (lambda m: edit(m / "model.json", lambda h: h.update(format="procsup_jax model 9")), "use the version that"),
@@ -112,10 +117,18 @@ def test_a_damaged_folder_is_one_clear_line(saved, damage, message):
     assert "\n" not in str(caught.value)
 
 
-def test_pickles_are_never_read(saved):
-    evil = np.array([{"a": 1}], dtype=object)
-    np.savez(saved / "params.npz", embedding=evil)
-    with pytest.raises(UserError, match="damaged"):
+def test_shapes_are_checked_before_anything_is_read(saved, monkeypatch):
+    monkeypatch.setattr(TensorFile, "read", lambda self, name: pytest.fail(f"read {name}"))
+    with pytest.raises(UserError, match="embedding has shape"):
+        io_params.load_params(saved, config=dataclasses.replace(CONFIG, vocab_size=40))
+
+
+def test_one_changed_bit_is_damage(saved):
+    path = saved / "params.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="does not have the digest"):
         io_params.load_params(saved)
 
 
