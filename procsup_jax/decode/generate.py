@@ -14,7 +14,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from procsup_jax.data.examples import example_ids, prompt_ids
-from procsup_jax.decode import calculator, engine, feeder, memory
+from procsup_jax.decode import engine, feeder, memory
+from procsup_jax.decode.calculator import loop as calculator
 from procsup_jax.decode.draw import VocabTables
 from procsup_jax.decode.engine import Lanes, NewPrompts, Program, Shared
 from procsup_jax.decode.settings import DecodeSettings

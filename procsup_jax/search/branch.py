@@ -14,7 +14,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from procsup_jax.decode import calculator, draw
+from procsup_jax.decode import draw
+from procsup_jax.decode.calculator import loop as calculator
 from procsup_jax.decode.draw import VocabTables
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.models import api

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from procsup_jax.decode import uint64
+from procsup_jax.decode.calculator import uint64
 
 LIMIT = 2**64
 # Numbers of every size, and those next to where words and carries change.

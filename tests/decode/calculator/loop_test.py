@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from procsup_jax.decode import calculator
+from procsup_jax.decode.calculator import loop as calculator
 from procsup_jax.errors import UserError
 from procsup_jax.text import calculator as exact
 

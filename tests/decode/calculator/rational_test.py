@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from procsup_jax.decode import rational, uint64
+from procsup_jax.decode.calculator import rational, uint64
 from procsup_jax.text import calculator as exact
 
 PARTS = st.integers(0, 40).flatmap(lambda bits: st.integers(0, 2**bits))

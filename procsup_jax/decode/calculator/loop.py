@@ -4,14 +4,10 @@ The paper's calculator (Cobbe et al. 2021), evaluated in the graph while the exp
 time, in 64-bit fractions. It agrees with `text.calculator` on every expression or abstains, that is, forces nothing: on
 anything malformed, nested deeper than `expression.MAX_DEPTH`, beyond its integers, or without a finite decimal of at
 most `rational.FRACTION_DIGITS` digits after the point.
-
-As a command, `python -m procsup_jax.decode.calculator FILE` prints for each line's expression the value forced, or `-`.
 """
 
 from __future__ import annotations
 
-import pathlib
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -19,8 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from procsup_jax.decode import expression, rational
-from procsup_jax.decode.expression import ExpressionState
+from procsup_jax.decode.calculator import expression, rational
+from procsup_jax.decode.calculator.expression import ExpressionState
 from procsup_jax.errors import UserError
 
 _MAX_TOKEN_BYTES = 16
@@ -195,22 +191,3 @@ def _queues(tokens_bl: jax.Array, last_b: jax.Array) -> jax.Array:
 
     state = init_state(last_b.shape)
     return jax.lax.fori_loop(0, jnp.max(last_b) + 1, step, (state, state.queue_f))[1]
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Print the value forced for each line of a file; return the exit status."""
-    if len(arguments) != 1:
-        print("usage: python -m procsup_jax.decode.calculator FILE (one expression a line)", file=sys.stderr)
-        return UserError.exit_code
-    try:
-        lines = pathlib.Path(arguments[0]).read_bytes().splitlines()
-    except OSError as error:
-        print(f"{arguments[0]}: {error.strerror}; expected a file with one expression a line", file=sys.stderr)
-        return UserError.exit_code
-    for value in forced_values(lines):
-        print(value or "-")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

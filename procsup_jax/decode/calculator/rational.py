@@ -7,8 +7,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from procsup_jax.decode import uint64
-from procsup_jax.decode.uint64 import U64
+from procsup_jax.decode.calculator import uint64
+from procsup_jax.decode.calculator.uint64 import U64
 
 INTEGER_DIGITS = 20
 FRACTION_DIGITS = 12

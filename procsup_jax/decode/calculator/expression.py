@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from procsup_jax.decode import rational, uint64
-from procsup_jax.decode.rational import Rational
+from procsup_jax.decode.calculator import rational, uint64
+from procsup_jax.decode.calculator.rational import Rational
 
 MAX_DEPTH = 4
 ALPHABET = b"0123456789.,+-*/()=< "
