@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from procsup_jax.decode import filters
-from procsup_jax.decode.calculator.loop import CalculatorTables
+from procsup_jax.decode.calculator.tables import CalculatorTables
 from procsup_jax.decode.settings import DecodeSettings
 
 

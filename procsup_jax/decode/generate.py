@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from procsup_jax.data.examples import example_ids, prompt_ids
 from procsup_jax.decode import engine, feeder, memory
-from procsup_jax.decode.calculator import loop as calculator
+from procsup_jax.decode.calculator import tables as calculator_tables
 from procsup_jax.decode.draw import VocabTables
 from procsup_jax.decode.engine import Lanes, NewPrompts, Program, Shared
 from procsup_jax.decode.settings import DecodeSettings
@@ -174,7 +174,7 @@ def vocab_tables(config: ModelConfig, vocab: Vocab, with_calculator: bool) -> Vo
     allowed[vocab.eos_id] = True
     allowed_v = np.zeros(config.vocab_size, bool)
     allowed_v[: len(allowed)] = allowed
-    return VocabTables(jnp.asarray(allowed_v), calculator.make_tables(vocab) if with_calculator else None)
+    return VocabTables(jnp.asarray(allowed_v), calculator_tables.make_tables(vocab) if with_calculator else None)
 
 
 def problem_key(seed: int, uid: str) -> np.ndarray:

@@ -6,7 +6,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from procsup_jax.decode.calculator import loop
+from procsup_jax.decode.calculator import batch
 from procsup_jax.errors import UserError
 
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         print(f"{arguments[0]}: {error.strerror}; expected a file with one expression a line", file=sys.stderr)
         return UserError.exit_code
-    for value in loop.forced_values(lines):
+    for value in batch.forced_values(lines):
         print(value or "-")
     return 0
 
