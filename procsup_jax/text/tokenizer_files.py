@@ -92,7 +92,10 @@ def read_beside(folder: pathlib.Path) -> Beside:
     contents.pop(MODEL_CONFIG, None)
     bos, eos, pad = (_content(config.get(key) or specials.get(key)) for key in ("bos_token", "eos_token", "pad_token"))
     added = config.get("added_tokens_decoder") or {}
-    names = {*_contents(config.get("additional_special_tokens")), *_contents(specials.get("additional_special_tokens"))}
+    lists = [
+        each.get(key) for each in (config, specials) for key in ("additional_special_tokens", "extra_special_tokens")
+    ]
+    names = {name for each in lists for name in _contents(each)}
     names |= {name for each in added.values() if each.get("special") and (name := _content(each))}
     template = contents[TEMPLATE].decode("utf-8", "replace") if TEMPLATE in contents else None
     return Beside(
@@ -141,6 +144,8 @@ def _content(token: Any) -> str | None:
 
 
 def _contents(tokens: Any) -> list[str]:
+    """Return the names of a list of tokens, or of an object whose values they are."""
+    tokens = list(tokens.values()) if isinstance(tokens, dict) else tokens
     return [name for token in tokens if (name := _content(token))] if isinstance(tokens, list) else []
 
 

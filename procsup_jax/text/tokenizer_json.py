@@ -25,30 +25,33 @@ _CONTROL = re.compile(r"<[|\uff5c].+[|\uff5c]>", re.DOTALL)
 def parse(content: bytes, path: str) -> Spec:
     """Return the file's content; raise UserError where it is damaged or of no kind that we read."""
     try:
-        spec = json.loads(content)
-        kind, vocab = spec["model"].get("type"), spec["model"]["vocab"]
-        added = [(token["id"], token["content"]) for token in spec.get("added_tokens") or ()]
+        spec = _known(json.loads(content), path)
+        if min(piece_ids(spec).values()) < 0:
+            raise ValueError("an id is negative")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: is no tokenizer.json of the tokenizers library; download it again") from error
-    # Files of old versions do not name the kind.
-    kind = kind or ("Unigram" if isinstance(vocab, list) else "BPE" if "merges" in spec["model"] else "WordPiece")
+    return spec
+
+
+def _known(spec: Spec, path: str) -> Spec:
+    """Return the file's content with what old versions left out."""
+    model = spec["model"]
+    listed = isinstance(model["vocab"], list)
+    kind = model.get("type") or ("Unigram" if listed else "BPE" if "merges" in model else "WordPiece")
+    spec = {**spec, "model": {**model, "type": kind}, "added_tokens": spec.get("added_tokens") or []}
     if kind not in ("BPE", "Unigram"):
         raise UserError(f"{path}: is a {kind} tokenizer, which loses blanks; expected BPE or Unigram")
-    if any(spec["model"].get(key) for key in ("continuing_subword_prefix", "end_of_word_suffix")):
+    if any(model.get(key) for key in ("continuing_subword_prefix", "end_of_word_suffix")):
         raise UserError(f"{path}: marks the ends of words, which loses blanks; expected byte-level BPE or Metaspace")
-    spec = {**spec, "model": {**spec["model"], "type": kind}, "added_tokens": spec.get("added_tokens") or []}
     if not is_byte_level(spec) and not _has_blanks(spec):
         raise UserError(f'{path}: neither byte-level nor with "{BLANK}" for a blank; expected one of the two')
-    if not added and not vocab:
-        raise UserError(f"{path}: has no tokens; download it again")
     return spec
 
 
 def is_byte_level(spec: Spec) -> bool:
     """Return whether pieces are written in one character for each byte."""
-    return any(
-        part["type"] == "ByteLevel" for key in ("normalizer", "pre_tokenizer", "decoder") for part in parts(spec, key)
-    )
+    keys = ("normalizer", "pre_tokenizer", "decoder")
+    return any(part["type"] == "ByteLevel" for key in keys for part in parts(spec, key))
 
 
 def parts(spec: Spec, key: str) -> Iterator[Spec]:
@@ -92,7 +95,7 @@ def without_prefix(spec: Spec) -> Spec:
                 return None
             case "Metaspace":
                 return {**{k: v for k, v in part.items() if k != "add_prefix_space"}, "prepend_scheme": "never"}
-            case "ByteLevel":
+            case "ByteLevel" if part.get("add_prefix_space"):
                 return {**part, "add_prefix_space": False}
             case _:
                 return part
@@ -107,8 +110,12 @@ def prefixes_each_stretch(spec: Spec) -> bool:
 
 def is_lossless(spec: Spec, special: Set[str]) -> bool:
     """Return whether the tokens of a text spell it where all its bytes are tokens: only blanks are rewritten."""
-    kept = is_byte_level(spec) or bool(spec["model"].get("byte_fallback"))
-    kept &= all(_writes_blanks(part) or part["type"] in ("ByteLevel", "Prepend") for part in parts(spec, "normalizer"))
+    byte_level = is_byte_level(spec)
+    kept = byte_level or bool(spec["model"].get("byte_fallback"))
+    kept &= all(
+        part["type"] in ("ByteLevel", "Prepend") or (_writes_blanks(part) and not byte_level)
+        for part in parts(spec, "normalizer")
+    )
     kept &= all(
         part["type"] in _ONLY_SPLIT and str(part.get("behavior")).lower() != "removed"
         for part in parts(spec, "pre_tokenizer")

@@ -243,6 +243,25 @@ def test_a_dummy_prefix_is_written_where_a_document_starts(request, kind):
     assert tokenizer.encode("apples", start=True) == tokenizer.encode(" apples")
 
 
+def test_byte_level_tokenizers_may_have_a_prefix_too(digits_bpe_folder, tmp_path: pathlib.Path):
+    def prefix(spec):
+        spec["pre_tokenizer"]["pretokenizers"][1]["add_prefix_space"] = True
+
+    tokenizer = load_tokenizer(edited(digits_bpe_folder, tmp_path, prefix))
+    assert tokenizer.encode("apples", start=True) == tokenizer.encode(" apples") != tokenizer.encode("apples")
+
+
+def test_the_files_beside_may_name_more_special_tokens(gemma_folder, tmp_path: pathlib.Path):
+    for name, changes in (
+        ("list", {"additional_special_tokens": ["\n\n"]}),
+        ("object", {"extra_special_tokens": {"break_token": "\n\n"}}),
+        ("decoder", {"added_tokens_decoder": {"463": {"content": "\n\n", "special": True}}}),
+    ):
+        tokenizer = load_tokenizer(configured(gemma_folder, tmp_path / name, **changes))
+        assert tokenizer.encode("\n\n") != [tokenizer.token_id("\n\n")] == tokenizer.encode("\n\n", special=True)
+        assert tokenizer.lossless
+
+
 def test_where_the_prefix_goes_behind_special_tokens(request):
     text = "<s>apples</s>books"
     always, first = (load_tokenizer(request.getfixturevalue(f"{kind}_folder")) for kind in ("prepend", "metaspace"))
@@ -375,8 +394,22 @@ def test_what_is_no_tokenizer_is_one_clear_line(tmp_path: pathlib.Path):
         assert "is no SentencePiece model" in one_line(tmp_path)
 
 
+BYTE_LEVEL = '{"model": {"type": "BPE", "vocab": %s, "merges": []}, "decoder": {"type": "ByteLevel"}}'
+
+
 @pytest.mark.parametrize(
-    "content", ["{", "[]", "{}", '{"model": {"type": "BPE"}}', '{"model": {"type": "BPE", "vocab": {}, "merges": []}}']
+    "content",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"model": {"type": "BPE"}}',
+        '{"model": {"type": "BPE", "vocab": {}, "merges": []}}',
+        '{"model": 3}',
+        BYTE_LEVEL % '{"a": "b"}',
+        BYTE_LEVEL % '{"a": -1}',
+        BYTE_LEVEL % "{}",
+    ],
 )
 def test_a_damaged_tokenizer_json_is_one_clear_line(tmp_path: pathlib.Path, content):
     (tmp_path / "tokenizer.json").write_text(content)
