@@ -73,7 +73,8 @@ def read(
 ) -> list[T]:
     """Read a file of one JSON object a line by `parse`, which raises `BadLine` on an object it can't read.
 
-    Empty lines are passed over. No two lines may share the values of all `identity` keys. Raises `UserError`
+    Empty lines are passed over. No two lines may share the values of all `identity` keys, a key that a line lacks
+    being a value too. Raises `UserError`
     "file:line: what is wrong, what was expected" at the first bad line; with `skip_bad` bad lines are left out
     instead, their number is printed, and `left_out` receives their messages.
     """
@@ -87,7 +88,7 @@ def read(
                 line = _parse_line(raw.rstrip(b"\r\n"), first=number == 1)
                 record = parse(line)
                 if identity:
-                    _meet(met, {name: line[name] for name in identity}, number)
+                    _meet(met, {name: line.get(name) for name in identity}, number)
                 records.append(record)
             except BadLine as error:
                 bad.append(f"{path}:{number}: {error}")
@@ -138,5 +139,5 @@ def _parse_line(raw: bytes, first: bool) -> dict[str, Any]:
 def _meet(met: dict[tuple[Any, ...], int], identity: Mapping[str, Any], number: int) -> None:
     first = met.setdefault(tuple(identity.values()), number)
     if first != number:
-        key = ", ".join(f"{name} {value!r}" for name, value in identity.items())
+        key = ", ".join(f"{name} {value!r}" for name, value in identity.items() if value is not None)
         raise BadLine(f"{key} stands in line {first} already, expected each once")

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from procsup_jax import files, json_lines
 from procsup_jax.errors import UserError
-from procsup_jax.types import CalculatorFault, Graded, Problem, Sample, Score, StepLabels
+from procsup_jax.types import Graded, Problem, Sample, Score, StepLabels
 
 PathLike = files.PathLike
 T = TypeVar("T")
 
 _FIRST_ERROR = json_lines.Kind("a step's index, or -1 for none", lambda value: type(value) is int and value >= -1)
-_BOOL = json_lines.Kind("true or false", lambda value: isinstance(value, bool))
 _TEXTS = json_lines.Kind("a list of strings", json_lines.is_list(json_lines.TEXT.holds), tuple)
-_BOOLS = json_lines.Kind("a list of true and false", json_lines.is_list(_BOOL.holds), tuple)
+_BOOLS = json_lines.Kind("a list of true and false", json_lines.is_list(lambda value: isinstance(value, bool)), tuple)
 _PROBS = json_lines.Kind(
     "a list of probabilities from 0 to 1",
     json_lines.is_list(lambda value: json_lines.is_number(value) and 0 <= value <= 1),
     lambda value: tuple(map(float, value)),
 )
-_OBJECTS = json_lines.Kind("a list of objects", json_lines.is_list(lambda value: isinstance(value, dict)))
+_IDS = json_lines.Kind("a list of whole numbers from 0", json_lines.is_list(json_lines.COUNT.holds), tuple)
+
+# Older files give these decodings an index that no drawn sample reaches; their scores and labels have it alone.
+_OLD_INDEX = {
+    1_000_000: "greedy",
+    1_000_001: "prm_step",
+    1_000_002: "orm_step",
+    1_000_003: "prm_beam",
+    1_000_004: "orm_beam",
+    1_000_005: "prm_puct",
+    1_000_006: "orm_puct",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,22 +47,36 @@ class _Format(Generic[T]):
     identity: tuple[str, ...]
     always_written: tuple[str, ...] = ()
 
+    @functools.cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        return {field.name: field.default for field in dataclasses.fields(self.cls)}  # type: ignore[arg-type]
+
     def parse(self, line: Mapping[str, Any]) -> T:
         fields = {name: json_lines.take(line, name, kind) for name, kind in self.required.items()}
         for name, kind in self.optional.items():
             if line.get(name) is not None:
                 fields[name] = json_lines.take(line, name, kind)
         extra = {k: v for k, v in line.items() if k not in self.required and k not in self.optional}
-        return self.cls(**fields, extra=extra)
+        record = self.cls(**fields, extra=extra)
+        return _numbered_anew(record) if "sample" in fields else record
 
     def dump(self, record: Any, **verdict: Any) -> dict[str, Any]:
         line = {name: getattr(record, name) for name in self.required}
         for name in self.optional:
             value = getattr(record, name)
-            if (value is not None and value != ()) or name in self.always_written:
+            if value != self.defaults[name] or name in self.always_written:
                 line[name] = value
         line |= verdict
         return line | {name: value for name, value in record.extra.items() if name not in line}
+
+
+def _numbered_anew(record: T) -> T:
+    """Return a sample, score or labels of an old file as its new one would have them."""
+    index, decoding = record.sample, record.decoding  # type: ignore[attr-defined]
+    named = _OLD_INDEX.get(index)
+    if named is None or decoding not in (named, None) or (decoding is None and isinstance(record, Sample)):
+        return record
+    return dataclasses.replace(record, sample=0, decoding=named)  # type: ignore[type-var]
 
 
 _PROBLEM = _Format(
@@ -60,11 +85,23 @@ _PROBLEM = _Format(
     {"solution": json_lines.TEXT},
     ("uid",),
 )
+_KEY = ("problem_uid", "sample", "decoding")
 _SAMPLE = _Format(
     Sample,
     {"problem_uid": json_lines.NAME, "sample": json_lines.COUNT, "solution": json_lines.TEXT},
-    {"answer": json_lines.TEXT, "logprob": json_lines.NUMBER, "tokens": json_lines.COUNT, "policy": json_lines.TEXT},
-    ("problem_uid", "sample"),
+    {
+        "answer": json_lines.TEXT,
+        "logprob": json_lines.NUMBER,
+        "tokens": json_lines.COUNT,
+        "policy": json_lines.TEXT,
+        "decoding": json_lines.NAME,
+        "policy_tokens": json_lines.COUNT,
+        "rm_tokens": json_lines.COUNT,
+        "steps": _TEXTS,
+        "token_ids": _IDS,
+        "tokenizer": json_lines.NAME,
+    },
+    _KEY,
     always_written=("answer",),
 )
 _SCORE = _Format(
@@ -76,8 +113,8 @@ _SCORE = _Format(
         "score": json_lines.NUMBER,
         "aggregate": json_lines.NAME,
     },
-    {"rm": json_lines.TEXT},
-    ("problem_uid", "sample"),
+    {"rm": json_lines.TEXT, "decoding": json_lines.NAME},
+    _KEY,
 )
 _LABELS = _Format(
     StepLabels,
@@ -89,10 +126,9 @@ _LABELS = _Format(
         "rater": json_lines.NAME,
         "source": json_lines.NAME,
     },
-    {"flags": _TEXTS, "steps": _BOOLS},
-    ("problem_uid", "sample", "rater"),
+    {"flags": _TEXTS, "steps": _BOOLS, "decoding": json_lines.NAME},
+    (*_KEY, "rater"),
 )
-_GRADED_KEYS = ("steps", "correct", "calculator_faults")
 
 
 def read_problems(path: PathLike, *, skip_bad: bool = False, left_out: list[str] | None = None) -> list[Problem]:
@@ -139,11 +175,6 @@ def read_labels(path: PathLike, *, skip_bad: bool = False, left_out: list[str] |
     return json_lines.read(path, _parse_labels, _LABELS.identity, skip_bad=skip_bad, left_out=left_out)
 
 
-def read_graded(path: PathLike, *, skip_bad: bool = False, left_out: list[str] | None = None) -> list[Graded]:
-    """Read graded.jsonl; errors as in `read_problems`."""
-    return json_lines.read(path, _parse_graded, _SAMPLE.identity, skip_bad=skip_bad, left_out=left_out)
-
-
 def write_problems(path: PathLike, records: Iterable[Problem]) -> None:
     """Write problems.jsonl, whole or not at all; keys kept in `extra` come last."""
     json_lines.write(path, map(_PROBLEM.dump, records))
@@ -178,22 +209,6 @@ def _parse_labels(line: Mapping[str, Any]) -> StepLabels:
     if labels.steps is not None and len(labels.steps) != labels.num_steps:
         raise json_lines.BadLine(f'"steps" holds {len(labels.steps)} labels, expected "num_steps", {labels.num_steps}')
     return labels
-
-
-def _parse_graded(line: Mapping[str, Any]) -> Graded:
-    sample = _SAMPLE.parse({name: value for name, value in line.items() if name not in _GRADED_KEYS})
-    faults = tuple(map(_parse_fault, json_lines.take(line, "calculator_faults", _OBJECTS)))
-    return Graded(sample, json_lines.take(line, "steps", _TEXTS), json_lines.take(line, "correct", _BOOL), faults)
-
-
-def _parse_fault(line: Mapping[str, Any]) -> CalculatorFault:
-    value = json_lines.take(line, "value", json_lines.TEXT) if line.get("value") is not None else None
-    return CalculatorFault(
-        json_lines.take(line, "step", json_lines.COUNT),
-        json_lines.take(line, "expression", json_lines.TEXT),
-        json_lines.take(line, "written", json_lines.TEXT),
-        value,
-    )
 
 
 def _dump_graded(graded: Graded) -> dict[str, Any]:

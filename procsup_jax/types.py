@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+# What joins a sample to its scores and labels: its problem, its index and its decoding (None: drawn).
+Key = tuple[str, int, str | None]
+
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
@@ -22,8 +25,12 @@ class Problem:
 class Sample:
     """Hold one solution of a problem.
 
-    `sample` counts the solutions of one problem from 0; `answer` is the normalised final answer or None when the
-    solution has none; `logprob` is in nats under the sampling policy; `tokens` counts generated tokens.
+    `sample` counts the solutions of one problem and `decoding` from 0; `decoding` is None for one drawn at a
+    temperature, else one of `search.decodings`. `answer` is the normalised final answer or None when the solution has
+    none; `logprob` is in nats under the sampling policy. `tokens` counts generated tokens, `policy_tokens` and
+    `rm_tokens` those that a search sampled and had its reward model read. `steps` are the solution's steps where they
+    are given; without them the solution's text is split (`text.steps.steps_of`). `token_ids` are what the policy wrote
+    where that differs from the encoding of the text, by the tokenizer whose digest is `tokenizer`.
     """
 
     problem_uid: str
@@ -33,12 +40,18 @@ class Sample:
     logprob: float | None = None
     tokens: int | None = None
     policy: str | None = None
+    decoding: str | None = None
+    policy_tokens: int | None = None
+    rm_tokens: int | None = None
+    steps: tuple[str, ...] | None = None
+    token_ids: tuple[int, ...] | None = None
+    tokenizer: str | None = None
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> Key:
         """Return what joins a sample to its score and its labels."""
-        return self.problem_uid, self.sample
+        return self.problem_uid, self.sample, self.decoding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +64,13 @@ class Score:
     score: float
     aggregate: str
     rm: str | None = None
+    decoding: str | None = None
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> Key:
         """Return what joins a score to its sample."""
-        return self.problem_uid, self.sample
+        return self.problem_uid, self.sample, self.decoding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,12 +90,13 @@ class StepLabels:
     source: str
     flags: tuple[str, ...] = ()
     steps: tuple[bool, ...] | None = None
+    decoding: str | None = None
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> Key:
         """Return what joins labels to their sample."""
-        return self.problem_uid, self.sample
+        return self.problem_uid, self.sample, self.decoding
 
     @property
     def correct(self) -> tuple[bool, ...]:

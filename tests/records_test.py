@@ -20,6 +20,8 @@ PROBLEMS = st.lists(
     max_size=4,
 )
 PROBS = st.lists(st.floats(0, 1), max_size=4).map(tuple)
+COUNT = st.none() | st.integers(0, 500)
+DECODING = st.sampled_from([None, "greedy", "my_rm_step"])
 SAMPLE = st.builds(
     Sample,
     TEXT.filter(bool),
@@ -27,24 +29,33 @@ SAMPLE = st.builds(
     TEXT,
     st.none() | TEXT,
     st.none() | st.floats(-1e9, 0),
-    st.none() | st.integers(0, 500),
+    COUNT,
     st.none() | TEXT,
+    DECODING,
+    COUNT,
+    COUNT,
+    st.none() | st.lists(TEXT, max_size=3).map(tuple),
+    st.none() | st.lists(st.integers(0, 50_000), max_size=4).map(tuple),
+    st.sampled_from([None, "0123456789ab"]),
     EXTRA,
 )
 SAMPLES = st.lists(SAMPLE, unique_by=lambda s: s.key, max_size=4)
 SCORES = st.lists(
     st.builds(
-        Score, st.just("p"), st.integers(0, 99), PROBS, st.floats(-9, 9), st.just("last"), st.none() | TEXT, EXTRA
+        Score,
+        st.just("p"),
+        st.integers(0, 99),
+        PROBS,
+        st.floats(-9, 9),
+        st.just("last"),
+        st.none() | TEXT,
+        DECODING,
+        EXTRA,
     ),
     unique_by=lambda s: s.key,
     max_size=4,
 )
 FAULT = st.builds(CalculatorFault, st.integers(0, 9), TEXT, TEXT, st.none() | TEXT)
-GRADED = st.lists(
-    st.builds(Graded, SAMPLE, st.lists(TEXT).map(tuple), st.booleans(), st.lists(FAULT, max_size=2).map(tuple)),
-    unique_by=lambda g: g.sample.key,
-    max_size=3,
-)
 
 
 @st.composite
@@ -53,7 +64,9 @@ def _labels(draw: st.DrawFn) -> StepLabels:
     steps = draw(st.none() | st.lists(st.booleans(), min_size=num_steps, max_size=num_steps).map(tuple))
     flags = draw(st.sampled_from([(), ("ambiguous",)]))
     first_error, rater = draw(st.integers(-1, num_steps - 1)), draw(st.sampled_from(["a", "b"]))
-    return StepLabels("p", draw(st.integers(0, 3)), first_error, num_steps, rater, "human", flags, steps or None)
+    return StepLabels(
+        "p", draw(st.integers(0, 3)), first_error, num_steps, rater, "human", flags, steps or None, draw(DECODING)
+    )
 
 
 LABELS = st.lists(_labels(), unique_by=lambda label: (label.key, label.rater), max_size=4)
@@ -61,7 +74,7 @@ LABELS = st.lists(_labels(), unique_by=lambda label: (label.key, label.rater), m
 
 @pytest.mark.parametrize(
     ("name", "strategy"),
-    [("problems", PROBLEMS), ("samples", SAMPLES), ("scores", SCORES), ("labels", LABELS), ("graded", GRADED)],
+    [("problems", PROBLEMS), ("samples", SAMPLES), ("scores", SCORES), ("labels", LABELS)],
 )
 @hypothesis.given(data=st.data())
 @hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
@@ -136,15 +149,15 @@ def test_a_bad_line_is_named_or_left_out(tmp_path: pathlib.Path, capsys, line, m
         ("labels", {"first_error": -2}, '"first_error" is -2, expected a step\'s index, or -1'),
         ("labels", {"steps": [True]}, '"steps" holds 1 labels, expected "num_steps", 2'),
         ("labels", {"flags": "ambiguous"}, '"flags" is "ambiguous", expected a list of strings'),
-        ("graded", {"correct": 1}, '"correct" is 1, expected true or false'),
-        ("graded", {"calculator_faults": [{"step": 0}]}, '"expression" is missing'),
+        ("samples", {"decoding": ""}, '"decoding" is "", expected a string that is not empty'),
+        ("samples", {"steps": ["a", 1]}, r'"steps" is \["a", 1\], expected a list of strings'),
+        ("samples", {"token_ids": [1, -1]}, r'"token_ids" is \[1, -1\], expected a list of whole numbers from 0'),
+        ("scores", {"decoding": 3}, '"decoding" is 3, expected a string'),
     ],
 )
 def test_each_format_checks_its_keys(tmp_path: pathlib.Path, read, line, message):
     base = {"problem_uid": "p", "sample": 0, "solution": "s", "answer": None, "step_probs": [0.5], "score": 0.5}
     base |= {"aggregate": "last", "first_error": -1, "num_steps": 2, "rater": "r", "source": "human"}
-    if read == "graded":
-        base |= {"steps": ["s"], "correct": True, "calculator_faults": []}
     path = tmp_path / "f.jsonl"
     path.write_text(json.dumps(base) + "\n")
     assert len(getattr(records, f"read_{read}")(path)) == 1
@@ -166,8 +179,44 @@ def test_two_raters_may_label_one_sample_but_none_twice(tmp_path: pathlib.Path):
 def test_an_unknown_key_never_hides_a_verdict(tmp_path: pathlib.Path):
     sample = Sample("p", 0, "s", extra={"correct": "maybe", "note": 1})
     records.write_graded(tmp_path / "g.jsonl", [Graded(sample, ("s",), False)])
-    graded = records.read_graded(tmp_path / "g.jsonl")[0]
-    assert graded.correct is False and graded.sample.extra == {"note": 1}
+    line = json.loads((tmp_path / "g.jsonl").read_text())
+    assert line["correct"] is False and line["note"] == 1
+
+
+def test_graded_solutions_are_samples_with_their_steps(tmp_path: pathlib.Path):
+    sample = Sample("p", 0, "one\n\ntwo", decoding="greedy")
+    faults = (CalculatorFault(0, "1+1", "3", "2"),)
+    records.write_graded(tmp_path / "g.jsonl", [Graded(sample, ("one", "two"), True, faults)])
+    (found,) = records.read_samples(tmp_path / "g.jsonl")
+    assert found.key == sample.key and found.steps == ("one", "two")
+    assert found.extra["calculator_faults"] == [{"step": 0, "expression": "1+1", "written": "3", "value": "2"}]
+
+
+def test_solutions_of_a_problem_are_told_apart_by_index_and_decoding(tmp_path: pathlib.Path):
+    path = tmp_path / "s.jsonl"
+    held = [Sample("p", 0, "drawn"), Sample("p", 0, "likely", decoding="greedy"), Sample("p", 1, "drawn")]
+    records.write_samples(path, held)
+    assert records.read_samples(path) == held
+    records.write_samples(path, [*held, held[1]])
+    with pytest.raises(UserError, match=r":4: problem_uid 'p', sample 0, decoding 'greedy' stands in line 2 already"):
+        records.read_samples(path)
+
+
+def test_files_of_large_indices_join_as_they_did(tmp_path: pathlib.Path):
+    key = {"problem_uid": "p", "sample": 1_000_005}
+    lines = {
+        "samples": {**key, "solution": "s", "answer": None, "decoding": "prm_puct", "policy_tokens": 7},
+        "scores": {**key, "step_probs": [0.5], "score": 0.5, "aggregate": "last"},
+        "labels": {**key, "first_error": -1, "num_steps": 1, "rater": "r", "source": "oracle"},
+    }
+    for name, line in lines.items():
+        (tmp_path / name).write_text(json.dumps(line) + "\n")
+        (found,) = getattr(records, f"read_{name}")(tmp_path / name)
+        assert found.key == ("p", 0, "prm_puct")
+    assert records.read_samples(tmp_path / "samples")[0].policy_tokens == 7
+    drawn = {**key, "solution": "s", "answer": None}
+    (tmp_path / "samples").write_text(json.dumps(drawn) + "\n")
+    assert records.read_samples(tmp_path / "samples")[0].key == ("p", 1_000_005, None)
 
 
 def test_samples_of_another_problem_are_bad_lines_when_the_problems_are_given(tmp_path: pathlib.Path):

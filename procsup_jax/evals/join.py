@@ -1,4 +1,4 @@
-"""Problems, samples, scores and labels joined on (problem uid, sample), with every mismatch refused."""
+"""Problems, samples, scores and labels joined on (problem uid, sample, decoding), with every mismatch refused."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from procsup_jax.errors import UserError
 from procsup_jax.search import decodings, vote
-from procsup_jax.types import Problem, Sample, Score, StepLabels
+from procsup_jax.types import Key, Problem, Sample, Score, StepLabels
 
-Key = tuple[str, int]
 T = TypeVar("T")
 
 _SAME_STEPS = "label and score the same samples file, with the same split into steps"
@@ -104,7 +103,7 @@ def keep_joined(
     kinds: dict[str | None, set[str]] = {}
     kept = []
     for sample in samples:
-        decoding = decodings.decoding_of(sample)
+        decoding = sample.decoding
         if decoding is not None or all(sample.key in keys for keys in scored):
             kinds.setdefault(decoding, set()).add(sample.problem_uid)
             kept.append(sample)
@@ -122,7 +121,8 @@ def _split(
     drawn: dict[str, list[Sample]] = {}
     single: dict[str, dict[str, Sample]] = {}
     for sample in samples:
-        decoding = decodings.decoding_of(sample)
+        decodings.check(sample)
+        decoding = sample.decoding
         if decoding is None:
             drawn.setdefault(sample.problem_uid, []).append(sample)
         elif single.setdefault(decoding, {}).setdefault(sample.problem_uid, sample) is not sample:
@@ -197,4 +197,5 @@ def _refuse(bad: Sequence[Sample | Score | StepLabels], all_records: Sized, what
 
 
 def _name(record: Sample | Score | StepLabels) -> str:
-    return f"sample {record.sample} of problem {record.problem_uid!r}"
+    decoding = f" ({record.decoding})" if record.decoding else ""
+    return f"sample {record.sample}{decoding} of problem {record.problem_uid!r}"

@@ -8,15 +8,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from procsup_jax.evals.join import Joined
-from procsup_jax.search import vote
+from procsup_jax.search import decodings, vote
 from procsup_jax.search.vote import Choice
 from procsup_jax.types import Sample
 
 # In the order of tables.
-DECODINGS = (
-    "greedy", "majority", "orm_weighted", "prm_weighted", "orm_best", "prm_best", "orm_step", "prm_step",
-    "orm_beam", "prm_beam", "orm_puct", "prm_puct",
-)  # fmt: skip
+DECODINGS = decodings.in_order(("orm", "prm"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,8 +10,8 @@ import numpy as np
 
 from procsup_jax.evals import agreement, intervals, verifier
 from procsup_jax.evals.intervals import Estimate
-from procsup_jax.evals.join import Joined, Key
-from procsup_jax.types import StepLabels
+from procsup_jax.evals.join import Joined
+from procsup_jax.types import Key, StepLabels
 
 
 @dataclasses.dataclass(frozen=True)

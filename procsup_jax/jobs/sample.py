@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
 from typing import Literal
@@ -125,4 +126,6 @@ def _search(
         found = tree_search(*models, vocab, problems, settings, seed=seed, examples=examples, name=name)
     else:
         found = step_search(*models, vocab, problems, settings, seed=seed, examples=examples, name=name)
-    return [decodings.with_tokens(each.sample, each.policy_tokens, each.rm_tokens) for each in found]
+    return [
+        dataclasses.replace(each.sample, policy_tokens=each.policy_tokens, rm_tokens=each.rm_tokens) for each in found
+    ]

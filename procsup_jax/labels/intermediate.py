@@ -33,8 +33,9 @@ def _label(problem: Problem, reference: frozenset[str], sample: Sample) -> StepL
     right = tuple(_is_right(step, problem, reference) for step in steps.split_steps(sample.solution))
     first_error = right.index(False) if False in right else -1
     return StepLabels(
-        problem.uid, sample.sample, first_error, len(right), "intermediate", "intermediate", steps=right or None
-    )
+        problem.uid, sample.sample, first_error, len(right), "intermediate", "intermediate",
+        steps=right or None, decoding=sample.decoding,
+    )  # fmt: skip
 
 
 def _is_right(step: str, problem: Problem, reference: frozenset[str]) -> bool:

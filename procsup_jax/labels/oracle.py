@@ -24,7 +24,9 @@ def label(problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLa
             worlds[uid] = _world(problem_of, uid)
         steps = steps_lib.split_steps(sample.solution)
         first_error = oracle.check(worlds[uid], steps).first_error
-        labels.append(StepLabels(uid, sample.sample, first_error, len(steps), "oracle", "oracle"))
+        labels.append(
+            StepLabels(uid, sample.sample, first_error, len(steps), "oracle", "oracle", decoding=sample.decoding)
+        )
     return labels
 
 

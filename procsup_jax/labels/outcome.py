@@ -21,4 +21,6 @@ def label(problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLa
 def _label(problem: Problem, sample: Sample) -> StepLabels:
     right = sample.answer is not None and answers.answers_equal(sample.answer, problem.answer)
     num_steps = len(steps.split_steps(sample.solution))
-    return StepLabels(problem.uid, sample.sample, -1 if right else 0, num_steps, "outcome", "outcome")
+    return StepLabels(
+        problem.uid, sample.sample, -1 if right else 0, num_steps, "outcome", "outcome", decoding=sample.decoding
+    )

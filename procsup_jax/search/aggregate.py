@@ -39,7 +39,7 @@ def to_scores(samples: Sequence[Sample], probs: Sequence[Iterable[float]], how: 
     """Return the score records of samples and their steps' probabilities, to six decimals; `rm` names the scorer."""
     rounded = [tuple(round(float(prob), 6) for prob in each) for each in probs]
     return [
-        Score(sample.problem_uid, sample.sample, each, aggregate(each, how), how, rm)
+        Score(sample.problem_uid, sample.sample, each, aggregate(each, how), how, rm, sample.decoding)
         for sample, each in zip(samples, rounded, strict=True)
     ]
 

@@ -1,54 +1,58 @@
-"""How a samples file tells greedy and step-searched solutions from samples drawn at a temperature.
+"""The decodings there are: how one solution of a problem is chosen, or written.
 
-The one solution that greedy decoding or a step search gives a problem names that decoding under the extra key
-`decoding`. Its index only has to differ from those of the problem's other solutions, so that (problem_uid, sample)
-stays unique in a file; `mark` gives it one that no sample drawn at a temperature reaches.
+Some choose among a problem's samples drawn at a temperature: majority, and a judge's votes. The others write one
+solution, whose `Sample.decoding` names them: greedy, and a search by a judge. A judge is a reward model by the name
+that its scores are given under.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 from procsup_jax.errors import UserError
 from procsup_jax.types import Sample
 
-SAMPLE_INDEX = {
-    "greedy": 1_000_000,
-    "prm_step": 1_000_001,
-    "orm_step": 1_000_002,
-    "prm_beam": 1_000_003,
-    "orm_beam": 1_000_004,
-    "prm_puct": 1_000_005,
-    "orm_puct": 1_000_006,
-}
+GREEDY, MAJORITY = "greedy", "majority"
+VOTES = ("weighted", "best")
+SEARCHES = ("step", "beam", "puct")
+
+
+def by(judge: str, how: str) -> str:
+    """Return the decoding in which `judge` chooses by one of `VOTES` or `SEARCHES`."""
+    return f"{judge}_{how}"
+
+
+def judge_of(decoding: str) -> str | None:
+    """Return the judge of a decoding, None for one that has none."""
+    judge, _, how = decoding.rpartition("_")
+    return judge if judge and how in (*VOTES, *SEARCHES) else None
+
+
+def in_order(judges: Iterable[str]) -> tuple[str, ...]:
+    """Return every decoding that there is with some judges, in the order of tables."""
+    judges = tuple(judges)
+    return (GREEDY, MAJORITY, *(by(judge, how) for how in (*VOTES, *SEARCHES) for judge in judges))
+
+
+def writes(decoding: str) -> bool:
+    """Say whether a decoding writes one solution, rather than choose among drawn ones."""
+    judge, _, how = decoding.rpartition("_")
+    return decoding == GREEDY or (judge != "" and how in SEARCHES)
 
 
 def mark(sample: Sample, decoding: str) -> Sample:
-    """Return `sample` as the one solution that `decoding` (one of `SAMPLE_INDEX`) gives its problem."""
-    _check_name(decoding, sample)
-    return dataclasses.replace(sample, sample=SAMPLE_INDEX[decoding], extra={**sample.extra, "decoding": decoding})
+    """Return `sample` as the one solution that `decoding` gives its problem; raise `UserError` for no such decoding."""
+    marked = dataclasses.replace(sample, sample=0, decoding=decoding)
+    check(marked)
+    return marked
 
 
-def with_tokens(sample: Sample, policy_tokens: int, rm_tokens: int) -> Sample:
-    """Return a searched solution with what it cost: tokens that the policy sampled and the reward model read."""
-    return dataclasses.replace(sample, extra={**sample.extra, "policy_tokens": policy_tokens, "rm_tokens": rm_tokens})
-
-
-def decoding_of(sample: Sample) -> str | None:
-    """Return which decoding a sample is the solution of, None for a sample drawn at a temperature.
-
-    Raises `UserError` if the sample names a decoding that is not known.
-    """
-    name = sample.extra.get("decoding")
-    if name is None:
-        return None
-    _check_name(name, sample)
-    return str(name)
-
-
-def _check_name(name: object, sample: Sample) -> None:
-    if name not in SAMPLE_INDEX:
+def check(sample: Sample) -> None:
+    """Raise `UserError` if a sample names a decoding that writes no solution."""
+    if sample.decoding is not None and not writes(sample.decoding):
+        searches = ", ".join(by("JUDGE", how) for how in SEARCHES)
         raise UserError(
-            f"sample {sample.sample} of problem {sample.problem_uid!r} has decoding {name!r}, expected one of "
-            f"{', '.join(SAMPLE_INDEX)}, or no such key for a sample drawn at a temperature"
+            f"sample {sample.sample} of problem {sample.problem_uid!r} has decoding {sample.decoding!r}, expected "
+            f"{GREEDY}, {searches} (JUDGE a reward model's name), or no such key for a sample drawn at a temperature"
         )

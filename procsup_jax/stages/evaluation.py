@@ -12,7 +12,7 @@ from typing import Any
 from procsup_jax import files, records
 from procsup_jax.data.worlds import graph, oracle
 from procsup_jax.evals.evaluate import evaluate
-from procsup_jax.search import decodings, vote
+from procsup_jax.search import vote
 from procsup_jax.stages.context import Context, problems_file
 from procsup_jax.stages.solutions import (
     Policy,
@@ -130,7 +130,7 @@ def _examples(what: Evaluated, found: Measured, split: str, seed: int, num: int)
     labels = {label.key: label for label in found.labels}
     drawn: dict[str, list[Sample]] = {}
     for sample in found.samples:
-        if decodings.decoding_of(sample) is None:
+        if sample.decoding is None:
             drawn.setdefault(sample.problem_uid, []).append(sample)
     rows = []
     for problem in chosen:

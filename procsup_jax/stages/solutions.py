@@ -137,7 +137,9 @@ def _sample(ctx: Context, name: str, policy: Policy, split: str, settings: Decod
         seed=ctx.seed(name), mesh=ctx.mesh, examples=_examples(ctx, policy), policy=policy.name,
     )  # fmt: skip
     samples = [
-        decodings.mark(sample, "greedy") if settings.with_greedy and sample.sample == settings.num_samples else sample
+        decodings.mark(sample, decodings.GREEDY)
+        if settings.with_greedy and sample.sample == settings.num_samples
+        else sample
         for sample in samples
     ]
     records.write_samples(ctx.path(samples_file(name)), samples)
@@ -157,7 +159,9 @@ def _search(
         (saved.config, saved.params), (judge.config, judge.params), ctx.vocab, ctx.problems(split), settings,
         seed=ctx.seed(name), mesh=ctx.mesh, examples=_examples(ctx, policy), name=policy.name,
     )  # fmt: skip
-    samples = [decodings.with_tokens(each.sample, each.policy_tokens, each.rm_tokens) for each in found]
+    samples = [
+        dataclasses.replace(each.sample, policy_tokens=each.policy_tokens, rm_tokens=each.rm_tokens) for each in found
+    ]
     if decoding is not None:
         samples = [decodings.mark(sample, decoding) for sample in samples]
     records.write_samples(ctx.path(samples_file(name)), samples)

@@ -9,6 +9,7 @@ from procsup_jax.evals import intervals, outcomes
 from procsup_jax.evals.evaluate import difference, evaluate
 from procsup_jax.evals.join import join
 from procsup_jax.search import decodings
+from procsup_jax.search.aggregate import to_scores
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 
@@ -25,9 +26,18 @@ def make(seed, num_problems=12, num_samples=5, raters=("one",)):
             num_steps = rng.randint(1, 3)
             for rm_scores in scores:
                 step_probs = tuple(rng.choice([0.2, 0.5, 0.8]) for _ in range(num_steps))
-                rm_scores.append(Score(*sample.key, step_probs, step_probs[-1], "last"))
+                rm_scores += to_scores([sample], [step_probs], "last", None)
             labels += [
-                StepLabels(*sample.key, rng.randint(-1, num_steps - 1), num_steps, rater, "human") for rater in raters
+                StepLabels(
+                    problem.uid,
+                    sample.sample,
+                    rng.randint(-1, num_steps - 1),
+                    num_steps,
+                    rater,
+                    "human",
+                    decoding=sample.decoding,
+                )
+                for rater in raters
             ]
     return problems, samples, *scores, labels
 
@@ -38,8 +48,10 @@ def test_a_set_worked_out_by_hand():
     probs = {"a": [0.9, 0.1, 0.2], "b": [0.3, 0.5, 0.4], "c": [0.1, 0.1, 0.8], "d": [0.9, 0.9, 0.9]}
     samples = [Sample(uid, i, "", answer) for uid, row in answers.items() for i, answer in enumerate(row)]
     scores = [Score(uid, i, (p,), p, "last") for uid, row in probs.items() for i, p in enumerate(row)]
-    wrong_traces = {("a", 0), ("a", 1), ("c", 2)}
-    labels = [StepLabels(*s.key, 0 if s.key in wrong_traces else -1, 1, "r", "oracle") for s in samples]
+    wrong_traces = {("a", 0, None), ("a", 1, None), ("c", 2, None)}
+    labels = [
+        StepLabels(s.problem_uid, s.sample, 0 if s.key in wrong_traces else -1, 1, "r", "oracle") for s in samples
+    ]
     found = evaluate(problems, samples, scores, None, labels)
 
     majority = found["decoding"]["majority"]
@@ -111,7 +123,7 @@ def test_trace_error_is_null_where_no_answer_is_right():
 
 def test_greedy_solutions_alone_are_enough():
     problems, samples, *_ = make(2)
-    found = evaluate(problems, [s for s in samples if decodings.decoding_of(s) == "greedy"])
+    found = evaluate(problems, [s for s in samples if s.decoding == "greedy"])
     assert found["decoding"].keys() == {"greedy"}
     assert found["decoding"]["greedy"]["selective"] is None
     assert found["one_sample"] is None
@@ -154,7 +166,7 @@ def test_the_mean_of_raters_lies_between_what_all_and_what_any_see(seed, raters)
 def test_a_sample_without_an_answer_changes_no_error(seed):
     problems, samples, orm, prm, labels = make(seed)
     silent = [Sample(problem.uid, 900, "hm", None) for problem in problems]
-    more = [Score(*sample.key, (0.8,), 0.8, "last") for sample in silent]
+    more = to_scores(silent, [(0.8,)] * len(silent), "last", None)
     before = evaluate(problems, samples, orm, prm, labels)["decoding"]
     after = evaluate(problems, [*samples, *silent], [*orm, *more], [*prm, *more], labels)["decoding"]
     for name in before:

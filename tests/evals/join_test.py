@@ -13,12 +13,14 @@ GREEDY = [decodings.mark(Sample(uid, 0, "#### 1", "1"), "greedy") for uid in "ab
 
 
 def score(sample, *step_probs, aggregate="last"):
-    return Score(*sample.key, step_probs or (0.5, 0.25), 0.25, aggregate)
+    probs = step_probs or (0.5, 0.25)
+    return Score(sample.problem_uid, sample.sample, probs, 0.25, aggregate, decoding=sample.decoding)
 
 
 def label(sample, first_error=-1, rater="r", **changes):
     return StepLabels(**{"problem_uid": sample.problem_uid, "sample": sample.sample, "num_steps": 2, "source": "human",
-                         "first_error": first_error, "rater": rater, **changes})  # fmt: skip
+                         "first_error": first_error, "rater": rater, "decoding": sample.decoding,
+                         **changes})  # fmt: skip
 
 
 SCORES = [score(sample) for sample in SAMPLES]
@@ -37,17 +39,17 @@ def test_records_are_joined_on_problem_and_sample():
     joined = join(PROBLEMS, [SAMPLES[1], *GREEDY, *SAMPLES[2:], SAMPLES[0]], {"orm": SCORES}, labels)
     assert joined.drawn == {"a": SAMPLES[:2], "b": SAMPLES[2:]}
     assert joined.single == {"greedy": {"a": GREEDY[0], "b": GREEDY[1]}}
-    assert joined.scores["orm"]["b", 1] is SCORES[3]
-    assert [one.rater for one in joined.labels["a", 0]] == ["y", "z"]
+    assert joined.scores["orm"]["b", 1, None] is SCORES[3]
+    assert [one.rater for one in joined.labels["a", 0, None]] == ["y", "z"]
     assert joined.right == {SAMPLES[0].key, SAMPLES[1].key, GREEDY[0].key}
-    assert joined.trace == {("a", 0): TraceVerdict(0.5, 0.0, 1.0), ("a", 1): TraceVerdict(1.0, 1.0, 1.0)}
+    assert joined.trace == {SAMPLES[0].key: TraceVerdict(0.5, 0.0, 1.0), SAMPLES[1].key: TraceVerdict(1.0, 1.0, 1.0)}
 
 
 def test_labels_of_single_steps_make_a_trace_wrong_where_any_is():
     labels = [label(SAMPLES[0], -1, steps=(False, True)), label(SAMPLES[1], 0, steps=(True, True))]
     joined = join(PROBLEMS, SAMPLES, {}, labels)
-    assert joined.trace["a", 0].mean == 1.0
-    assert joined.trace["a", 1].mean == 0.0
+    assert joined.trace["a", 0, None].mean == 1.0
+    assert joined.trace["a", 1, None].mean == 0.0
 
 
 def test_duplicates_are_refused():

@@ -4,6 +4,7 @@ import pytest
 from procsup_jax.evals import outcomes
 from procsup_jax.evals.join import join
 from procsup_jax.search import decodings
+from procsup_jax.search.aggregate import to_scores
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2"), Problem("c", "?", "3")]
@@ -22,7 +23,9 @@ def measured(joined, seed=0):
 def test_decodings_follow_from_what_is_given():
     assert list(outcomes.choose(join(PROBLEMS, SAMPLES, {}, ()), 0)) == ["majority"]
     assert list(outcomes.choose(join(PROBLEMS, [*GREEDY], {}, ()), 0)) == ["greedy"]
-    searched = [decodings.mark(SEARCHED[i], name) for name in decodings.SAMPLE_INDEX for i in range(3)]
+    searched = [
+        decodings.mark(SEARCHED[i], name) for name in filter(decodings.writes, outcomes.DECODINGS) for i in range(3)
+    ]
     everything = join(PROBLEMS, [*SAMPLES, *searched], {"orm": SCORES, "prm": SCORES}, ())
     assert list(outcomes.choose(everything, 0)) == list(outcomes.DECODINGS)
     some = join(PROBLEMS, [*SAMPLES, *GREEDY, *SEARCHED], {"orm": SCORES, "prm": SCORES}, ())
@@ -54,16 +57,16 @@ def test_scores_to_abstain_by():
 @pytest.mark.parametrize("decoding", ["prm_step", "prm_beam", "prm_puct"])
 def test_searched_solutions_are_ranked_by_their_own_reward_model(decoding):
     searched = [decodings.mark(sample, decoding) for sample in SEARCHED]
-    own = [Score(*sample.key, (0.4,), 0.4, "last") for sample in searched]
+    own = to_scores(searched, [(0.4,)] * 3, "last", None)
     found = measured(join(PROBLEMS, [*SAMPLES, *searched], {"prm": [*SCORES, *own]}, ()))
     assert found[decoding].score_b == (0.4, 0.4, 0.0)
 
 
 def test_traces_are_judged_where_the_answer_is_right_and_labelled():
     labels = [
-        StepLabels("a", GREEDY[0].sample, 0, 1, "first", "human"),
-        StepLabels("a", GREEDY[0].sample, -1, 1, "second", "human"),
-        StepLabels("b", GREEDY[1].sample, 0, 1, "first", "human"),
+        StepLabels("a", 0, 0, 1, "first", "human", decoding="greedy"),
+        StepLabels("a", 0, -1, 1, "second", "human", decoding="greedy"),
+        StepLabels("b", 0, 0, 1, "first", "human", decoding="greedy"),
     ]
     greedy = measured(join(PROBLEMS, GREEDY, {}, labels))["greedy"]
     np.testing.assert_array_equal(greedy.trace_b, [0.5, np.nan, np.nan])  # b is wrong, c is not labelled

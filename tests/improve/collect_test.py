@@ -14,7 +14,7 @@ SAMPLES = [Sample(uid, i, f"{uid}{i}", answer) for uid, row in ANSWERS.items() f
 
 
 def keys(samples):
-    return [sample.key for sample in samples]
+    return [(sample.problem_uid, sample.sample) for sample in samples]
 
 
 def test_all_correct_keeps_every_right_answer_in_order():
@@ -69,7 +69,7 @@ def test_samples_of_unknown_problems_are_refused():
 def test_epochs_accumulate_under_indices_of_their_own():
     first, second = [Sample("a", 4, "x", "1"), Sample("b", 0, "y", "2")], [Sample("a", 4, "z", "1")]
     kept = collect.accumulate([first, second], "all")
-    assert [(s.key, s.solution, s.extra) for s in kept] == [
+    assert [((s.problem_uid, s.sample), s.solution, s.extra) for s in kept] == [
         (("a", 0), "x", {"epoch": 0, "epoch_sample": 4}),
         (("b", 0), "y", {"epoch": 0, "epoch_sample": 0}),
         (("a", 1), "z", {"epoch": 1, "epoch_sample": 4}),
@@ -86,5 +86,5 @@ def test_the_order_of_samples_changes_nothing(rng, seed):
     shuffled = rng.sample(SAMPLES, len(SAMPLES))
     assert collect.one_correct(PROBLEMS, shuffled, seed) == collect.one_correct(PROBLEMS, SAMPLES, seed)
     assert collect.all_correct(PROBLEMS, shuffled) == collect.all_correct(PROBLEMS, SAMPLES)
-    scores = [Score(*sample.key, (), sample.sample % 2 / 2, "last") for sample in SAMPLES]
+    scores = [Score(sample.problem_uid, sample.sample, (), sample.sample % 2 / 2, "last") for sample in SAMPLES]
     assert set(keys(collect.best_scored(shuffled, scores))) == set(keys(collect.best_scored(SAMPLES, scores)))

@@ -10,16 +10,20 @@ from procsup_jax.evals.evaluate import evaluate
 from procsup_jax.evals.table import table
 from procsup_jax.jobs.evaluate import run
 from procsup_jax.search import decodings
-from procsup_jax.types import Problem, Sample, Score, StepLabels
+from procsup_jax.search.aggregate import to_scores
+from procsup_jax.types import Problem, Sample, StepLabels
 
 PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2")]
 SAMPLES = [Sample(uid, i, "x\n#### 1", answer) for uid in "ab" for i, answer in enumerate(["1", "2", None])]
 GREEDY = [decodings.mark(Sample(uid, 0, "x\n#### 1", "1"), "greedy") for uid in "ab"]
-SCORES = [Score(*sample.key, (0.5, sample.sample / 4), sample.sample / 4, "last") for sample in SAMPLES]
+SCORES = to_scores(SAMPLES, [(0.5, sample.sample / 4) for sample in SAMPLES], "last", None)
 
 
 def labels_of(rater, first_error):
-    return [StepLabels(*sample.key, first_error, 2, rater, "human") for sample in (*SAMPLES, *GREEDY)]
+    return [
+        StepLabels(sample.problem_uid, sample.sample, first_error, 2, rater, "human", decoding=sample.decoding)
+        for sample in (*SAMPLES, *GREEDY)
+    ]
 
 
 @pytest.fixture

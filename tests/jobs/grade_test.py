@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,13 @@ from procsup_jax import records
 from procsup_jax.data import gsm8k
 from procsup_jax.errors import UserError
 from procsup_jax.jobs import grade
-from procsup_jax.types import CalculatorFault, Problem, Sample
+from procsup_jax.types import Problem, Sample
 
 PROBLEMS = [Problem("a", "2+2?", "4", "2+2=<<2+2=4>>4\n#### 4"), Problem("b", "9*3?", "27", "<<9*3=27>>\n#### 27")]
+
+
+def lines(path: pathlib.Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture
@@ -35,22 +40,23 @@ def test_verdicts_file_and_summary(files, capsys):
     assert summary == {"n": 3, "correct": 1, "no_answer": 1, "faults": 1, "left_out": 0}
     line = capsys.readouterr().out
     assert line == "3 solutions: 1 correct (33.3 %), 1 without an answer, 1 calculator faults; 0 left out\n"
-    first, second, third = records.read_graded(output)
-    assert (first.sample.answer, first.correct, first.steps) == ("4", True, ("2+2=<<2+2=5>>5", "#### 4.00"))
-    assert first.calculator_faults == (CalculatorFault(0, "2+2", "5", "4"),)
-    assert (first.sample.logprob, first.sample.extra) == (-1.5, {"note": "kept"})
-    assert (second.sample.answer, second.correct) == ("-27", False)
-    assert (third.sample.answer, third.correct) == (None, False)
-    assert set(json.loads(output.read_text().splitlines()[1])) == {
-        *("problem_uid", "sample", "solution", "answer", "steps", "correct", "calculator_faults")
-    }
+    first, second, third = lines(output)
+    assert (first["answer"], first["correct"], first["steps"]) == ("4", True, ["2+2=<<2+2=5>>5", "#### 4.00"])
+    assert first["calculator_faults"] == [{"step": 0, "expression": "2+2", "written": "5", "value": "4"}]
+    assert (first["logprob"], first["note"]) == (-1.5, "kept")
+    assert (second["answer"], second["correct"]) == ("-27", False)
+    assert (third["answer"], third["correct"]) == (None, False)
+    assert set(second) == {*("problem_uid", "sample", "solution", "answer", "steps", "correct", "calculator_faults")}
 
 
 def test_without_samples_the_references_are_graded(files):
     problems, _, output = files
     assert grade.run(problems, output=output)["correct"] == 2
-    graded = records.read_graded(output)
-    assert [(g.sample.key, g.sample.policy) for g in graded] == [(("a", 0), "reference"), (("b", 0), "reference")]
+    graded = lines(output)
+    assert [(g["problem_uid"], g["sample"], g["policy"]) for g in graded] == [
+        ("a", 0, "reference"),
+        ("b", 0, "reference"),
+    ]
 
 
 def test_grading_twice_writes_the_same_bytes(files):
@@ -105,5 +111,5 @@ def test_every_reference_of_gsm8k_is_right_in_under_two_seconds(shared_data, tmp
     assert json.loads(summary) == {"n": 8792, "correct": 8792, "no_answer": 0, "faults": 2, "left_out": 0}
     # Processor time, interpreter start included: wall time would measure the machine's other work too.
     assert float(processor_s) < 2
-    faults = [f for g in records.read_graded(tmp_path / "g.jsonl") for f in g.calculator_faults]
-    assert [f.expression for f in faults] == ["560//10", "180//3"]
+    faults = [f for g in lines(tmp_path / "g.jsonl") for f in g["calculator_faults"]]
+    assert [f["expression"] for f in faults] == ["560//10", "180//3"]

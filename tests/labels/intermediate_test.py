@@ -42,7 +42,7 @@ def test_each_step_is_judged_by_its_result(step, right):
 def test_steps_are_judged_one_by_one():
     (label,) = intermediate.label([PROBLEM], [Sample("p", 4, "<<48/2=24>>\n<<24+1=25>>\n<<48+24=72>>\n#### 72")])
     assert label.correct == (True, False, True, True)
-    assert (label.first_error, label.num_steps, label.key) == (1, 4, ("p", 4))
+    assert (label.first_error, label.num_steps, label.key) == (1, 4, ("p", 4, None))
 
 
 def test_the_reference_solution_itself_is_right():

@@ -15,7 +15,7 @@ PROBLEM = Problem("p", "q", "29", "20+9=<<20+9=29>>29\n#### 29")
 )
 def test_every_step_is_as_right_as_the_answer(answer, first_error, correct):
     (label,) = outcome.label([PROBLEM], [Sample("p", 3, "nonsense\n#### 29", answer)])
-    assert (label.key, label.first_error, label.num_steps) == (("p", 3), first_error, 2)
+    assert (label.key, label.first_error, label.num_steps) == (("p", 3, None), first_error, 2)
     assert (label.rater, label.source, label.correct) == ("outcome", "outcome", correct)
 
 
