@@ -15,12 +15,19 @@ from procsup_jax.types import Graded, Problem, Sample, Score, StepLabels
 PathLike = files.PathLike
 T = TypeVar("T")
 
-_FIRST_ERROR = json_lines.Kind("a step's index, or -1 for none", lambda value: type(value) is int and value >= -1)
+_FIRST_ERROR = json_lines.Kind(
+    "a step's index, -1 for none, or null where it is unknown",
+    lambda value: value is None or (type(value) is int and value >= -1),
+)
 _TEXTS = json_lines.Kind("a list of strings", json_lines.is_list(json_lines.TEXT.holds), tuple)
-_BOOLS = json_lines.Kind("a list of true and false", json_lines.is_list(lambda value: isinstance(value, bool)), tuple)
+_STEP_LABELS = json_lines.Kind(
+    "a list of true, false, null and probabilities from 0 to 1",
+    json_lines.is_list(lambda value: value is None or isinstance(value, bool) or _is_prob(value)),
+    tuple,
+)
 _PROBS = json_lines.Kind(
     "a list of probabilities from 0 to 1",
-    json_lines.is_list(lambda value: json_lines.is_number(value) and 0 <= value <= 1),
+    json_lines.is_list(lambda value: _is_prob(value)),
     lambda value: tuple(map(float, value)),
 )
 _IDS = json_lines.Kind("a list of whole numbers from 0", json_lines.is_list(json_lines.COUNT.holds), tuple)
@@ -35,6 +42,10 @@ _OLD_INDEX = {
     1_000_005: "prm_puct",
     1_000_006: "orm_puct",
 }
+
+
+def _is_prob(value: Any) -> bool:
+    return json_lines.is_number(value) and 0 <= value <= 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +137,7 @@ _LABELS = _Format(
         "rater": json_lines.NAME,
         "source": json_lines.NAME,
     },
-    {"flags": _TEXTS, "steps": _BOOLS, "decoding": json_lines.NAME},
+    {"flags": _TEXTS, "steps": _STEP_LABELS, "decoding": json_lines.NAME},
     (*_KEY, "rater"),
 )
 
@@ -171,7 +182,10 @@ def read_scores(path: PathLike, *, skip_bad: bool = False, left_out: list[str] |
 
 
 def read_labels(path: PathLike, *, skip_bad: bool = False, left_out: list[str] | None = None) -> list[StepLabels]:
-    """Read labels.jsonl, of one rater or several; errors as in `read_problems`."""
+    """Read labels.jsonl, of one rater or several; errors as in `read_problems`.
+
+    A line with `steps` needs neither `first_error` nor `num_steps`.
+    """
     return json_lines.read(path, _parse_labels, _LABELS.identity, skip_bad=skip_bad, left_out=left_out)
 
 
@@ -201,8 +215,12 @@ def write_graded(path: PathLike, records: Iterable[Graded]) -> None:
 
 
 def _parse_labels(line: Mapping[str, Any]) -> StepLabels:
+    if isinstance(line.get("steps"), list):
+        line = {"first_error": None, "num_steps": len(line["steps"]), **line}
     labels = _LABELS.parse(line)
-    if labels.first_error >= max(labels.num_steps, 1):  # 0 of an empty solution: it is wrong from the start
+    if labels.first_error is not None and labels.first_error >= max(
+        labels.num_steps, 1
+    ):  # 0 of an empty solution: it is wrong from the start
         raise json_lines.BadLine(
             f'"first_error" is {labels.first_error}, expected less than "num_steps", {labels.num_steps}'
         )

@@ -79,17 +79,18 @@ class StepLabels:
 
     `first_error` is the 0-based index of the first wrong step, -1 when there is none; every step from it on counts
     as wrong (paper: "are the steps so far correct"). A source that judges each step on its own, such as Li et al.'s
-    intermediate values, gives `steps` as well, and then these hold instead.
+    intermediate values, gives `steps`, and then these hold instead: 1 or True for correct, 0 or False for incorrect,
+    between them how probably it is correct, None for unknown. `first_error` is None where it is not determined.
     """
 
     problem_uid: str
     sample: int
-    first_error: int
+    first_error: int | None
     num_steps: int
     rater: str
     source: str
     flags: tuple[str, ...] = ()
-    steps: tuple[bool, ...] | None = None
+    steps: tuple[float | None, ...] | None = None
     decoding: str | None = None
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -99,12 +100,28 @@ class StepLabels:
         return self.problem_uid, self.sample, self.decoding
 
     @property
-    def correct(self) -> tuple[bool, ...]:
-        """Return the label of each step, True for correct."""
+    def targets(self) -> tuple[float | None, ...]:
+        """Return how probably each step is correct, None where it is unknown."""
         if self.steps is not None:
             return self.steps
+        if self.first_error is None:
+            return (None,) * self.num_steps
         end = self.num_steps if self.first_error < 0 else self.first_error
         return tuple(i < end for i in range(self.num_steps))
+
+    @property
+    def correct(self) -> tuple[bool | None, ...]:
+        """Return the verdict on each step, correct from a probability of .5 on, None where it is unknown."""
+        return tuple(None if target is None else target >= 0.5 for target in self.targets)
+
+    @property
+    def trace_correct(self) -> bool | None:
+        """Return whether every step is correct; None where no step is known to be wrong and some are unknown."""
+        if self.steps is None:
+            return None if self.first_error is None else self.first_error < 0
+        if False in self.correct:
+            return False
+        return None if None in self.correct else True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -61,9 +61,10 @@ FAULT = st.builds(CalculatorFault, st.integers(0, 9), TEXT, TEXT, st.none() | TE
 @st.composite
 def _labels(draw: st.DrawFn) -> StepLabels:
     num_steps = draw(st.integers(0, 5))
-    steps = draw(st.none() | st.lists(st.booleans(), min_size=num_steps, max_size=num_steps).map(tuple))
+    step = st.none() | st.booleans() | st.floats(0, 1)
+    steps = draw(st.none() | st.lists(step, min_size=num_steps, max_size=num_steps).map(tuple))
     flags = draw(st.sampled_from([(), ("ambiguous",)]))
-    first_error, rater = draw(st.integers(-1, num_steps - 1)), draw(st.sampled_from(["a", "b"]))
+    first_error, rater = draw(st.none() | st.integers(-1, num_steps - 1)), draw(st.sampled_from(["a", "b"]))
     return StepLabels(
         "p", draw(st.integers(0, 3)), first_error, num_steps, rater, "human", flags, steps or None, draw(DECODING)
     )
@@ -146,8 +147,15 @@ def test_a_bad_line_is_named_or_left_out(tmp_path: pathlib.Path, capsys, line, m
         ("scores", {"step_probs": [0.5, 1.5]}, r'"step_probs" is \[0.5, 1.5\], expected a list of probabilities'),
         ("scores", {"step_probs": 0.5}, '"step_probs" is 0.5, expected a list'),
         ("labels", {"first_error": 2}, '"first_error" is 2, expected less than "num_steps", 2'),
-        ("labels", {"first_error": -2}, '"first_error" is -2, expected a step\'s index, or -1'),
+        ("labels", {"first_error": -2}, '"first_error" is -2, expected a step\'s index, -1 for none'),
         ("labels", {"steps": [True]}, '"steps" holds 1 labels, expected "num_steps", 2'),
+        ("labels", {"steps": [1, 0, None]}, '"steps" holds 3 labels, expected "num_steps", 2'),
+        (
+            "labels",
+            {"steps": [1, 1.5]},
+            r'"steps" is \[1, 1.5\], expected a list of true, false, null and probabilities',
+        ),
+        ("labels", {"first_error": 0.5}, '"first_error" is 0.5, expected a step\'s index, -1 for none, or null'),
         ("labels", {"flags": "ambiguous"}, '"flags" is "ambiguous", expected a list of strings'),
         ("samples", {"decoding": ""}, '"decoding" is "", expected a string that is not empty'),
         ("samples", {"steps": ["a", 1]}, r'"steps" is \["a", 1\], expected a list of strings'),
@@ -238,3 +246,30 @@ def test_a_file_without_problems_is_an_error(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(UserError, match="empty.jsonl holds no problems"):
         records.read_problems(tmp_path / "empty.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("line", "targets", "correct", "trace_correct"),
+    [
+        ({"first_error": 1, "num_steps": 3}, (1, 0, 0), (True, False, False), False),
+        ({"first_error": -1, "num_steps": 2}, (1, 1), (True, True), True),
+        ({"first_error": None, "num_steps": 2}, (None, None), (None, None), None),
+        ({"steps": [True, 0.37, None]}, (1, 0.37, None), (True, False, None), False),
+        ({"steps": [1, 0.5, None], "first_error": None}, (1, 0.5, None), (True, True, None), None),
+        ({"steps": [1, 0.9], "num_steps": 2}, (1, 0.9), (True, True), True),
+        ({"steps": []}, (), (), True),
+    ],
+)
+def test_labels_may_be_hard_soft_or_unknown(tmp_path: pathlib.Path, line, targets, correct, trace_correct):
+    path = tmp_path / "l.jsonl"
+    path.write_text(json.dumps({"problem_uid": "p", "sample": 0, "rater": "ann", "source": "human", **line}) + "\n")
+    (found,) = records.read_labels(path)
+    assert (found.targets, found.correct, found.trace_correct) == (targets, correct, trace_correct)
+    assert found.num_steps == len(targets)
+
+
+def test_labels_without_steps_need_a_first_error(tmp_path: pathlib.Path):
+    path = tmp_path / "l.jsonl"
+    path.write_text('{"problem_uid": "p", "sample": 0, "num_steps": 1, "rater": "ann", "source": "human"}\n')
+    with pytest.raises(UserError, match=r'l\.jsonl:1: "first_error" is missing, expected a step'):
+        records.read_labels(path)

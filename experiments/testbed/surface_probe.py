@@ -46,7 +46,7 @@ def main() -> None:
     ]
     names = sorted({sample.problem_uid for sample in right})
     problem_n = np.array([names.index(sample.problem_uid) for sample in right])
-    trace_n = np.array([all(labels[sample.key].correct) for sample in right], float)
+    trace_n = np.array([labels[sample.key].trace_correct for sample in right], float)
     solution_nv = np.stack([_counts(vocab, sample.solution) for sample in right])
     question_nv = np.stack([_counts(vocab, problem_of(problems, sample).question) for sample in right])
     for name, x_nf in (("solution", solution_nv), ("solution and question", np.hstack([solution_nv, question_nv]))):

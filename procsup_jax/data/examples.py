@@ -5,7 +5,6 @@ A document is the prompt's tokens, then each step's tokens followed by its end t
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Iterable, Mapping, Sequence
 
 from procsup_jax.data import pack
@@ -14,6 +13,9 @@ from procsup_jax.text.prompts import n_shot_prompt, shots
 from procsup_jax.text.steps import split_steps
 from procsup_jax.text.vocab import Vocab
 from procsup_jax.types import Problem, Sample, StepLabels
+
+# Its text, or its steps where they are given.
+Solution = str | tuple[str, ...]
 
 
 def prompt_ids(vocab: Vocab, question: str, examples: Sequence[Problem] = ()) -> list[int]:
@@ -26,12 +28,12 @@ def example_ids(vocab: Vocab, examples: Sequence[Problem]) -> list[int]:
     return vocab.encode(shots(examples))
 
 
-def step_ids(vocab: Vocab, solution: str) -> list[list[int]]:
+def step_ids(vocab: Vocab, solution: str | Sequence[str]) -> list[list[int]]:
     """Return each step's tokens, its end token included; the concatenation is the solution as a model reads it.
 
-    An empty solution has no steps.
+    A solution is a text, or steps as they are given. An empty one has no steps.
     """
-    steps = split_steps(solution)
+    steps = split_steps(solution) if isinstance(solution, str) else solution
     ends = [*[vocab.sep_id] * len(steps[1:]), vocab.eos_id]
     return [[*vocab.encode(step), end] for step, end in zip(steps, ends, strict=False)]
 
@@ -54,20 +56,31 @@ def label_examples(
 ) -> list[pack.Example]:
     """Make reward-model examples of labelled samples; equal ones are computed once and weighted by their number.
 
-    Samples without labels are left out. Raises UserError when nothing is left, or where a sample's steps and labels
-    do not correspond.
+    Samples of which no step has a label are left out. Raises UserError when nothing is left, or where a sample's steps
+    and labels do not correspond.
     """
     labels_by_key = {label.key: label for label in labels}
-    copies: collections.Counter[tuple[str, str, tuple[bool, ...]]] = collections.Counter()
+    copies: dict[tuple[str, Solution, tuple[float | None, ...]], list[Sample]] = {}
     for sample in samples:
         label = labels_by_key.get(sample.key)
-        if label is not None and label.num_steps:
-            copies[sample.problem_uid, sample.solution, label.correct] += 1
+        if label is not None and any(target is not None for target in label.targets):
+            given = sample.solution if sample.steps is None else sample.steps
+            copies.setdefault((sample.problem_uid, given, label.targets), []).append(sample)
     if not copies:
         raise UserError(f"none of the {len(samples)} samples has a label: the labels belong to other samples")
     return [
-        pack.rm_example(
-            prompt_ids(vocab, problems[uid].question), step_ids(vocab, solution), list(correct), weight=float(count)
-        )
-        for (uid, solution, correct), count in copies.items()
+        _label_example(vocab, problems[uid].question, solution, targets, equal)
+        for (uid, solution, targets), equal in copies.items()
     ]
+
+
+def _label_example(
+    vocab: Vocab, question: str, solution: Solution, targets: Sequence[float | None], equal: Sequence[Sample]
+) -> pack.Example:
+    steps = step_ids(vocab, solution)
+    if len(steps) != len(targets):
+        raise UserError(
+            f"sample {equal[0].sample} of problem {equal[0].problem_uid!r} has {len(steps)} steps but {len(targets)} "
+            "labels: label the samples file that is trained on, with the same split into steps"
+        )
+    return pack.rm_example(prompt_ids(vocab, question), steps, targets, weight=float(len(equal)))

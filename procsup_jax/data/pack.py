@@ -17,9 +17,9 @@ IGNORED_TARGET = 0
 class Example(NamedTuple):
     """Hold one document as a model reads it.
 
-    `targets_l` are the next tokens for a language model, 1 (correct) or 0 for a reward model; `weights_l` is a
-    position's weight in the loss, 0 where there is none. `solution_l`, for a reward model, is 1 on the solution's
-    tokens and 0 on the prompt's.
+    `targets_l` are the next tokens for a language model; for a reward model, as float32, how probably the solution is
+    correct so far, from 0 to 1. `weights_l` is a position's weight in the loss, 0 where there is none. `solution_l`,
+    for a reward model, is 1 on the solution's tokens and 0 on the prompt's.
     """
 
     tokens_l: np.ndarray
@@ -107,13 +107,14 @@ def document_example(ids: Sequence[int] | np.ndarray) -> Example:
 def rm_example(
     prompt_ids: Sequence[int],
     step_ids: Sequence[Sequence[int]],
-    labels: Sequence[bool | None],
+    labels: Sequence[float | None],
     weight: float = 1.0,
 ) -> Example:
     """Make a reward-model example: each step's last token (its separator or eos) carries the step's label.
 
-    A label of None gives its step no loss. `weight` multiplies the loss, so that equal samples are computed once.
-    Raises UserError when steps and labels do not correspond or no step has a label.
+    A label is how probably the step is correct, from 0 to 1 (False to True); one of None gives its step no loss.
+    `weight` multiplies the loss, so that equal samples are computed once. Raises UserError when steps and labels do not
+    correspond or no step has a label.
     """
     if len(step_ids) != len(labels):
         raise UserError(f"a sample has {len(step_ids)} steps but {len(labels)} labels: expected one for each step")
@@ -123,9 +124,9 @@ def rm_example(
         raise UserError(f"a sample has {len(labels)} steps, weight {weight} and no label that counts: leave it out")
     tokens_l = np.concatenate([np.asarray(ids, np.int64) for ids in (prompt_ids, *step_ids)])
     ends_s = len(prompt_ids) + np.cumsum([len(ids) for ids in step_ids]) - 1
-    targets_l = np.full(len(tokens_l), IGNORED_TARGET, np.uint8)
+    targets_l = np.full(len(tokens_l), IGNORED_TARGET, np.float32)
     weights_l = np.zeros(len(tokens_l), np.float32)
-    targets_l[ends_s] = [label is True or label == 1 for label in labels]
+    targets_l[ends_s] = [IGNORED_TARGET if label is None else label for label in labels]
     weights_l[ends_s] = [0.0 if label is None else weight for label in labels]
     solution_l = (np.arange(len(tokens_l)) >= len(prompt_ids)).astype(np.uint8)
     return Example(tokens_l.astype(_narrowest(int(tokens_l.max()))), targets_l, weights_l, solution_l)
@@ -203,7 +204,7 @@ def _fill(
         tokens=scatter(tokens, _narrowest(int(tokens.max()))),
         positions=scatter(within, _narrowest(seq_len)),
         segments=scatter(np.repeat(segments_n, lens_n), _narrowest(seq_len)),
-        targets=scatter(targets, _narrowest(int(targets.max()))),
+        targets=scatter(targets, targets.dtype if targets.dtype.kind == "f" else _narrowest(int(targets.max()))),
         weights=scatter(weights, np.dtype(np.float32)),
         num_examples=len(examples),
         num_left_out=num_left_out,

@@ -15,7 +15,7 @@ Batch = Mapping[str, np.ndarray]
 
 
 class Batches:
-    """Iterate over batches of `batch_size` rows: int32 arrays and float32 weights, [b, l].
+    """Iterate over batches of `batch_size` rows: int32 arrays, float32 weights and a reward model's targets, [b, l].
 
     Every epoch is a fresh permutation of the rows by `seed`, and a batch may straddle two epochs: no row is dropped,
     all are used equally often, and a batch may be larger than the data. The batches are a function of the rows,
@@ -57,9 +57,9 @@ class Batches:
 
 
 def take_rows(packed: Packed, rows_b: np.ndarray) -> Batch:
-    """Return the given rows as int32 arrays and float32 weights, [b, l]."""
+    """Return the given rows as int32 arrays and, where they hold no whole numbers, float32 ones, [b, l]."""
     return {
-        name: array[rows_b].astype(np.float32 if name == "weights" else np.int32)
+        name: array[rows_b].astype(np.float32 if array.dtype.kind == "f" else np.int32)
         for name, array in packed.arrays.items()
     }
 

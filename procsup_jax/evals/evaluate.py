@@ -64,23 +64,32 @@ def _decoding(outcome: Outcomes, uids: Sequence[str]) -> dict[str, Any]:
         rest = selective(error_b, outcome.score_b, uids)
         found[name] = [[share, estimate.value] for share, estimate in zip(ABSTAINED, rest, strict=True)]
         found["intervals"][name] = [estimate.interval and list(estimate.interval) for estimate in rest]
-    return {**found, "n": estimates["final_answer_error"].n, "trace_n": estimates["trace_error"].n}
+    return {**found, **_counts(estimates, outcome.num_undecided)}
+
+
+def _counts(estimates: Mapping[str, intervals.Estimate], num_undecided: int) -> dict[str, int]:
+    """Return how many problems count for each error, and how many traces were left out as undecided where any was."""
+    counts = {"n": estimates["final_answer_error"].n, "trace_n": estimates["trace_error"].n}
+    return counts | ({"trace_undecided": num_undecided} if num_undecided else {})
 
 
 def _one_sample(joined: Joined, seed: int) -> dict[str, Any]:
     """Return the errors of one sample drawn at a temperature: means over all of them, resampled by problem."""
     shares: dict[str, list[tuple[float, int]]] = {"final_answer_error": [], "trace_error": []}  # mean, weight a problem
+    num_undecided = 0
     for problem in joined.problems:
         samples = joined.drawn[problem.uid]
         right = [sample.key for sample in samples if sample.key in joined.right]
-        wrong = [joined.trace[key].mean for key in right if key in joined.trace]
+        verdicts = [joined.trace[key] for key in right if key in joined.trace]
+        wrong = [verdict.mean for verdict in verdicts if verdict is not None]
+        num_undecided += len(verdicts) - len(wrong)
         shares["final_answer_error"].append((1 - len(right) / len(samples), len(samples)))
         shares["trace_error"].append((sum(wrong) / max(1, len(wrong)), len(wrong)))
     estimates = {
         name: intervals.bootstrap_mean(*np.array(rows, dtype=float).T, seed=seed) for name, rows in shares.items()
     }
     found = intervals.with_intervals(estimates)
-    return {**found, "n": estimates["final_answer_error"].n, "trace_n": estimates["trace_error"].n}
+    return {**found, **_counts(estimates, num_undecided)}
 
 
 def _differences(measured: Mapping[str, Outcomes], seed: int) -> dict[str, Any]:

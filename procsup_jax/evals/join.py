@@ -49,14 +49,14 @@ class Joined:
         return frozenset(s.key for s in samples if vote.same_answer(s.answer, answer[s.problem_uid]))
 
     @functools.cached_property
-    def trace(self) -> Mapping[Key, TraceVerdict]:
-        """Return the verdicts on the whole traces of labelled samples."""
+    def trace(self) -> Mapping[Key, TraceVerdict | None]:
+        """Return the verdicts on the whole traces of labelled samples, None where no rater's labels decide it."""
         return {key: _trace_verdict(labels) for key, labels in self.labels.items()}
 
 
-def _trace_verdict(labels: Sequence[StepLabels]) -> TraceVerdict:
-    wrong = [label.first_error >= 0 if label.steps is None else not all(label.steps) for label in labels]
-    return TraceVerdict(sum(wrong) / len(wrong), float(all(wrong)), float(any(wrong)))
+def _trace_verdict(labels: Sequence[StepLabels]) -> TraceVerdict | None:
+    wrong = [not label.trace_correct for label in labels if label.trace_correct is not None]
+    return TraceVerdict(sum(wrong) / len(wrong), float(all(wrong)), float(any(wrong))) if wrong else None
 
 
 def join(

@@ -21,9 +21,10 @@ class Outcomes:
     """Hold the verdicts on the solutions that one decoding chose, one for each problem.
 
     `error_b` is 1 for a wrong final answer, 0 for a right one. `trace_b` is NaN where the answer is wrong or nobody
-    labelled the solution, else the share of its raters that see an incorrect step; `trace_min_b` is 1 where all of
-    them do, `trace_max_b` where any does, which for two raters are the paper's min and max. `score_b` is what
-    abstention goes by, None where there is nothing to rank by.
+    judged the trace, else the share of its raters that see an incorrect step; `trace_min_b` is 1 where all of
+    them do, `trace_max_b` where any does, which for two raters are the paper's min and max. `num_undecided` counts
+    right answers whose labels leave open whether the trace is right. `score_b` is what abstention goes by, None where
+    there is nothing to rank by.
     """
 
     error_b: np.ndarray
@@ -31,6 +32,7 @@ class Outcomes:
     trace_min_b: np.ndarray
     trace_max_b: np.ndarray
     score_b: tuple[float, ...] | None
+    num_undecided: int = 0
 
 
 def measure_all(joined: Joined, seed: int) -> dict[str, Outcomes]:
@@ -61,9 +63,14 @@ def measure(joined: Joined, decoding: str, choices: Sequence[Choice]) -> Outcome
     """Return the verdicts on what `decoding` chose; `choices` are those of `choose`, in the order of the problems."""
     right = [choice.sample is not None and choice.sample.key in joined.right for choice in choices]
     traces_3b = np.full((3, len(choices)), np.nan)
+    num_undecided = 0
     for i, choice in enumerate(choices):
         if right[i] and choice.sample is not None and choice.sample.key in joined.trace:
-            traces_3b[:, i] = joined.trace[choice.sample.key]
+            verdict = joined.trace[choice.sample.key]
+            if verdict is None:
+                num_undecided += 1
+            else:
+                traces_3b[:, i] = verdict
     ranked = decoding not in joined.single or _single_scores(joined, decoding) is not None
     return Outcomes(
         error_b=1.0 - np.array(right, dtype=float),
@@ -71,6 +78,7 @@ def measure(joined: Joined, decoding: str, choices: Sequence[Choice]) -> Outcome
         trace_min_b=traces_3b[1],
         trace_max_b=traces_3b[2],
         score_b=tuple(choice.score for choice in choices) if ranked else None,
+        num_undecided=num_undecided,
     )
 
 

@@ -18,8 +18,8 @@ from procsup_jax.types import Key, StepLabels
 class _Steps:
     """Hold one value a step of all samples, and where each sample ends.
 
-    `process_s` is the share of raters that call the step correct, NaN without labels; `outcome_s` 1 where the
-    sample's final answer is right.
+    `process_s` is the share of raters that call the step correct, NaN where none has a label of it; `outcome_s` 1
+    where the sample's final answer is right.
     """
 
     prob_s: Mapping[str, np.ndarray]
@@ -119,9 +119,9 @@ def _steps(joined: Joined) -> _Steps:
 def _right_answer_traces(joined: Joined, rm: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return score, share of raters that call the whole trace right, and problem of each right-answer sample."""
     rows = [
-        (joined.scores[rm][key].score, 1 - joined.trace[key].mean, i)
+        (joined.scores[rm][key].score, 1 - verdict.mean, i)
         for i, key in _drawn(joined)
-        if key in joined.trace and key in joined.right
+        if key in joined.right and (verdict := joined.trace.get(key)) is not None
     ]
     score_n, right_n, problem_n = np.array(rows, dtype=float).reshape(-1, 3).T
     return score_n, right_n, problem_n
@@ -134,6 +134,8 @@ def _drawn(joined: Joined) -> Iterator[tuple[int, Key]]:
 
 
 def _share_correct(labels: Sequence[StepLabels]) -> Sequence[float]:
-    if len(labels) == 1:
-        return labels[0].correct
-    return [sum(verdicts) / len(labels) for verdicts in zip(*(label.correct for label in labels), strict=True)]
+    shares = []
+    for verdicts in zip(*(label.correct for label in labels), strict=True):
+        known = [verdict for verdict in verdicts if verdict is not None]
+        shares.append(sum(known) / len(known) if known else float("nan"))
+    return shares

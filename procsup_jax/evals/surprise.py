@@ -41,8 +41,11 @@ class SurpriseVerifier:
         return self.regression.probs(features(step_logprobs))
 
 
-def fit(solutions: Sequence[StepLogprobs], correct: Sequence[Sequence[bool]], *, l2: float = 1.0) -> SurpriseVerifier:
-    """Fit the control to the step labels of some solutions."""
+def fit(
+    solutions: Sequence[StepLogprobs], correct: Sequence[Sequence[bool | None]], *, l2: float = 1.0
+) -> SurpriseVerifier:
+    """Fit the control to the step labels of some solutions, unknown ones left out."""
     x_nf = np.concatenate([features([]), *(features(steps) for steps in solutions)])
     y_n = np.concatenate([np.zeros(0), *(np.asarray(labels, dtype=float) for labels in correct)])
-    return SurpriseVerifier(logistic.fit(x_nf, y_n, l2=l2))
+    known_n = ~np.isnan(y_n)
+    return SurpriseVerifier(logistic.fit(x_nf[known_n], y_n[known_n], l2=l2))

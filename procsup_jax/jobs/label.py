@@ -24,5 +24,5 @@ def run(
     given = records.read_samples(samples, problem_uids={problem.uid for problem in found}, skip_bad=skip_bad)
     labels = LABEL[source](found, given)
     records.write_labels(output, labels)
-    right = sum(label.first_error < 0 for label in labels)
+    right = sum(label.trace_correct is True for label in labels)
     print(f"{len(labels)} solutions labelled by {source}, {right} without a wrong step; written to {output}")

@@ -54,6 +54,8 @@ def _prepare(example: Mapping[str, Any], index: int) -> dict[str, Any]:
     where = f"{where} ({example['problem_uid']})"
     lines = _steps(example, where)
     labels = _aligned(example.get("labels"), lines, f"{where}: labels")
+    if labels is not None and None in labels:  # the browser shows a solution's labels where all are known
+        labels = None
     probs = example.get("step_probs") or {}
     if not isinstance(probs, Mapping):
         raise UserError(f'{where}: step_probs is {probs!r}, expected {{"orm": [...], "prm": [...]}}')

@@ -170,8 +170,8 @@ def _row(
         "labels": None,
     }
     if label is not None:
-        row["labels"] = [int(right) for right in label.correct]
-        row["trace_correct"] = all(label.correct)
+        row["labels"] = [None if right is None else int(right) for right in label.correct]
+        row["trace_correct"] = label.trace_correct
         row["reason"] = _reasons(problem, steps)
     return row
 

@@ -70,6 +70,8 @@ def supervision(
 
 
 def _marked_steps(label: StepLabels) -> int:
+    if label.steps is not None or label.first_error is None:
+        return sum(target is not None for target in label.targets)
     return label.num_steps if label.first_error < 0 else label.first_error + 1
 
 

@@ -50,9 +50,9 @@ def check_inputs(
                 f"{split} data hold token id {largest}, the model has vocab_size={config.vocab_size}: "
                 "encode with the vocabulary that the model was made for"
             )
-        if loss == "rm" and (packed.solution is None or int(packed.targets.max()) > 1):
+        if loss == "rm" and (packed.solution is None or packed.targets.max() > 1):
             raise UserError(
-                f'{split} data have targets up to {int(packed.targets.max())}, loss="rm" expects 0 and 1, and which '
+                f'{split} data have targets up to {packed.targets.max():g}, loss="rm" expects 0 to 1, and which '
                 "tokens are the solution's: make them with rm_example"
             )
     if valid is None and settings.patience:

@@ -52,9 +52,12 @@ def lm_sums(logits_blv: jax.Array, targets_bl: jax.Array, weights_bl: jax.Array)
 
 
 def rm_sums(logits_bl: jax.Array, targets_bl: jax.Array, weights_bl: jax.Array) -> Sums:
-    """Sum the binary cross-entropy of logit(correct) - logit(incorrect) against targets 1 (correct) and 0."""
+    """Sum the binary cross-entropy of logit(correct) - logit(incorrect) against targets from 0 to 1 (correct).
+
+    A prediction is right on the target's side of one half, which is itself correct.
+    """
     nats_bl = jax.nn.softplus(logits_bl) - targets_bl * logits_bl
-    right_bl = (logits_bl > 0) == (targets_bl == 1)
+    right_bl = (logits_bl > 0) == (targets_bl >= 0.5)
     return Sums((nats_bl * weights_bl).sum(), weights_bl.sum(), (right_bl * weights_bl).sum())
 
 

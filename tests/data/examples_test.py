@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from procsup_jax.data import examples
@@ -57,3 +58,32 @@ def test_samples_without_any_label_are_an_error(vocab, problems):
     samples = [Sample(problems[0].uid, 0, "one")]
     with pytest.raises(UserError, match="none of the 1 samples has a label"):
         examples.label_examples(vocab, {problems[0].uid: problems[0]}, samples, [])
+
+
+def test_soft_labels_are_targets_and_unknown_ones_carry_no_loss(vocab, problems):
+    by_uid, uid = {problem.uid: problem for problem in problems}, problems[0].uid
+    samples = [Sample(uid, i, "one\ntwo\n#### 3") for i in range(4)]
+    soft, other = (1, 0.25, None), (1, 0.75, None)
+    labels = [StepLabels(uid, i, None, 3, "r", "judge", steps=soft if i < 2 else other) for i in range(3)]
+    labels.append(StepLabels(uid, 3, None, 3, "r", "judge", steps=(None, None, None)))
+    first, second = examples.label_examples(vocab, by_uid, samples, labels)
+    assert first.targets_l.dtype == np.float32
+    assert first.targets_l[first.weights_l > 0].tolist() == [1, 0.25]
+    assert first.weights_l[first.weights_l > 0].tolist() == [2, 2]
+    assert second.targets_l[second.weights_l > 0].tolist() == [1, 0.75]
+    with pytest.raises(UserError, match="none of the 4 samples has a label"):
+        examples.label_examples(vocab, by_uid, samples, labels[3:])
+
+
+def test_labels_that_fit_no_steps_name_their_sample(vocab, problems):
+    by_uid, uid = {problem.uid: problem for problem in problems}, problems[0].uid
+    labels = [StepLabels(uid, 7, 1, 3, "r", "human")]
+    with pytest.raises(UserError, match=f"sample 7 of problem '{uid}' has 2 steps but 3 labels"):
+        examples.label_examples(vocab, by_uid, [Sample(uid, 7, "one\n#### 3")], labels)
+
+
+def test_given_steps_are_labelled_by_their_index(vocab, problems):
+    by_uid, uid = {problem.uid: problem for problem in problems}, problems[0].uid
+    given = Sample(uid, 0, "one\n- more\n#### 3", steps=("one\n- more", "#### 3"))
+    [example] = examples.label_examples(vocab, by_uid, [given], [StepLabels(uid, 0, 1, 2, "r", "human")])
+    assert example.targets_l[example.weights_l > 0].tolist() == [1, 0]

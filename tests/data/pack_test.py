@@ -84,6 +84,13 @@ def test_rm_example_labels_the_last_token_of_each_step():
     assert example.targets_l.tolist() == [0, 0, 0, 1, 0, 0, 0, 0]
 
 
+def test_soft_labels_are_packed_as_they_are():
+    packed = pack.pack([pack.rm_example([5, 6], [[7, 1], [8, 1]], [0.37, None])], 7)
+    assert packed.targets.dtype == np.float32
+    assert packed.targets[0].tolist() == pytest.approx([0, 0, 0, 0.37, 0, 0, 0])
+    assert packed.weights[0].tolist() == [0, 0, 0, 1, 0, 0, 0]
+
+
 def test_large_vocabularies_keep_their_ids():
     packed = pack.pack([pack.document_example([70_000, 3, 65_536])], 4)
     assert packed.tokens[0].tolist() == [70_000, 3, 0, 0]

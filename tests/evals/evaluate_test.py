@@ -172,3 +172,13 @@ def test_a_sample_without_an_answer_changes_no_error(seed):
     for name in before:
         for metric in ("final_answer_error", "trace_error", "trace_n"):
             assert after[name][metric] == before[name][metric]
+
+
+def test_undecided_traces_are_left_out_and_counted():
+    problems = [Problem(uid, "?", "1") for uid in "abc"]
+    samples = [Sample(uid, 0, "", "1") for uid in "abc"]
+    steps = {"a": (1, None), "b": (0, None), "c": (1, 1)}
+    labels = [StepLabels(uid, 0, None, 2, "r", "human", steps=each) for uid, each in steps.items()]
+    found = evaluate(problems, samples, labels=labels)
+    for row in (found["decoding"]["majority"], found["one_sample"]):
+        assert (row["trace_error"], row["trace_n"], row["trace_undecided"]) == (0.5, 2, 1)

@@ -129,3 +129,13 @@ def test_keep_joined_leaves_out_problems_that_lost_their_samples():
         assert problems == PROBLEMS[1:]
         assert samples == [*SAMPLES[2:], GREEDY[1]]
         join(problems, samples, scores, [])
+
+
+def test_a_trace_with_unknown_steps_is_wrong_or_undecided():
+    labels = [label(SAMPLES[0], None, steps=(None, 0)), label(SAMPLES[1], None, steps=(1, None))]
+    labels += [label(SAMPLES[1], None, rater="s"), label(SAMPLES[2], None, steps=(0.9, 0.5))]
+    joined = join(PROBLEMS, SAMPLES, {}, labels)
+    means = [verdict and verdict.mean for verdict in (joined.trace[sample.key] for sample in SAMPLES[:3])]
+    assert means == [1.0, None, 0.0]
+    decided = join(PROBLEMS, SAMPLES, {}, [*labels, label(SAMPLES[1], 0, rater="t")])
+    assert decided.trace[SAMPLES[1].key] == TraceVerdict(1.0, 1.0, 1.0)

@@ -88,3 +88,16 @@ def test_greedy_solutions_alone_give_nothing_to_judge_reward_models_by():
     found = reward_models.report(join(PROBLEMS, greedy, {"orm": []}, ()))
     assert found["agreement"]["all_steps"]["n"] == 0
     assert found["reward_models"]["orm"]["auc"] == {"process": None, "outcome": None, "right_answer": None}
+
+
+def test_unknown_steps_are_left_out_and_soft_ones_are_verdicts():
+    labels = [
+        StepLabels("a", 0, None, 2, "r", "judge", steps=(0.9, None)),
+        StepLabels("a", 1, None, 2, "r", "judge", steps=(1, 0.37)),
+        StepLabels("b", 0, None, 3, "r", "judge", steps=(0.5, 0, None)),
+    ]
+    found = reward_models.report(join(PROBLEMS, SAMPLES, {"orm": ORM}, labels))
+    # Predictions 11 11 100, process labels 1? 10 10?: five steps are known.
+    assert found["agreement"]["all_steps"]["n"] == 5
+    assert found["agreement"]["all_steps"]["orm_prediction"]["prm_label"] == 4 / 5
+    assert found["reward_models"]["orm"]["auc_n"] == {"process": 5, "outcome": 7, "right_answer": 1}

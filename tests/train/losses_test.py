@@ -100,3 +100,16 @@ def test_unknown_or_incomplete_losses_are_refused(config):
         losses.make_loss(config, "mse")
     with pytest.raises(UserError, match="needs vocab_ids"):
         losses.make_loss(config, "rm")
+
+
+def test_soft_targets_pull_to_their_probability_and_hard_ones_as_whole_numbers_do():
+    logits_bl, weights_bl = jnp.array([[-1.0, 0.5, 2.0]]), jnp.array([[1.0, 2.0, 1.0]])
+    hard_bl = jnp.array([[0, 1, 1]])
+    sums = [jax.jit(losses.rm_sums)(logits_bl, hard_bl.astype(dtype), weights_bl) for dtype in (jnp.int32, jnp.float32)]
+    assert [part.tolist() for part in sums[0]] == [part.tolist() for part in sums[1]]
+    loss = lambda logit, target: losses.rm_sums(logit[None, None], target[None, None], jnp.ones((1, 1))).loss  # noqa: E731
+    target = jnp.float32(0.37)
+    grad = jax.grad(loss)(jnp.log(target / (1 - target)), target)
+    assert abs(float(grad)) < 1e-6
+    sums = losses.rm_sums(logits_bl, jnp.array([[0.49, 0.5, 0.3]]), weights_bl)
+    assert float(sums.correct) == 3.0
