@@ -7,9 +7,9 @@ import procsup_jax
 
 ROOT = pathlib.Path(procsup_jax.__file__).parent
 ORDER = (
-    "errors", "files", "types", "progress", "compilation", "json_lines", "text", "records", "data", "parallel",
-    "models", "io", "decode", "search", "labels", "train", "improve", "evals", "report", "settings", "stages", "jobs",
-    "main",
+    "errors", "files", "types", "grouping", "progress", "compilation", "json_lines", "text", "records", "data",
+    "parallel", "models", "io", "decode", "search", "labels", "train", "improve", "evals", "report", "settings",
+    "stages", "jobs", "main",
 )  # fmt: skip
 
 

@@ -21,8 +21,8 @@ import numpy as np
 from procsup_jax import records
 from procsup_jax.errors import UserError
 from procsup_jax.evals import intervals, logistic, verifier
-from procsup_jax.labels.lookup import problem_of, problems_by_uid
-from procsup_jax.search.vote import same_answer
+from procsup_jax.grouping import by_uid, problem_of
+from procsup_jax.text.answers import same_answer
 from procsup_jax.text.vocab import Vocab
 
 # Counts of hundreds of tokens against some hundred samples: shrunk harder than a control of eight features.
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--samples", default="sft.test.drawn", help="POLICY.SPLIT.drawn, as the files are named")
     parser.add_argument("--folds", type=int, default=10)
     args = parser.parse_args()
-    problems = problems_by_uid(records.read_problems(args.run / f"data/{args.samples.split('.')[1]}.jsonl"))
+    problems = by_uid(records.read_problems(args.run / f"data/{args.samples.split('.')[1]}.jsonl"))
     labels = {each.key: each for each in records.read_labels(args.run / f"labels/{args.samples}.oracle.jsonl")}
     vocab = Vocab.load(args.run / "vocab.model")
     right = [

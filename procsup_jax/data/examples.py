@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from procsup_jax import grouping
 from procsup_jax.data import pack
 from procsup_jax.errors import UserError
 from procsup_jax.text.prompts import n_shot_prompt, shots
@@ -59,7 +60,7 @@ def label_examples(
     Samples of which no step has a label are left out. Raises UserError when nothing is left, or where a sample's steps
     and labels do not correspond.
     """
-    labels_by_key = {label.key: label for label in labels}
+    labels_by_key = grouping.by_key(labels)
     copies: dict[tuple[str, Solution, tuple[float | None, ...]], list[Sample]] = {}
     for sample in samples:
         label = labels_by_key.get(sample.key)

@@ -8,8 +8,10 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any, NamedTuple, TypeVar
 
+from procsup_jax import grouping
 from procsup_jax.errors import UserError
-from procsup_jax.search import decodings, vote
+from procsup_jax.search import decodings
+from procsup_jax.text import answers
 from procsup_jax.types import Key, Problem, Sample, Score, StepLabels
 
 T = TypeVar("T")
@@ -46,7 +48,7 @@ class Joined:
         answer = {problem.uid: problem.answer for problem in self.problems}
         groups = itertools.chain(self.drawn.values(), (of.values() for of in self.single.values()))
         samples = itertools.chain.from_iterable(groups)
-        return frozenset(s.key for s in samples if vote.same_answer(s.answer, answer[s.problem_uid]))
+        return frozenset(s.key for s in samples if answers.same_answer(s.answer, answer[s.problem_uid]))
 
     @functools.cached_property
     def trace(self) -> Mapping[Key, TraceVerdict | None]:
@@ -118,14 +120,15 @@ def keep_joined(
 def _split(
     problems: Sequence[Problem], samples: Sequence[Sample]
 ) -> tuple[dict[str, list[Sample]], dict[str, dict[str, Sample]]]:
-    drawn: dict[str, list[Sample]] = {}
+    drawn = grouping.by_problem(grouping.drawn(samples))
     single: dict[str, dict[str, Sample]] = {}
     for sample in samples:
         decodings.check(sample)
         decoding = sample.decoding
-        if decoding is None:
-            drawn.setdefault(sample.problem_uid, []).append(sample)
-        elif single.setdefault(decoding, {}).setdefault(sample.problem_uid, sample) is not sample:
+        if (
+            decoding is not None
+            and single.setdefault(decoding, {}).setdefault(sample.problem_uid, sample) is not sample
+        ):
             raise UserError(f"problem {sample.problem_uid!r} has two {decoding} solutions, expected one; leave one out")
     parts = {"samples": drawn.keys(), **{f"{name} solution": of.keys() for name, of in single.items()}}
     for what, uids in parts.items():
@@ -135,7 +138,7 @@ def _split(
                 f"{len(without)} of {len(problems)} problems have no {what}, first {without[0]!r}; "
                 "sample them too, or give only the problems that were sampled"
             )
-    return {uid: sorted(group, key=lambda sample: sample.sample) for uid, group in drawn.items()}, single
+    return drawn, single
 
 
 def _join_scores(

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from procsup_jax import grouping
 from procsup_jax.evals.join import Joined
 from procsup_jax.search import decodings, vote
 from procsup_jax.search.vote import Choice
-from procsup_jax.types import Sample
+from procsup_jax.text import answers
+from procsup_jax.types import Problem, Sample
 
 # In the order of tables.
 DECODINGS = decodings.in_order(("orm", "prm"))
@@ -52,7 +54,7 @@ def choose(joined: Joined, seed: int) -> dict[str, list[Choice]]:
         scores = _single_scores(joined, decoding) or {}
         found[decoding] = [
             Choice(sample, sample.answer, scores.get(sample.problem_uid, 0.0))
-            if vote.has_answer(sample)
+            if answers.is_answer(sample.answer)
             else vote.NO_CHOICE
             for sample in (solutions[problem.uid] for problem in joined.problems)
         ]
@@ -82,6 +84,16 @@ def measure(joined: Joined, decoding: str, choices: Sequence[Choice]) -> Outcome
     )
 
 
+def majority_error(problems: Sequence[Problem], samples: Sequence[Sample], seed: int) -> float:
+    """Return the share of problems that majority voting gets wrong; one without samples counts as wrong."""
+    groups = grouping.by_problem(samples)
+    wrong = sum(
+        not answers.same_answer(vote.majority(groups.get(problem.uid, []), seed).answer, problem.answer)
+        for problem in problems
+    )
+    return wrong / len(problems)
+
+
 def _rerank(joined: Joined, rm: str, rule: Callable[[Sequence[Sample], Sequence[float]], Choice]) -> list[Choice]:
     scores = joined.scores[rm]
     return [
@@ -106,4 +118,4 @@ def _single_scores(joined: Joined, decoding: str) -> dict[str, float] | None:
 
 def _share_of_votes(joined: Joined, solution: Sample) -> float:
     samples = joined.drawn[solution.problem_uid]
-    return sum(vote.same_answer(solution.answer, sample.answer) for sample in samples) / len(samples)
+    return sum(answers.same_answer(solution.answer, sample.answer) for sample in samples) / len(samples)

@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 
-from procsup_jax import records
+from procsup_jax import grouping, records
 from procsup_jax.errors import UserError
 from procsup_jax.progress import Progress
 from procsup_jax.text import answers, calculator, steps
@@ -30,7 +30,7 @@ def run(
     many were `left_out`.
     """
     left_out: list[str] = []
-    by_uid = {problem.uid: problem for problem in records.read_problems(problems, skip_bad=skip_bad, left_out=left_out)}
+    by_uid = grouping.by_uid(records.read_problems(problems, skip_bad=skip_bad, left_out=left_out))
     if samples is None:
         to_grade = _references(by_uid.values(), problems, skip_bad, left_out)
     else:
@@ -49,8 +49,8 @@ def run(
 def grade(problem: Problem, sample: Sample) -> Graded:
     """Grade one solution; the sample in the result holds the answer found in it."""
     answer = answers.extract_answer(sample.solution)
-    correct = answer is not None and answers.answers_equal(answer, problem.answer)
-    split = tuple(steps.split_steps(sample.solution))
+    correct = answers.same_answer(answer, problem.answer)
+    split = tuple(steps.steps_of(sample))
     if sample.answer != answer:
         sample = dataclasses.replace(sample, answer=answer)
     return Graded(sample, split, correct, calculator.faults(split))

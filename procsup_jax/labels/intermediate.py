@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from procsup_jax import grouping
 from procsup_jax.errors import UserError
-from procsup_jax.labels import lookup
 from procsup_jax.text import answers, calculator, rationals, steps
 from procsup_jax.types import Problem, Sample, StepLabels
 
@@ -18,11 +18,11 @@ def label(problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLa
     answer. A step without a number is right: there is nothing to compare (ours; the paper does not say). Raises
     `UserError` for a sample whose problem is missing or has no reference solution.
     """
-    by_uid = lookup.problems_by_uid(problems)
+    by_uid = grouping.by_uid(problems)
     results: dict[str, frozenset[str]] = {}
     labels = []
     for sample in samples:
-        problem = lookup.problem_of(by_uid, sample)
+        problem = grouping.problem_of(by_uid, sample)
         if problem.uid not in results:
             results[problem.uid] = _reference_results(problem)
         labels.append(_label(problem, results[problem.uid], sample))
@@ -30,7 +30,7 @@ def label(problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLa
 
 
 def _label(problem: Problem, reference: frozenset[str], sample: Sample) -> StepLabels:
-    right = tuple(_is_right(step, problem, reference) for step in steps.split_steps(sample.solution))
+    right = tuple(_is_right(step, problem, reference) for step in steps.steps_of(sample))
     first_error = right.index(False) if False in right else -1
     return StepLabels(
         problem.uid, sample.sample, first_error, len(right), "intermediate", "intermediate",
@@ -41,7 +41,7 @@ def _label(problem: Problem, reference: frozenset[str], sample: Sample) -> StepL
 def _is_right(step: str, problem: Problem, reference: frozenset[str]) -> bool:
     if steps.is_final_step(step):
         answer = answers.extract_answer(step)
-        return answer is not None and answers.answers_equal(answer, problem.answer)
+        return answers.same_answer(answer, problem.answer)
     results = _results(step)
     return not results or results[-1] in reference
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from procsup_jax import grouping
 from procsup_jax.data.worlds import graph, oracle
 from procsup_jax.errors import UserError
 from procsup_jax.text import steps as steps_lib
@@ -15,14 +16,14 @@ def label(problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLa
 
     Problems carry their graph as `extra["world"]`; raise UserError for a sample whose problem is missing or has none.
     """
-    problem_of = {problem.uid: problem for problem in problems}
+    by_uid = grouping.by_uid(problems)
     worlds: dict[str, graph.World] = {}
     labels = []
     for sample in samples:
         uid = sample.problem_uid
         if uid not in worlds:
-            worlds[uid] = _world(problem_of, uid)
-        steps = steps_lib.split_steps(sample.solution)
+            worlds[uid] = _world(grouping.problem_of(by_uid, sample))
+        steps = steps_lib.steps_of(sample)
         first_error = oracle.check(worlds[uid], steps).first_error
         labels.append(
             StepLabels(uid, sample.sample, first_error, len(steps), "oracle", "oracle", decoding=sample.decoding)
@@ -30,13 +31,11 @@ def label(problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLa
     return labels
 
 
-def _world(problem_of: dict[str, Problem], uid: str) -> graph.World:
-    if uid not in problem_of:
-        raise UserError(f"sample of problem {uid!r}, which is not among the problems: give the file it was drawn from")
-    record = problem_of[uid].extra.get("world")
+def _world(problem: Problem) -> graph.World:
+    record = problem.extra.get("world")
     if record is None:
         raise UserError(
-            f"problem {uid!r} has no 'world', expected a story of the worlds testbed: the oracle can label no other "
-            "problems, so choose another label source"
+            f"problem {problem.uid!r} has no 'world', expected a story of the worlds testbed: the oracle can label no "
+            "other problems, so choose another label source"
         )
     return graph.from_json(record)

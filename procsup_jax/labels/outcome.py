@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from procsup_jax.labels import lookup
+from procsup_jax import grouping
 from procsup_jax.text import answers, steps
 from procsup_jax.types import Problem, Sample, StepLabels
 
@@ -14,13 +14,13 @@ def label(problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLa
 
     A sample without a final answer is wrong. Raises `UserError` for a sample whose problem is missing.
     """
-    by_uid = lookup.problems_by_uid(problems)
-    return [_label(lookup.problem_of(by_uid, sample), sample) for sample in samples]
+    by_uid = grouping.by_uid(problems)
+    return [_label(grouping.problem_of(by_uid, sample), sample) for sample in samples]
 
 
 def _label(problem: Problem, sample: Sample) -> StepLabels:
-    right = sample.answer is not None and answers.answers_equal(sample.answer, problem.answer)
-    num_steps = len(steps.split_steps(sample.solution))
+    right = answers.same_answer(sample.answer, problem.answer)
+    num_steps = len(steps.steps_of(sample))
     return StepLabels(
         problem.uid, sample.sample, -1 if right else 0, num_steps, "outcome", "outcome", decoding=sample.decoding
     )

@@ -10,7 +10,9 @@ import functools
 import math
 import random
 from collections.abc import Sequence
+from fractions import Fraction
 
+from procsup_jax.grouping import position
 from procsup_jax.text import answers
 from procsup_jax.types import Sample
 
@@ -34,31 +36,15 @@ NO_CHOICE = Choice(None, None, 0.0)
 _normalise = functools.lru_cache(maxsize=1 << 16)(answers.normalise_answer)
 
 
-@functools.lru_cache(maxsize=1 << 16)
-def _canonical(answer: str) -> str:
-    """Return one text for all equal answers."""
-    return str(answers.answer_key(answer))
-
-
-def has_answer(sample: Sample) -> bool:
-    """Return whether a sample has a final answer; an empty one is none."""
-    return sample.answer is not None and _normalise(sample.answer) != ""
-
-
-def same_answer(a: str | None, b: str | None) -> bool:
-    """Return whether two final answers are equal once normalised; a missing answer equals nothing."""
-    return a is not None and b is not None and _canonical(a) == _canonical(b)
-
-
 def group_by_answer(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
     """Return the samples that have a final answer by that answer, equal answers together.
 
     Keys are normalised; of several spellings of one number the shortest stands for all. Keys and samples are sorted.
     """
-    by_key: dict[str, list[Sample]] = {}
-    for sample in filter(has_answer, samples):
-        by_key.setdefault(_canonical(sample.answer or ""), []).append(sample)
-    named = {min(map(_spelling, group)): sorted(group, key=_position) for group in by_key.values()}
+    by_key: dict[Fraction | str, list[Sample]] = {}
+    for sample in filter(_has_answer, samples):
+        by_key.setdefault(answers.answer_key(sample.answer or ""), []).append(sample)
+    named = {min(map(_spelling, group)): sorted(group, key=position) for group in by_key.values()}
     return {name: named[length, name] for length, name in sorted(named)}
 
 
@@ -95,7 +81,7 @@ def rm_weighted(samples: Sequence[Sample], scores: Sequence[float]) -> Choice:
 def best(samples: Sequence[Sample], scores: Sequence[float]) -> Choice:
     """Choose the highest-scored sample that has a final answer; ties go to the lower index."""
     score_of = _scores_by_sample(samples, scores)
-    answered = sorted(filter(has_answer, samples), key=_position)
+    answered = sorted(filter(_has_answer, samples), key=position)
     if not answered:
         return NO_CHOICE
     sample = max(answered, key=lambda sample: score_of[id(sample)])
@@ -113,8 +99,8 @@ def _spelling(sample: Sample) -> tuple[int, str]:
     return len(text), text
 
 
-def _position(sample: Sample) -> tuple[int, str]:
-    return sample.sample, sample.solution
+def _has_answer(sample: Sample) -> bool:
+    return answers.is_answer(sample.answer)
 
 
 def _uid(samples: Sequence[Sample]) -> str:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from procsup_jax import files, records
+from procsup_jax import files, grouping, records
 from procsup_jax.data.worlds import graph, oracle
 from procsup_jax.evals.evaluate import evaluate
 from procsup_jax.search import vote
@@ -25,7 +25,8 @@ from procsup_jax.stages.solutions import (
     scores_file,
 )
 from procsup_jax.stages.stage import Stage
-from procsup_jax.text.steps import split_steps
+from procsup_jax.text import answers
+from procsup_jax.text.steps import steps_of
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 
@@ -126,12 +127,8 @@ def _evaluate(ctx: Context, what: Evaluated, split: str, names: Sequence[str]) -
 def _examples(what: Evaluated, found: Measured, split: str, seed: int, num: int) -> list[dict[str, Any]]:
     """Choose problems at random, and show what majority and each reward model choose for them."""
     chosen = random.Random(seed).sample(list(found.problems), min(num, len(found.problems)))
-    score_of = {part: {score.key: score for score in scores} for part, scores in found.scores.items()}
-    labels = {label.key: label for label in found.labels}
-    drawn: dict[str, list[Sample]] = {}
-    for sample in found.samples:
-        if sample.decoding is None:
-            drawn.setdefault(sample.problem_uid, []).append(sample)
+    score_of = {part: grouping.by_key(scores) for part, scores in found.scores.items()}
+    labels, drawn = grouping.by_key(found.labels), grouping.by_problem(grouping.drawn(found.samples))
     rows = []
     for problem in chosen:
         group = drawn.get(problem.uid, [])
@@ -155,7 +152,7 @@ def _row(
     probs: Mapping[str, Sequence[float]],
     label: StepLabels | None,
 ) -> dict[str, Any]:
-    steps = split_steps(sample.solution)
+    steps = steps_of(sample)
     row: dict[str, Any] = {
         "problem_uid": problem.uid,
         "question": problem.question,
@@ -166,7 +163,7 @@ def _row(
         "decoding": decoding,
         "steps": steps,
         "step_probs": probs,
-        "correct": vote.same_answer(sample.answer, problem.answer),
+        "correct": answers.same_answer(sample.answer, problem.answer),
         "labels": None,
     }
     if label is not None:

@@ -6,11 +6,11 @@ import dataclasses
 import functools
 import json
 import shutil
-from typing import Any
+from typing import Any, Literal
 
 from procsup_jax import files, records
+from procsup_jax.evals.outcomes import majority_error
 from procsup_jax.improve import collect
-from procsup_jax.search import vote
 from procsup_jax.search.aggregate import with_aggregate
 from procsup_jax.stages.context import Context, model_files, problems_file
 from procsup_jax.stages.solutions import (
@@ -24,7 +24,6 @@ from procsup_jax.stages.solutions import (
 )
 from procsup_jax.stages.stage import Stage
 from procsup_jax.stages.training import run_distil, run_reward_model
-from procsup_jax.types import Sample
 
 FEW_SHOT, SFT = "few_shot", "sft"
 
@@ -37,7 +36,7 @@ class Approach:
     method: str
     start: Policy
     distil_from: str
-    accumulate: collect.Keep
+    accumulate: Literal["all", "last"]
     retrain_rm: bool
     rm: str | None
     """The fixed reward model; None where it is retrained every epoch or not used."""
@@ -187,7 +186,8 @@ def choose_epoch(ctx: Context, plan: Approach) -> tuple[list[float], int]:
     """Return the final-answer error after each epoch, the start's first, and the epoch of the lowest, from 1 on."""
     by, num = ctx.settings.improve.choose_epoch_by, ctx.settings.improve.num_epochs
     files_of_epochs = map(samples_file, _epoch_samples(plan, by, num))
-    errors = [majority_error(ctx, by, records.read_samples(ctx.path(name))) for name in files_of_epochs]
+    problems, seed = ctx.problems(by), ctx.settings.seed
+    errors = [majority_error(problems, records.read_samples(ctx.path(name)), seed) for name in files_of_epochs]
     return errors, min(range(1, num + 1), key=lambda epoch: (errors[epoch], epoch))
 
 
@@ -198,19 +198,6 @@ def _epoch_samples(plan: Approach, split: str, num_epochs: int) -> list[str]:
 def _round_name(plan: Approach, epoch: int) -> str:
     """Name the policy after `epoch` epochs; approaches with the same start share the samples before the first."""
     return epoch_name(plan, epoch) if epoch else f"{FEW_SHOT if plan.start.few_shot else SFT}.epoch0"
-
-
-def majority_error(ctx: Context, split: str, samples: list[Sample]) -> float:
-    """Return the share of a split's problems that majority voting gets wrong."""
-    by_uid: dict[str, list[Sample]] = {}
-    for sample in samples:
-        by_uid.setdefault(sample.problem_uid, []).append(sample)
-    problems = ctx.problems(split)
-    wrong = sum(
-        not vote.same_answer(vote.majority(by_uid.get(each.uid, []), ctx.settings.seed).answer, each.answer)
-        for each in problems
-    )
-    return wrong / len(problems)
 
 
 def _copy_model(ctx: Context, source: str, target: str) -> None:

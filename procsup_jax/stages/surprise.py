@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-from procsup_jax import records
+from procsup_jax import grouping, records
 from procsup_jax.decode.score import step_logprobs
 from procsup_jax.evals import surprise
 from procsup_jax.evals.surprise import StepLogprobs
@@ -44,8 +44,8 @@ def _score(ctx: Context, kinds: tuple[Source, ...]) -> None:
     valid = records.read_samples(ctx.path(samples_file(_VALIDATION)))
     read, judged = _read(ctx, "rm", train), _read(ctx, "validation", valid)
     for control, kind in zip(CONTROLS, kinds, strict=True):
-        correct_of = {label.key: label.correct for label in records.read_labels(ctx.path(labels_file(_TRAIN, kind)))}
-        verifier = surprise.fit(read, [correct_of[sample.key] for sample in train])
+        labels = grouping.by_key(records.read_labels(ctx.path(labels_file(_TRAIN, kind))))
+        verifier = surprise.fit(read, [labels[sample.key].correct for sample in train])
         name = f"{SFT}_{control}"
         probs = [verifier.step_probs(steps) for steps in judged]
         records.write_scores(

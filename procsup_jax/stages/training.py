@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from procsup_jax import files, records
+from procsup_jax import files, grouping, records
 from procsup_jax.data import pack
 from procsup_jax.data.examples import label_examples, solution_examples
 from procsup_jax.errors import UserError
@@ -22,7 +22,6 @@ from procsup_jax.stages.stage import Stage, used
 from procsup_jax.train.loop import fit
 from procsup_jax.train.losses import LossName
 from procsup_jax.train.settings import FitSettings
-from procsup_jax.types import Problem
 
 
 def history_file(name: str) -> str:
@@ -51,7 +50,7 @@ def run_distil(ctx: Context, name: str, start: str, experts: Sequence[str], vali
     """
 
     def examples(names: Sequence[str], split: str) -> list[pack.Example]:
-        problems = {problem.uid: problem for problem in ctx.problems(split)}
+        problems = grouping.by_uid(ctx.problems(split))
         samples = [sample for each in names for sample in records.read_samples(ctx.path(samples_file(each)))]
         return solution_examples(ctx.vocab, [(problems[sample.problem_uid], sample.solution) for sample in samples])
 
@@ -66,7 +65,7 @@ def run_reward_model(
     """Train a reward model on labelled samples; `train` and `valid` are pairs of a samples name and its split."""
 
     def examples(samples_name: str, split: str) -> list[pack.Example]:
-        problems: dict[str, Problem] = {problem.uid: problem for problem in ctx.problems(split)}
+        problems = grouping.by_uid(ctx.problems(split))
         samples = records.read_samples(ctx.path(samples_file(samples_name)))
         labels = records.read_labels(ctx.path(labels_file(samples_name, kind)))
         return label_examples(ctx.vocab, problems, samples, labels)

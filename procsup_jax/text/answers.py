@@ -6,6 +6,7 @@ of a line or after a `Q:` on the same line, so that "Plan A: 5 boxes" is a step 
 
 from __future__ import annotations
 
+import functools
 import re
 from fractions import Fraction
 
@@ -63,6 +64,7 @@ def normalise_answer(text: str) -> str:
     return text if number is None else number
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def answer_key(answer: str) -> Fraction | str:
     """Return what equal answers share, to group by: the exact value of a number, else the normalised text."""
     normal = normalise_answer(answer)
@@ -70,9 +72,18 @@ def answer_key(answer: str) -> Fraction | str:
     return normal if value is None else value
 
 
-def answers_equal(a: str, b: str) -> bool:
-    """Say whether two answers are equal: as exact rationals when both are numbers, else as normalised strings."""
-    return a == b or answer_key(a) == answer_key(b)
+def same_answer(a: str | None, b: str | None) -> bool:
+    """Say whether two answers are equal: as exact rationals when both are numbers, else as normalised strings.
+
+    This is what makes a final answer right. A missing one (None) equals nothing.
+    """
+    return a is not None and b is not None and (a == b or answer_key(a) == answer_key(b))
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def is_answer(text: str | None) -> bool:
+    """Say whether there is a final answer; an empty one is none."""
+    return text is not None and normalise_answer(text) != ""
 
 
 def _last_marker(text: str) -> tuple[str, int] | None:

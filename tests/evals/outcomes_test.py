@@ -72,3 +72,8 @@ def test_traces_are_judged_where_the_answer_is_right_and_labelled():
     np.testing.assert_array_equal(greedy.trace_b, [0.5, np.nan, np.nan])  # b is wrong, c is not labelled
     np.testing.assert_array_equal(greedy.trace_min_b, [0.0, np.nan, np.nan])
     np.testing.assert_array_equal(greedy.trace_max_b, [1.0, np.nan, np.nan])
+
+
+def test_a_problem_without_samples_is_wrong_by_majority():
+    assert outcomes.majority_error(PROBLEMS, SAMPLES, 0) == pytest.approx(2 / 3)
+    assert outcomes.majority_error(PROBLEMS[:2], SAMPLES[:4], 0) == 0.5

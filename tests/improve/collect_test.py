@@ -66,21 +66,6 @@ def test_samples_of_unknown_problems_are_refused():
             rule(PROBLEMS[:2], SAMPLES)
 
 
-def test_epochs_accumulate_under_indices_of_their_own():
-    first, second = [Sample("a", 4, "x", "1"), Sample("b", 0, "y", "2")], [Sample("a", 4, "z", "1")]
-    kept = collect.accumulate([first, second], "all")
-    assert [((s.problem_uid, s.sample), s.solution, s.extra) for s in kept] == [
-        (("a", 0), "x", {"epoch": 0, "epoch_sample": 4}),
-        (("b", 0), "y", {"epoch": 0, "epoch_sample": 0}),
-        (("a", 1), "z", {"epoch": 1, "epoch_sample": 4}),
-    ]
-    assert [s.solution for s in collect.accumulate([first, second], "last")] == ["z"]
-    assert collect.accumulate([first, []], "last") == []
-    assert collect.accumulate([]) == []
-    with pytest.raises(UserError, match="keeps 'best', expected one of all, last"):
-        collect.accumulate([first], "best")
-
-
 @hypothesis.given(st.randoms(use_true_random=False), st.integers(0, 5))
 def test_the_order_of_samples_changes_nothing(rng, seed):
     shuffled = rng.sample(SAMPLES, len(SAMPLES))

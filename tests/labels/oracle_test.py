@@ -78,5 +78,5 @@ def test_a_problem_without_a_world_is_a_user_error() -> None:
 
 
 def test_a_sample_of_an_unknown_problem_is_a_user_error() -> None:
-    with pytest.raises(UserError, match="sample of problem 'x', which is not among the problems"):
+    with pytest.raises(UserError, match="sample 0 is of problem 'x', which is not among the 20 problems"):
         oracle.label(PROBLEMS, [Sample("x", 0, "#### 3")])

@@ -5,6 +5,7 @@ import hypothesis.strategies as st
 import pytest
 
 from procsup_jax.text import steps
+from procsup_jax.types import Sample
 
 SOLUTIONS = st.text("ab \n\t#4", max_size=20) | st.text(max_size=20)
 
@@ -25,11 +26,30 @@ def test_blank_lines_belong_to_the_step_before(solution, split):
     assert steps.split_steps(solution) == split
 
 
-@hypothesis.given(solution=SOLUTIONS)
+@pytest.mark.parametrize(
+    ("solution", "split"),
+    [
+        ("a\nb\n\n\\boxed{4}", ["a\nb", "\\boxed{4}"]),
+        ("a\n\n\nb\n\n", ["a", "\nb\n\n"]),
+        ("\n\n\n\na\n\n \n\nb", ["\n\n\n\na\n\n ", "b"]),
+        ("", []),
+    ],
+)
+def test_paragraphs_follow_the_same_rule(solution, split):
+    assert steps.split_steps(solution, "\n\n") == split
+
+
+def test_given_steps_stand_whatever_the_text_says():
+    assert steps.steps_of(Sample("p", 0, "a\nb\n\nc")) == ["a", "b\n", "c"]
+    assert steps.steps_of(Sample("p", 0, "a\nb\n\nc"), "\n\n") == ["a\nb", "c"]
+    assert steps.steps_of(Sample("p", 0, "a\nb\n\nc", steps=("a", "b\n\nc")), "\n\n") == ["a", "b\n\nc"]
+
+
+@hypothesis.given(solution=SOLUTIONS, separator=st.sampled_from(["\n", "\n\n", "ab"]))
 @hypothesis.settings(max_examples=200)
-def test_join_inverts_split_and_no_step_is_empty(solution):
-    split = steps.split_steps(solution)
-    assert steps.join_steps(split) == solution
+def test_join_inverts_split_and_no_step_is_empty(solution, separator):
+    split = steps.split_steps(solution, separator)
+    assert steps.join_steps(split, separator) == solution
     assert all(split)
     assert all(step.strip() for step in split) or not solution.strip()
 

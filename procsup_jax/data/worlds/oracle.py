@@ -70,7 +70,7 @@ class _Checker:
         return Verdict(True)
 
     def _judge_final(self, text: str) -> None:
-        if not answers.answers_equal(text, str(self.world.answer)):
+        if not answers.same_answer(text, str(self.world.answer)):
             raise _Wrong("wrong answer")
         question = self.world.question
         if ASKED not in self.established and not (question.form == "one" and question.names[0] in self.established):
