@@ -6,7 +6,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.jax_cache
 # Page faults dominate small training steps on the CPU; huge pages made them 1.4 times faster (glibc 2.35 and later).
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint bench smollm2 lock clean
 
 demo: $(VENV)/.run
 	$(BIN)/procsup run --config=configs/demo.py --workdir=runs/demo
@@ -21,6 +21,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.run
 	$(BIN)/python -m benchmarks
+
+smollm2: $(VENV)/.run
+	$(BIN)/python experiments/smollm2/fetch.py models/smollm2
 
 lock: $(VENV)/.dev
 	$(BIN)/python -m pip install -q uv

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import pathlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from typing import IO, Any
@@ -72,6 +73,25 @@ def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+@contextlib.contextmanager
+def whole_folder(path: PathLike) -> Iterator[pathlib.Path]:
+    """Give an empty folder to fill; it replaces what stands at `path` when the block ends, and never if it raises."""
+    target = pathlib.Path(path)
+    with explain_os_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+        try:
+            new, old = aside / "new", aside / "old"
+            new.mkdir()
+            yield new
+            if target.exists():
+                target.rename(old)
+            new.rename(target)
+            sync_folder(target.parent)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _is_stream(path: pathlib.Path) -> bool:

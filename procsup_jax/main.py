@@ -1,7 +1,8 @@
 """The `procsup` command: `procsup JOB [--flag=value ...]`.
 
 A job is the function `run` of a module in `jobs/`: its parameters are the flags, its docstring their help. A parameter
-named `config` takes a configuration file and its `--config.key=value` changes.
+named `config` takes a configuration file and its `--config.key=value` changes; `from_` is the flag `--from`, which
+Python does not take as a name.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ JOBS = {
     "label": "samples + label source -> labels.jsonl",
     "score": "samples + reward model -> scores.jsonl",
     "grade": "solutions -> final answer, correctness, steps, calculator faults",
+    "convert": "a model from or to another system's files",
     "evaluate": "samples + scores + labels -> every metric, as JSON and a table",
     "report": "rebuilds report.html from a workdir",
 }
@@ -94,7 +96,7 @@ def _job_usage(job: str, run: Callable[..., Any]) -> str:
     for name, parameter in _flag_parameters(run).items():
         required = parameter.default is inspect.Parameter.empty
         default = "required" if required else f"default {parameter.default!r}"
-        rows.append(f"  --{name}  ({default})")
+        rows.append(f"  --{_flag(name)}  ({default})")
     return "\n".join([f"procsup {job}: {inspect.getdoc(run)}", "", "flags:", *rows])
 
 
@@ -102,24 +104,28 @@ def _flag_parameters(run: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(run).parameters)
 
 
+def _flag(name: str) -> str:
+    return name.removesuffix("_")
+
+
 def _parse(job: str, run: Callable[..., Any], argv: Sequence[str]) -> dict[str, Any]:
     parameters, hints = _flag_parameters(run), typing.get_type_hints(run)
     values = flags.FlagValues()
     for name, parameter in parameters.items():
         if name != "config":
-            _define(values, name, hints[name], parameter.default)
+            _define(values, _flag(name), hints[name], parameter.default)
     config_args = [arg for arg in argv if arg == "--config" or arg.startswith(("--config=", "--config."))]
     if config_args and "config" not in parameters:
         raise UserError(f"{config_args[0]} is not a flag of procsup {job}; see procsup {job} --help")
     rest = values_of_flags(values, job, [arg for arg in argv if arg not in config_args])
     if rest:
         raise UserError(f"procsup {job} takes only --flag=value, found {rest[0]!r}; see procsup {job} --help")
-    found = {name: values[name].value for name in parameters if name != "config"}
+    found = {name: values[_flag(name)].value for name in parameters if name != "config"}
     for name, parameter in parameters.items():
         if name == "config":
             found[name] = _load_config(job, config_args, required=parameter.default is inspect.Parameter.empty)
         elif found[name] is None and parameter.default is inspect.Parameter.empty:
-            raise UserError(f"procsup {job} needs --{name}; see procsup {job} --help")
+            raise UserError(f"procsup {job} needs --{_flag(name)}; see procsup {job} --help")
         elif found[name] is not None:
             found[name] = _typed(hints[name], found[name])
     return {name: value for name, value in found.items() if value is not None or parameters[name].default is None}
@@ -137,10 +143,11 @@ def _define(values: flags.FlagValues, name: str, hint: Any, default: Any) -> Non
     default = None if default is inspect.Parameter.empty else default
     kinds = typing.get_args(hint) or (hint,)
     kind = next(kind for kind in kinds if kind is not type(None))
+    literal = next((each for each in (hint, kind) if typing.get_origin(each) is typing.Literal), None)
     if typing.get_origin(hint) in (Sequence, tuple, list):
         flags.DEFINE_multi_string(name, list(default or []), "", flag_values=values)
-    elif typing.get_origin(hint) is typing.Literal:
-        flags.DEFINE_enum(name, default, [str(kind) for kind in kinds], "", flag_values=values)
+    elif literal is not None:
+        flags.DEFINE_enum(name, default, list(map(str, typing.get_args(literal))), "", flag_values=values)
     elif kind is bool:
         flags.DEFINE_boolean(name, default, "", flag_values=values)
     elif kind is int:

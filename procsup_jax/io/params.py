@@ -6,8 +6,6 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -21,12 +19,13 @@ from jax.sharding import Mesh
 from procsup_jax import files
 from procsup_jax.errors import UserError
 from procsup_jax.io.tensors import TensorFile, open_tensors, write_tensors
-from procsup_jax.models import api
+from procsup_jax.models import api, paths
 from procsup_jax.parallel import rules
 
 FORMAT = "procsup_jax model 2"
 PARAMS, HEADER = "params.safetensors", "model.json"
-STORED = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
+Dtype = Literal["float32", "float16", "bfloat16"]
+STORED: Mapping[str, Any] = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,17 +44,18 @@ def save_params(
     config: api.ModelConfig,
     metadata: Mapping[str, Any] | None = None,
     *,
-    dtype: Literal["float32", "float16", "bfloat16"] = "float32",
+    dtype: Dtype = "float32",
+    others: Mapping[str, bytes] | None = None,
 ) -> str:
     """Write a model to the folder `path`, whole or not at all, and return the digest of its arrays.
 
-    `metadata` is any JSON object. 16-bit types halve the size; float16 keeps three more bits of each number than
-    bfloat16. Equal inputs give equal bytes. With several processes all must call; one writes. Raises UserError for an
-    unknown `dtype` and for numbers that do not fit it.
+    `metadata` is any JSON object, `others` are further files of the folder by name. 16-bit types halve the size;
+    float16 keeps three more bits of each number than bfloat16. Equal inputs give equal bytes. With several processes
+    all must call; one writes. Raises UserError for an unknown `dtype` and for numbers that do not fit it.
     """
     if dtype not in STORED:
         raise UserError(f"dtype={dtype!r}: expected one of {', '.join(STORED)}")
-    arrays = {name: _narrow(name, _to_host(array), dtype) for name, array in _flatten(params).items()}
+    arrays = {name: narrow(name, _to_host(array), dtype) for name, array in paths.flatten(params).items()}
     sums = _Digest()
     for name in sorted(arrays):
         sums.update(name, arrays[name])
@@ -68,7 +68,11 @@ def save_params(
             "digest": digest,
             "metadata": dict(metadata or {}),
         }
-        _write_folder(pathlib.Path(path), arrays, header)
+        with files.whole_folder(path) as folder:
+            write_tensors(folder / PARAMS, arrays)
+            files.write_text(folder / HEADER, json.dumps(header, indent=2, sort_keys=True) + "\n")
+            for name, content in (others or {}).items():
+                files.write_bytes(folder / name, content)
     return digest
 
 
@@ -83,27 +87,8 @@ def load_params(path: files.PathLike, *, config: api.ModelConfig | None = None, 
     config = config or _read_config(folder, header["config"])
     with open_tensors(folder / PARAMS) as tensors:
         _check_shapes(folder, tensors.shapes, config)
-        params = _unflatten(_read_arrays(tensors, header, config, mesh))
+        params = paths.nest(_read_arrays(tensors, header, config, mesh))
     return SavedModel(params, config, header["metadata"], header["digest"])
-
-
-def _flatten(params: api.Params, prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name in sorted(params):
-        value = params[name]
-        flat.update(_flatten(value, f"{prefix}{name}/") if isinstance(value, Mapping) else {prefix + name: value})
-    return flat
-
-
-def _unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for path, value in flat.items():
-        *parents, name = path.split("/")
-        node = nested
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[name] = value
-    return nested
 
 
 def _to_host(array: jax.Array | np.ndarray) -> np.ndarray:
@@ -112,7 +97,8 @@ def _to_host(array: jax.Array | np.ndarray) -> np.ndarray:
     return np.asarray(array)
 
 
-def _narrow(name: str, array: np.ndarray, dtype: str) -> np.ndarray:
+def narrow(name: str, array: np.ndarray, dtype: str) -> np.ndarray:
+    """Convert to a stored type; raises UserError naming an array whose numbers do not fit it."""
     with np.errstate(over="ignore"):
         stored = array.astype(STORED[dtype], copy=False)
     if not np.isfinite(stored.astype(np.float32, copy=False)).all():
@@ -136,22 +122,6 @@ class _Digest:
 
     def hexdigest(self) -> str:
         return self._content.hexdigest()
-
-
-def _write_folder(target: pathlib.Path, arrays: Any, header: Mapping[str, Any]) -> None:
-    with files.explain_os_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
-        try:
-            new, old = aside / "new", aside / "old"
-            write_tensors(new / PARAMS, arrays)
-            files.write_text(new / HEADER, json.dumps(header, indent=2, sort_keys=True) + "\n")
-            if target.exists():
-                target.rename(old)
-            new.rename(target)
-            files.sync_folder(target.parent)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _read_header(path: pathlib.Path) -> dict[str, Any]:
@@ -181,7 +151,7 @@ def _read_arrays(
     """Put each array on the device (or into its shards) as it comes: the host never holds all of them."""
     shardings: dict[str, Any] = {}
     if mesh is not None:
-        shardings = _flatten(rules.tree_sharding(mesh, api.param_axes(config), api.abstract_params(config)))
+        shardings = paths.flatten(rules.tree_sharding(mesh, api.param_axes(config), api.abstract_params(config)))
     sums, found = _Digest(), {}
     for name in sorted(tensors.shapes):
         array = tensors.read(name)
@@ -193,7 +163,7 @@ def _read_arrays(
 
 
 def _check_shapes(folder: pathlib.Path, found: Mapping[str, tuple], config: api.ModelConfig) -> None:
-    wanted = {name: array.shape for name, array in _flatten(api.abstract_params(config)).items()}
+    wanted = {name: array.shape for name, array in paths.flatten(api.abstract_params(config)).items()}
     for name in sorted(found.keys() | wanted.keys()):
         if found.get(name) != wanted.get(name):
             raise UserError(

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from procsup_jax.models import cache, reading
 from procsup_jax.models.cache import KV, commit, init_kv, put_rows, take_positions, take_rows
 from procsup_jax.models.chunks import MAX_LOGITS, map_chunks
-from procsup_jax.models.config import PRESETS, ModelConfig, RMReading, preset
+from procsup_jax.models.config import PRESETS, ModelConfig, RMReading, RopeScaling, preset
 from procsup_jax.models.cost import forward_flops_per_token, num_params
 from procsup_jax.models.layers import RMSNorm, Rotary, logits, rotary
 from procsup_jax.models.transformer import Block, Transformer, embed, read_trees
@@ -27,11 +27,11 @@ from procsup_jax.models.trees import Trees, TreeShape, plant, take
 from procsup_jax.parallel.rules import tree_sharding
 
 __all__ = [
-    "KV", "MAX_LOGITS", "PRESETS", "DecoderParams", "ModelConfig", "Params", "RMReading", "TreeShape", "Trees",
-    "abstract_params", "commit", "decoder_params", "extend", "forward_flops_per_token", "hidden", "init_kv",
-    "init_params", "map_chunks", "num_params", "param_axes", "plant", "prefill", "preset", "put_rows", "rm_extend",
-    "rm_logits", "rm_tree_logits", "take", "take_positions", "take_rows", "tree_hidden", "unembed", "with_reading",
-    "with_shift_width",
+    "KV", "MAX_LOGITS", "PRESETS", "DecoderParams", "ModelConfig", "Params", "RMReading", "RopeScaling",
+    "TreeShape", "Trees", "abstract_params", "commit", "decoder_params", "extend", "forward_flops_per_token",
+    "hidden", "init_kv", "init_params", "map_chunks", "num_params", "param_axes", "plant", "prefill", "preset",
+    "put_rows", "rm_extend", "rm_logits", "rm_tree_logits", "take", "take_positions", "take_rows", "tree_hidden",
+    "unembed", "with_reading", "with_shift_width",
 ]  # fmt: skip
 
 Params = Mapping[str, Any]

@@ -14,6 +14,27 @@ RMReading = Literal["verdict", "product"]
 
 
 @dataclasses.dataclass(frozen=True)
+class RopeScaling:
+    """Stretch rotary positions as Llama 3.1 does (`rope_type` "llama3").
+
+    Frequencies that turn fewer than `low_freq_factor` times in `original_max_len` positions are divided by `factor`,
+    those that turn more than `high_freq_factor` times stay, and between them the division fades in.
+    """
+
+    factor: float
+    low_freq_factor: float
+    high_freq_factor: float
+    original_max_len: int
+
+    def __post_init__(self) -> None:
+        if not (self.factor >= 1 and 0 < self.low_freq_factor < self.high_freq_factor and self.original_max_len >= 1):
+            raise UserError(
+                f"model rope_scaling={self}: expected factor >= 1, 0 < low_freq_factor < high_freq_factor and "
+                "original_max_len >= 1"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelConfig:
     """Describe a decoder-only transformer (RMSNorm, RoPE, grouped-query attention, gated MLP).
 
@@ -22,7 +43,8 @@ class ModelConfig:
     logits are float32 always) and `param_dtype` the type the parameters are kept in. `remat` recomputes each layer in
     the backward pass. `cache_dtype` is the type that keys and values are kept in between calls, None for that of
     `dtype`. `shift_width` > 0 adds to the attention's input a learned mix of that many previous positions.
-    `rm_reading` is how a reward model reads the trunk (see `api.rm_logits`).
+    `rope_scaling` is a RopeScaling or a mapping of its fields, None for none. `rm_reading` is how a reward model reads
+    the trunk (see `api.rm_logits`).
     Raises UserError for values that do not go together.
     """
 
@@ -44,6 +66,7 @@ class ModelConfig:
     shift_width: int = 0
     rm_reading: RMReading = "verdict"
     cache_dtype: str | None = None
+    rope_scaling: RopeScaling | None = None
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "num_layers", "d_model", "num_heads", "num_kv_heads", "head_dim", "d_ff", "max_len"):
@@ -68,6 +91,8 @@ class ModelConfig:
                 raise UserError(f"model {name}={getattr(self, name)!r}: expected one of {', '.join(DTYPES)}")
         if self.cache_dtype not in (None, *DTYPES):
             raise UserError(f"model cache_dtype={self.cache_dtype!r}: expected one of {', '.join(DTYPES)}")
+        if isinstance(self.rope_scaling, Mapping):
+            object.__setattr__(self, "rope_scaling", RopeScaling(**self.rope_scaling))
 
     @property
     def queries_per_kv(self) -> int:

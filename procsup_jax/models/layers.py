@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from procsup_jax.models import trees
 from procsup_jax.models.attention import packed_attention, slot_attention
 from procsup_jax.models.cache import LayerKV, Slots, from_kept, history, write
-from procsup_jax.models.config import ModelConfig
+from procsup_jax.models.config import ModelConfig, RopeScaling
 from procsup_jax.parallel.rules import LogicalAxes
 
 
@@ -30,8 +30,18 @@ def rotary(config: ModelConfig, positions: jax.Array) -> Rotary:
     """Compute the rotary angles of positions of any shape (Su et al. 2021)."""
     half = config.head_dim // 2
     freqs = config.rope_theta ** (-jnp.arange(half, dtype=jnp.float32) / half)
+    if config.rope_scaling is not None:
+        freqs = _stretched(config.rope_scaling, freqs)
     angles = positions[..., None].astype(jnp.float32) * freqs
     return Rotary(jnp.sin(angles), jnp.cos(angles))
+
+
+def _stretched(scaling: RopeScaling, freqs: jax.Array) -> jax.Array:
+    """Stretch frequencies as `rope_type` "llama3" of Hugging Face's transformers does."""
+    turns = scaling.original_max_len * freqs / (2 * jnp.pi)
+    kept = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)
+    kept = jnp.clip(kept, 0.0, 1.0)
+    return freqs * (kept + (1.0 - kept) / scaling.factor)
 
 
 def rotate(x: jax.Array, rope: Rotary) -> jax.Array:

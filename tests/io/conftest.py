@@ -1,0 +1,39 @@
+"""A tiny Llama, and a byte-level BPE that knows every byte, a few merges and two control tokens."""
+
+import jax
+import numpy as np
+import pytest
+from tokenizers.pre_tokenizers import ByteLevel
+
+from procsup_jax.models import api
+
+MERGES = ["Ġ t", "h e", "Ġt he", "1 2", "Ċ Ċ"]
+TOKENS = ["<|end|>", "<|user|>", *sorted(ByteLevel.alphabet()), *(merge.replace(" ", "") for merge in MERGES)]
+
+
+@pytest.fixture(scope="session")
+def llama():
+    """Return a config and random parameters; dimensions are whole blocks of Q8_0."""
+    config = api.ModelConfig(
+        vocab_size=len(TOKENS), num_layers=2, d_model=32, num_heads=4, num_kv_heads=2, head_dim=8, d_ff=64, max_len=64,
+        rope_theta=1e5, norm_eps=1e-6,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    draw = lambda a: rng.standard_normal(a.shape).astype(np.float32) / 4  # noqa: E731
+    return config, jax.tree.map(draw, api.abstract_params(config))
+
+
+@pytest.fixture
+def byte_bpe():
+    """Return GGUF's metadata of the tokenizer."""
+    return {
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "smollm",
+        "tokenizer.ggml.tokens": list(TOKENS),
+        "tokenizer.ggml.token_type": [3, 3] + [1] * (len(TOKENS) - 2),
+        "tokenizer.ggml.merges": list(MERGES),
+        "tokenizer.ggml.bos_token_id": 1,
+        "tokenizer.ggml.eos_token_id": 0,
+        "tokenizer.ggml.add_bos_token": False,
+        "tokenizer.chat_template": "{{ messages }}",
+    }
