@@ -46,7 +46,7 @@ def open_tensors(path: files.PathLike) -> Iterator[TensorFile]:
     with files.explain_os_errors(path, "read"):
         path.open("rb").close()
     try:
-        with safe_open(path, "np") as opened:
+        with safe_open(path, "np", backend="pread") as opened:
             yield TensorFile(path, opened)
     except SafetensorError as error:
         raise UserError(f"{path} is damaged ({error}): make or copy it again") from error

@@ -26,6 +26,7 @@ def run(
     """
     if output.resolve() == input.resolve():
         raise UserError(f"--output={output} is --input too; choose another folder")
+    _refuse_others_folder(output)
     model = foreign.read_foreign(input, from_)
     dtype = dtype or model.dtype
     if to == "hf":
@@ -34,3 +35,12 @@ def run(
         save_params(output, model.params, model.config, model.metadata, dtype=dtype, others=model.tokenizer_files)
     size = sum(file.stat().st_size for file in output.iterdir())
     print(f"{output}: {', '.join(sorted(file.name for file in output.iterdir()))}; {size / 1e6:.0f} MB")
+
+
+def _refuse_others_folder(output: pathlib.Path) -> None:
+    """Raise UserError where something stands that is no model: a model's folder is replaced as a whole."""
+    try:
+        if output.is_file() or (output.is_dir() and any(output.iterdir())):
+            foreign.kind_of(output)
+    except UserError as error:
+        raise UserError(f"--output={output} holds other files than a model's; choose another folder") from error
