@@ -109,9 +109,9 @@ def _export(size: str, folder: str) -> None:
     # The GPU is the contenders'.
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     # Not imported above: it imports jax, which a table or a plot does not need.
-    from benchmarks import weights
+    from benchmarks.ours.export import export
 
-    weights.export(size, pathlib.Path(folder))
+    export(size, pathlib.Path(folder))
 
 
 def _demo(args: argparse.Namespace) -> int:

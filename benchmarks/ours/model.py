@@ -29,7 +29,8 @@ class Loaded(NamedTuple):
 def load(task: Task, **changes: str) -> Loaded:
     """Return the model and vocabulary in a task's folder, with changes to fields of the model's config."""
     config = weights.model_config(task.shape, **{"dtype": task.dtype, **changes})
-    return Loaded(config, weights.load(task.weights, config), Vocab.load(f"{task.folder}/vocab.model"))
+    params = jax.tree.map(jnp.asarray, weights.load(task.weights, config))
+    return Loaded(config, params, Vocab.load(f"{task.folder}/vocab.model"))
 
 
 def versions() -> dict[str, str]:

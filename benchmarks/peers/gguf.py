@@ -10,6 +10,7 @@ import struct
 
 import numpy as np
 
+from benchmarks import weights
 from benchmarks.workload import Task
 
 ALIGNMENT = 32
@@ -19,7 +20,8 @@ _F32_TENSOR = 0
 
 def write(task: Task, path: pathlib.Path) -> None:
     """Write a task's weights."""
-    fields, tensors = _fields(task), _tensors(task)
+    fields = _fields(task)
+    tensors = {name: np.ascontiguousarray(array, "<f4") for name, array in weights.as_gguf(task)}
     head = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(fields))]
     head += [_string(name) + _value(value) for name, value in fields.items()]
     offset = 0
@@ -54,27 +56,6 @@ def _fields(task: Task) -> dict[str, str | int | float]:
         "llama.vocab_size": c.vocab_size,
         "tokenizer.ggml.model": "no_vocab",
     }
-
-
-def _tensors(task: Task) -> dict[str, np.ndarray]:
-    """Return the tensors, matrices as [out, in]."""
-    names = {
-        "attention_norm": "attn_norm", "q": "attn_q", "k": "attn_k", "v": "attn_v", "o": "attn_output",
-        "mlp_norm": "ffn_norm", "gate": "ffn_gate", "up": "ffn_up", "down": "ffn_down",
-    }  # fmt: skip
-    with np.load(task.weights) as plain:
-        tensors = {"token_embd.weight": plain["embedding"], "output_norm.weight": plain["final_norm"]}
-        for i in range(task.shape.num_layers):
-            for ours, theirs in names.items():
-                array = plain[f"layers.{i}.{ours}"].T
-                tensors[f"blk.{i}.{theirs}.weight"] = _interleaved(task, array) if ours in "qk" else array
-        return {name: np.ascontiguousarray(array, "<f4") for name, array in tensors.items()}
-
-
-def _interleaved(task: Task, kernel: np.ndarray) -> np.ndarray:
-    """Reorder each head's rows from two halves to pairs of neighbours, which is what its rotary positions turn."""
-    half = task.shape.head_dim // 2
-    return kernel.reshape(-1, 2, half, kernel.shape[1]).swapaxes(1, 2).reshape(kernel.shape)
 
 
 def _string(text: str) -> bytes:

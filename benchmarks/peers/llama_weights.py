@@ -40,14 +40,5 @@ def versions() -> dict[str, str]:
 
 
 def _state(task: Task) -> dict[str, torch.Tensor]:
-    names = {
-        "attention_norm": "input_layernorm", "q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj",
-        "o": "self_attn.o_proj", "mlp_norm": "post_attention_layernorm", "gate": "mlp.gate_proj", "up": "mlp.up_proj",
-        "down": "mlp.down_proj",
-    }  # fmt: skip
-    with np.load(task.weights) as plain:
-        state = {"model.embed_tokens.weight": plain["embedding"], "model.norm.weight": plain["final_norm"]}
-        for i in range(task.shape.num_layers):
-            for ours, theirs in names.items():
-                state[f"model.layers.{i}.{theirs}.weight"] = np.ascontiguousarray(plain[f"layers.{i}.{ours}"].T)
-        return {name: torch.from_numpy(array) for name, array in state.items()}
+    with np.load(task.weights) as tensors:
+        return {name: torch.from_numpy(array) for name, array in tensors.items()}

@@ -2,12 +2,12 @@
 
 import pytest
 
-from benchmarks import weights
+from benchmarks.ours.export import export
 from benchmarks.workload import Task
 
 
 @pytest.fixture(scope="session")
 def task(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
-    weights.export("tiny", folder)
+    export("tiny", folder)
     return Task("tiny", str(folder), num_samples=4, prompt_len=12, new_tokens=6, num_steps=2, step_tokens=4)
