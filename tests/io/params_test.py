@@ -74,6 +74,13 @@ def test_another_compute_type_can_be_asked_for(saved):
     assert all(array.dtype == jnp.bfloat16 for array in jax.tree.leaves(model.params))
 
 
+def test_scaled_positions_and_further_files_come_back(tmp_path, params):
+    scaled = dataclasses.replace(CONFIG, rope_scaling=api.RopeScaling(8.0, 1.0, 4.0, 8192))
+    io_params.save_params(tmp_path / "m", params, scaled, others={"tokenizer.json": b"{}"})
+    assert io_params.load_params(tmp_path / "m").config == scaled
+    assert (tmp_path / "m/tokenizer.json").read_bytes() == b"{}"
+
+
 def test_a_config_with_other_shapes_is_refused(saved):
     with pytest.raises(UserError, match=r"parameter embedding has shape \(32, 16\), the model config wants \(40, 16\)"):
         io_params.load_params(saved, config=dataclasses.replace(CONFIG, vocab_size=40))
