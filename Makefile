@@ -6,7 +6,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.jax_cache
 # Page faults dominate small training steps on the CPU; huge pages made them 1.4 times faster (glibc 2.35 and later).
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: demo test lint bench smollm2 lock clean
+.PHONY: demo test lint docs bench smollm2 lock clean
 
 demo: $(VENV)/.run
 	$(BIN)/procsup run --config=configs/demo.py --workdir=runs/demo
@@ -18,6 +18,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/api.py
 
 bench: $(VENV)/.run
 	$(BIN)/python -m benchmarks

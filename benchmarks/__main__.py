@@ -2,6 +2,7 @@
 
 python -m benchmarks [NAME ...] [--size 2m 25m] [--rounds 5] [--core N] [--output FOLDER] [--python LIBRARY=PATH ...]
 python -m benchmarks [NAME ...] --device gpu   in bfloat16, on the GPU that jax and torch see
+python -m benchmarks compare [NAME ...] --old FOLDER   another checkout's work beside this one's
 python -m benchmarks demo --run runs/demo      the seconds of each stage of a finished run
 python -m benchmarks table FILE.jsonl ...      markdown tables of what was printed
 python -m benchmarks plot FILE.jsonl ... --output FOLDER
@@ -19,7 +20,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from benchmarks import demo, plots, runner, table
+from benchmarks import compare, demo, plots, runner, table
 from benchmarks.suite import BENCHMARKS, LIBRARIES
 from benchmarks.workload import SIZES, Task
 from procsup_jax import files
@@ -43,7 +44,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__, formatter_class=form)
     name = arguments[0] if arguments else ""
-    if name == "demo":
+    if name == "compare":
+        parser.add_argument("compare")
+        parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(compare.SPECS)}; all unless named")
+        parser.add_argument("--old", type=pathlib.Path, required=True, help="a checkout of another commit")
+        _add_turns(parser, compare.SIZES)
+        parser.set_defaults(command=_compare)
+    elif name == "demo":
         parser.add_argument("demo")
         parser.add_argument("--run", type=pathlib.Path, required=True, help="the run's --workdir")
         parser.set_defaults(command=_demo)
@@ -60,16 +67,31 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _add_measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all unless named")
-    parser.add_argument("--size", nargs="+", choices=list(SIZES), help="instead of each benchmark's own sizes")
+    _add_turns(parser, None)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--core", type=int, default=_last_core(), help="the core that all contenders take turns on")
     parser.add_argument("--output", type=pathlib.Path, help="folder for results.jsonl and the plots")
     parser.add_argument(
         "--python", action="append", default=[], metavar="LIBRARY=PATH",
         help=f"the Python that has a peer's library ({', '.join(LIBRARIES)}), where it is not this one",
     )  # fmt: skip
     parser.set_defaults(command=_measure)
+
+
+def _add_turns(parser: argparse.ArgumentParser, sizes: Sequence[str] | None) -> None:
+    shown = "each benchmark's own" if sizes is None else " ".join(sizes)
+    parser.add_argument("--size", nargs="+", choices=list(SIZES), default=sizes, help=f"instead of {shown}")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--core", type=int, default=_last_core(), help="the core that all contenders take turns on")
+
+
+def _compare(args: argparse.Namespace) -> int:
+    for name in args.names:
+        if name not in compare.SPECS:
+            raise UserError(f"compare {name!r}: expected some of {', '.join(compare.SPECS)}")
+    setting = runner.Setting(args.core, _at_least_one(args.rounds))
+    for record in compare.records(args.names or list(compare.SPECS), args.size, args.old, setting):
+        print(json.dumps(record), flush=True)
+    return 0
 
 
 def _measure(args: argparse.Namespace) -> int:
@@ -101,7 +123,7 @@ def _records(names: Sequence[str], sizes: Sequence[str] | None, setting: runner.
                 if size not in folders:
                     folders[size] = stack.enter_context(tempfile.TemporaryDirectory())
                     _export(size, folders[size])
-                for group in BENCHMARKS[name].groups(Task(size, folders[size], device=setting.device)):
+                for group in BENCHMARKS[name].groups(Task.usual(size, folders[size], setting.device)):
                     yield from (runner.check if name == "check" else runner.measure)(group, setting)
 
 
@@ -111,7 +133,7 @@ def _export(size: str, folder: str) -> None:
     # Not imported above: it imports jax, which a table or a plot does not need.
     from benchmarks.ours.export import export
 
-    export(size, pathlib.Path(folder))
+    export(size, pathlib.Path(folder), for_peers=True)
 
 
 def _demo(args: argparse.Namespace) -> int:
@@ -143,7 +165,8 @@ def _pythons(pairs: Sequence[str]) -> dict[str, str]:
     for library, path in pythons.items():
         if library not in LIBRARIES or not path:
             raise UserError(f"--python {library}={path}: expected LIBRARY=PATH, with one of {', '.join(LIBRARIES)}")
-    return pythons
+    # Contenders start in the checkout that they run.
+    return {library: str(pathlib.Path(path).absolute()) for library, path in pythons.items()}
 
 
 def _at_least_one(rounds: int) -> int:

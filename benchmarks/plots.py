@@ -60,6 +60,5 @@ def _lines(rows: list[Record], point: Callable[[Record], tuple[float, float]]) -
 
 def _chart(lines: list[line_chart.Line], name: str, title: str, x_title: str, y_title: str) -> svg.Figure:
     margin = 18 + 6.6 * max(len(line.tag) for line in lines)
-    return line_chart.line_chart(
-        lines, name, title, x_title, y_title, x_format="d", y_format="n", tags_right=margin, size=(560.0, 300.0)
-    )
+    axes = line_chart.Axis(x_title, "d"), line_chart.Axis(y_title, "n")
+    return line_chart.line_chart(lines, name, title, *axes, tags_right=margin, size=(560.0, 300.0))

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from benchmarks import summary
+from benchmarks import peak, summary
 from benchmarks.suite import LIBRARIES, Group, Spec
 from benchmarks.workload import Task
 from procsup_jax.main import HUGE_PAGES
@@ -46,9 +46,12 @@ class Setting:
 
 
 class Contender:
-    """Hold a contender's process."""
+    """Hold a contender's process, which runs what stands in the checkout `root`."""
 
-    def __init__(self, spec: Spec, task: Task, setting: Setting, *, warm_up: bool, settle: bool = False) -> None:
+    def __init__(
+        self, spec: Spec, task: Task, setting: Setting, *,
+        warm_up: bool, settle: bool = False, root: pathlib.Path = ROOT,
+    ) -> None:  # fmt: skip
         request: Record = {"module": spec.module, "options": spec.options, "task": dataclasses.asdict(task)}
         request |= {"warm_up": warm_up, "settle": settle, "core": None if setting.device == "gpu" else setting.core}
         python = setting.pythons.get(spec.library or "", sys.executable)
@@ -57,7 +60,8 @@ class Contender:
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.contender", json.dumps(request)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
-            env={**dict([HUGE_PAGES]), **os.environ, **ENVIRONMENTS[setting.device], "PYTHONPATH": _python_path()},
+            env={**dict([HUGE_PAGES]), **os.environ, **ENVIRONMENTS[setting.device], "PYTHONPATH": _python_path(root)},
+            cwd=root,
         )  # fmt: skip
 
     def answer(self, question: str = "") -> Record:
@@ -72,6 +76,12 @@ class Contender:
             self._errors.seek(0)
             lines = self._errors.read().strip().splitlines() or ["it said nothing"]
             raise Failed(lines[-1]) from error
+
+    def peak_mb(self) -> float | None:
+        """Return the most memory that it has held since this was last asked, None where the system does not say."""
+        found = peak.read(self._process.pid)
+        peak.forget(self._process.pid)
+        return found
 
     def close(self) -> None:
         """End the process."""
@@ -90,10 +100,10 @@ def measure(group: Group, setting: Setting) -> Iterator[Record]:
             if contender is None:
                 yield ready
             else:
-                running.append((contender, ready, []))
+                running.append((contender, ready | {"peak_mb": contender.peak_mb()}, []))
         for _ in range(setting.rounds):
             for contender, _, answers in running:
-                answers.append(contender.answer("run"))
+                answers.append(contender.answer("run") | {"peak_mb": contender.peak_mb()})
     except Failed as error:
         raise Failed(f"{group.benchmark} {group.task.size}: {error}") from error
     finally:
@@ -142,8 +152,8 @@ def _started(group: Group, setting: Setting, *, warm_up: bool) -> Iterator[tuple
         yield None, summary.about(group, spec) | {"left_out": _how_to_install(spec, ready["missing"])}
 
 
-def _python_path() -> str:
-    return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+def _python_path(root: pathlib.Path) -> str:
+    return os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def _how_to_install(spec: Spec, module: str) -> str:

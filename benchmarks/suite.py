@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from benchmarks.workload import Task
+from benchmarks.workload import SMALLER, Size, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +60,9 @@ SWEEP = (1, 8, 32, 96, 192)
 STEPS = (2, 4, 8, 16)
 
 _SAMPLING, _SEARCHING = "benchmarks.ours.sampling", "benchmarks.ours.searching"
+_TORCH_SCORING, _LLAMA_CPP_SCORING = "benchmarks.peers.transformers_scoring", "benchmarks.peers.llama_cpp_scoring"
 _TRAINING, _TORCH_TRAINING = "benchmarks.ours.training", "benchmarks.peers.torch_training"
-_TRANSFORMERS = "benchmarks.peers.transformers_sampling"
+_TRANSFORMERS, _LLAMA_CPP = "benchmarks.peers.transformers_sampling", "benchmarks.peers.llama_cpp_sampling"
 
 LIMITS = (
     Spec("matmul, jax", "benchmarks.ours.matmul"),
@@ -73,9 +74,14 @@ DYNAMIC = Spec("transformers, dynamic", _TRANSFORMERS, library="transformers", r
 STATIC = Spec(
     "transformers, static, compiled", _TRANSFORMERS, {"static": True}, library="transformers", rival=True
 )  # fmt: skip
-LLAMA_CPP = Spec("llama.cpp", "benchmarks.peers.llama_cpp_sampling", library="llama_cpp", rival=True, on_gpu=False)
+LLAMA_CPP = Spec("llama.cpp", _LLAMA_CPP, library="llama_cpp", rival=True, on_gpu=False)
+# It computes something less exact, and so is no rival.
+LLAMA_CPP_Q8 = Spec("llama.cpp, Q8_0", _LLAMA_CPP, {"dtype": "q8_0"}, library="llama_cpp", on_gpu=False)
 TUNIX = Spec("tunix", "benchmarks.peers.tunix_sampling", library="tunix", rival=True, on_gpu=False)
-PEERS = (DYNAMIC, STATIC, LLAMA_CPP, TUNIX)
+PEERS = (DYNAMIC, STATIC, LLAMA_CPP, LLAMA_CPP_Q8, TUNIX)
+SCORING = Spec("procsup", "benchmarks.ours.scoring")
+TRAINING = Spec("procsup", _TRAINING)
+CACHED = Spec("procsup, cached", _SEARCHING)
 
 
 def _limits(task: Task) -> list[Group]:
@@ -86,14 +92,14 @@ def _limits(task: Task) -> list[Group]:
 
 
 def _sampling(task: Task) -> list[Group]:
-    return [Group("sampling", task, (*LIMITS, OURS, *_peers(task)))]
+    return [Group("sampling", task, (*LIMITS, OURS, *_peers(task, PEERS)))]
 
 
 def _ragged(task: Task) -> list[Group]:
     refill = Spec("procsup, refill", _SAMPLING, {"lanes": 4})
     in_step = dataclasses.replace(OURS, name="procsup, in step")
     ragged = dataclasses.replace(task, num_problems=4, shortest=16)
-    return [Group("ragged", ragged, (*LIMITS, refill, in_step, *_peers(task)))]
+    return [Group("ragged", ragged, (*LIMITS, refill, in_step, *_peers(task, (DYNAMIC, STATIC, LLAMA_CPP, TUNIX))))]
 
 
 def _sweep(task: Task) -> list[Group]:
@@ -101,22 +107,24 @@ def _sweep(task: Task) -> list[Group]:
 
 
 def _search(task: Task) -> list[Group]:
-    cached = Spec("procsup, cached", _SEARCHING)
     reread = Spec("procsup, re-reading", _SEARCHING, {"cached": False}, rival=True)
     each = Spec("procsup, re-reading for each candidate", _SEARCHING, {"cached": False, "each": True})
-    specs = dict.fromkeys(STEPS, (cached, reread)) | {8: (cached, reread, each)}
+    specs = dict.fromkeys(STEPS, (CACHED, reread)) | {8: (CACHED, reread, each)}
     return [Group("search", dataclasses.replace(task, num_steps=steps), specs[steps]) for steps in STEPS]
 
 
 def _scoring(task: Task) -> list[Group]:
-    return [Group("scoring", task, (*LIMITS, Spec("procsup", "benchmarks.ours.scoring")), settle=True)]
+    peers = [Spec(DYNAMIC.name.replace("dynamic", "eager"), _TORCH_SCORING, library="transformers", rival=True)]
+    peers.append(dataclasses.replace(peers[0], name="transformers, compiled", options={"compiled": True}))
+    peers += [dataclasses.replace(each, module=_LLAMA_CPP_SCORING) for each in (LLAMA_CPP, LLAMA_CPP_Q8)]
+    return [Group("scoring", task, (*LIMITS, SCORING, *_peers(task, peers)), settle=True)]
 
 
 def _training(task: Task) -> list[Group]:
     specs = []
-    for dtype in ("float32", "bfloat16") if task.dtype == "float32" else (task.dtype,):
+    for dtype in (task.dtype,) if task.dtype == "bfloat16" or task.size in SMALLER else ("float32", "bfloat16"):
         suffix = "" if dtype == task.dtype else ", bf16"
-        specs.append(Spec(f"procsup{suffix}", _TRAINING, {"dtype": dtype}))
+        specs.append(dataclasses.replace(TRAINING, name=f"procsup{suffix}", options={"dtype": dtype}))
         for name, compiled in (("torch, eager", False), ("torch, compiled", True)):
             options = {"dtype": dtype, "compiled": compiled}
             specs.append(Spec(name + suffix, _TORCH_TRAINING, options, library="transformers", rival=not suffix))
@@ -132,18 +140,19 @@ def _check(task: Task) -> list[Group]:
     return [Group("check", dataclasses.replace(task, num_samples=1), (OURS, DYNAMIC, LLAMA_CPP, TUNIX))]
 
 
-def _peers(task: Task) -> tuple[Spec, ...]:
-    return tuple(spec for spec in PEERS if spec.on_gpu or task.device == "cpu")
+def _peers(task: Task, peers: Iterable[Spec]) -> tuple[Spec, ...]:
+    there = (spec for spec in peers if spec.on_gpu or task.device == "cpu")
+    return tuple(spec for spec in there if spec is not TUNIX or task.shape.rope_theta == Size.rope_theta)
 
 
 BENCHMARKS = {
     "check": Benchmark(("2m", "25m"), _check),
     "limits": Benchmark(("2m",), _limits, gpu_sizes=("25m",)),
-    "sampling": Benchmark(("2m", "25m"), _sampling, gpu_sizes=("25m", "1b")),
+    "sampling": Benchmark(("2m", "25m", "135m"), _sampling, gpu_sizes=("25m", "1b")),
     "ragged": Benchmark(("2m",), _ragged),
     "sweep": Benchmark(("2m",), _sweep),
     "search": Benchmark(("25m",), _search),
-    "scoring": Benchmark(("25m",), _scoring, gpu_sizes=("25m", "1b")),
-    "training": Benchmark(("25m",), _training, gpu_sizes=("25m", "1b")),
+    "scoring": Benchmark(("25m", "135m"), _scoring, gpu_sizes=("25m", "1b")),
+    "training": Benchmark(("25m", "135m"), _training, gpu_sizes=("25m", "1b")),
     "calculator": Benchmark(("2m",), _calculator),
 }

@@ -26,7 +26,8 @@ def records(group: Group, core: int, answers: Answers) -> list[Record]:
     """Return a record for each contender.
 
     `rate` and `seconds` are medians over n rounds with the smallest and the largest; `ratio` is the rate's to that of
-    the fastest rival, `ratio_to`; `share_of_limit` says how much of its seconds the measured limits would take.
+    the fastest rival, `ratio_to`; `share_of_limit` says how much of its seconds the measured limits would take;
+    `peak_mb` is the most memory of the process, while it got ready (compiled) and in the rounds.
     """
     seconds = {spec.name: [each["seconds"] for each in found] for spec, _, found in answers}
     rates = {spec.name: [ready["amount"] / each for each in seconds[spec.name]] for spec, ready, _ in answers}
@@ -39,8 +40,8 @@ def records(group: Group, core: int, answers: Answers) -> list[Record]:
     for spec, ready, found in answers:
         line = about(group, spec) | {
             "unit": f"{ready['unit']}/s",
-            "rate": _spread(rates[spec.name]),
-            "seconds": _spread(seconds[spec.name]),
+            "rate": spread(rates[spec.name]),
+            "seconds": spread(seconds[spec.name]),
             "us_per_unit": _rounded(1e6 / middle[spec.name]),
             "n": len(found),
         }
@@ -48,9 +49,18 @@ def records(group: Group, core: int, answers: Answers) -> list[Record]:
             line |= {"ratio": _rounded(middle[spec.name] / middle[best]), "ratio_to": best}
         if ready["cost"] is not None:
             line |= _of_limit(cost.Cost(*ready["cost"]), limits, ready["amount"], statistics.median(seconds[spec.name]))
+        line |= peaks(ready, found)
         line |= {"threads": ready["threads"], "core": core, "versions": ready["versions"], "machine": machine()}
         lines.append(line | {"task": task} | (found[-1]["facts"] if found else {}))
     return lines
+
+
+def peaks(ready: Record, found: Sequence[Record]) -> Record:
+    """Return the most memory of a process, in MB, while it got ready and in the rounds, where the system says it."""
+    of_rounds = [each["peak_mb"] for each in found]
+    if ready["peak_mb"] is None or not of_rounds or None in of_rounds:
+        return {}
+    return {"peak_mb": {"start": round(ready["peak_mb"]), "rounds": round(max(of_rounds))}}
 
 
 def machine() -> str:
@@ -77,7 +87,8 @@ def _of_limit(least: cost.Cost, limits: cost.Rates | None, amount: float, second
     return line
 
 
-def _spread(found: Sequence[float]) -> dict[str, float]:
+def spread(found: Sequence[float]) -> dict[str, float]:
+    """Return the median, the smallest and the largest."""
     return {"median": _rounded(statistics.median(found)), "min": _rounded(min(found)), "max": _rounded(max(found))}
 
 

@@ -26,7 +26,7 @@ def _is_absent(row: Record) -> bool:
 
 
 def _rates(rows: Sequence[Record]) -> str:
-    head = ["contender", "median", "lowest to highest", "unit", "of the limit", "ratio"]
+    head = ["contender", "median", "lowest to highest", "unit", "of the limit", "ratio", "peak MB: start, rounds"]
     return _markdown(head, [_rate(row) for row in rows if not _is_absent(row)])
 
 
@@ -34,7 +34,8 @@ def _rate(row: Record) -> list[str]:
     rate = row["rate"]
     share = f"{100 * row['share_of_limit']:.0f} %" if "share_of_limit" in row else ""
     ratio = f"{row['ratio']:.2f} x {row['ratio_to']}" if "ratio" in row else ""
-    return [row["contender"], _number(rate["median"]), _range(rate), row["unit"], share, ratio]
+    peak = "{start:,}, {rounds:,}".format(**row["peak_mb"]) if "peak_mb" in row else ""
+    return [row["contender"], _number(rate["median"]), _range(rate), row["unit"], share, ratio, peak]
 
 
 def _check(rows: Sequence[Record]) -> str:
@@ -78,8 +79,21 @@ def _demo(rows: Sequence[Record]) -> str:
     )
 
 
+def _compare(rows: Sequence[Record]) -> str:
+    head = ["what", "old", "new", "unit", "new over old, paired", "peak MB in the rounds: old, new"]
+    return _markdown(head, map(_compared, rows))
+
+
+def _compared(row: Record) -> list[str]:
+    old, new, ratio = row["old"], row["new"], row["ratio"]
+    peaks = ", ".join(f"{side['peak_mb']['rounds']:,}" for side in (old, new) if "peak_mb" in side)
+    paired = f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f})"
+    return [row["what"], *(_number(side["rate"]["median"]) for side in (old, new)), row["unit"], paired, peaks]
+
+
 _TABLES = {
-    "check": _check, "sweep": _sweep, "search": _search, "calculator": _calculator, "demo": _demo,
+    "check": _check, "sweep": _sweep, "search": _search, "calculator": _calculator, "compare": _compare,
+    "demo": _demo,
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ class Size:
     head_dim: int
     d_ff: int
     vocab_size: int
-    # tunix 0.1.7 turns by this one whatever its config says.
+    # tunix 0.1.7 turns by this one whatever its config says, and so stays away from the others.
     rope_theta: float = 1e6
     norm_eps: float = 1e-5
 
@@ -30,17 +30,22 @@ SIZES = {
     "tiny": Size(32, 2, 4, 2, 8, 48, 512),
     "2m": Size(192, 4, 4, 4, 48, 512, 512),
     "25m": Size(512, 8, 8, 8, 64, 1408, 8192),
-    "135m": Size(576, 30, 9, 3, 64, 1536, 49152),
+    # SmolLM2-135M.
+    "135m": Size(576, 30, 9, 3, 64, 1536, 49152, rope_theta=1e5),
     "1b": Size(2048, 16, 32, 8, 64, 8192, 32768),
 }
+
+# What takes less of a CPU's time at a large size.
+SMALLER = {"135m": {"num_samples": 32, "batch_size": 2}}
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """Hold what to do; `folder` holds weights.npz and vocab.model, `device` is "cpu" or "gpu".
+    """Hold what to do; `folder` holds the model in each contender's format, `device` is "cpu" or "gpu".
 
     Sampling: `num_samples` for each of `num_problems` prompts of `prompt_len` tokens; a sample has `new_tokens`, or,
-    with `shortest`, a number between both that its problem's schedule says. Search: `num_steps` of `step_tokens`, with
+    with `shortest`, a number between both that its problem's schedule says. Scoring: `num_samples` solutions of one
+    prompt, `new_tokens` each, judged after every `step_tokens`. Search: `num_steps` of `step_tokens`, with
     `num_samples` candidates each. Training: a step of `batch_size` rows of `seq_len`.
     """
 
@@ -56,6 +61,11 @@ class Task:
     batch_size: int = 8
     seq_len: int = 512
     device: str = "cpu"
+
+    @classmethod
+    def usual(cls, size: str, folder: str, device: str = "cpu") -> Task:
+        """Return what is done at a size unless a benchmark says otherwise."""
+        return cls(size, folder, device=device, **(SMALLER.get(size, {}) if device == "cpu" else {}))
 
     @property
     def dtype(self) -> str:
@@ -75,9 +85,18 @@ class Task:
         return SIZES[self.size]
 
     @property
-    def weights(self) -> str:
-        """Return the path of the model's parameters."""
-        return f"{self.folder}/weights.npz"
+    def model(self) -> str:
+        """Return the path of the model's folder."""
+        return f"{self.folder}/model"
+
+    @property
+    def hf(self) -> str:
+        """Return the path of the same model as a Hugging Face folder."""
+        return f"{self.folder}/hf"
+
+    def gguf(self, dtype: str) -> str:
+        """Return the path of the same model as a GGUF file, of type "f32" or "q8_0"."""
+        return f"{self.folder}/{dtype}.gguf"
 
     def prompt(self, problem: int) -> list[int]:
         """Return the token ids of a problem's prompt."""
@@ -85,6 +104,11 @@ class Task:
         ids = rng.integers(FIRST_START_ID, self.shape.vocab_size, self.prompt_len)
         ids[-1] = FIRST_START_ID + problem
         return [int(i) for i in ids]
+
+    def solutions(self) -> np.ndarray:
+        """Return the tokens of the first problem's solutions, int32 [k, t]."""
+        shape = self.num_samples, self.new_tokens
+        return np.random.default_rng(0).integers(FIRST_START_ID, self.shape.vocab_size, shape).astype(np.int32)
 
     def lengths(self, problem: int) -> np.ndarray:
         """Return how many tokens each of a problem's samples has, int32 [k]; the longest has `new_tokens`."""

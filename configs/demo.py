@@ -43,7 +43,7 @@ def _small(config):
     config.score_batch = 32
     config.improve.num_epochs = 1
     config.improve.own_orm = False
-    config.rm_reading = "product"
+    config.rm_head = "product"
     set_short_fits(config, sft=(40, 1e-3), orm=(80, 1.5e-4), prm=(50, 3e-4), distil=(40, 1e-3))
     let_rates_fall(config, "orm", "prm", "distil", eval_every=20)
     config.xla_optimization_level = 1

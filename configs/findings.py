@@ -35,7 +35,7 @@ def get_config(size="full"):
     config.improve.num_epochs = 2
     # Products fall with every step (experiments/testbed/NOTES.md, "What reward models choose among more samples").
     config.improve.aggregate = "per_step"
-    config.rm_reading = "product"
+    config.rm_head = "product"
     # Distillation has SFT's hyper-parameters, as in the paper (experiments/testbed/NOTES.md, "How long SFT is").
     set_short_fits(config, sft=(90, 1e-3), orm=(120, 1e-4), prm=(120, 3e-4), distil=(90, 1e-3))
     let_rates_fall(config, "sft", "orm", "prm", "distil", eval_every=30)

@@ -64,7 +64,7 @@ def _measuring(config):
     config.sample.lanes, config.sample.slots = 24, 8
     config.rm_samples = config.sample.num_samples = 8
     config.evaluate.num_samples = 7
-    config.rm_reading = "product"
+    config.rm_head = "product"
     set_short_fits(config, sft=(40, 1e-3), orm=(120, 1e-4), prm=(120, 3e-4))
     for fit in (config.orm, config.prm):
         fit.eval_every, fit.patience = 20, 0

@@ -101,6 +101,17 @@ def read(
     return records
 
 
+def first_has(path: files.PathLike, names: Iterable[str]) -> bool:
+    """Say whether the first line of a file that is not empty is an object with all of these keys."""
+    with pathlib.Path(path).open("rb") as file:
+        raw = next((line for line in file if line.strip()), b"")
+    try:
+        line = _parse_line(raw.rstrip(b"\r\n"), first=True)
+    except BadLine:
+        return False
+    return all(name in line for name in names)
+
+
 def write(path: files.PathLike, lines: Iterable[Mapping[str, Any]]) -> None:
     """Write one JSON object a line, UTF-8, whole or not at all. Numbers have to be finite."""
     with files.atomic_writer(path, "wb") as file:

@@ -1,4 +1,4 @@
-"""Records as JSON lines: the only reader and writer of the formats in docs/design.md, "File formats"."""
+"""Records as JSON lines: the only reader and writer of the formats in docs/formats.md."""
 
 from __future__ import annotations
 

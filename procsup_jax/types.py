@@ -1,4 +1,4 @@
-"""The records that cross package borders, one class a file format (see docs/design.md, "File formats")."""
+"""The records that cross package borders, one class a file format (see docs/formats.md)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Sample:
     """Hold one solution of a problem.
 
     `sample` counts the solutions of one problem and `decoding` from 0; `decoding` is None for one drawn at a
-    temperature, else one of `search.decodings`. `answer` is the normalised final answer or None when the solution has
-    none; `logprob` is in nats under the sampling policy. `tokens` counts generated tokens, `policy_tokens` and
+    temperature, else one of `searching.decodings`. `answer` is the normalised final answer or None when the solution
+    has none; `logprob` is in nats under the sampling policy. `tokens` counts generated tokens, `policy_tokens` and
     `rm_tokens` those that a search sampled and had its reward model read. `steps` are the solution's steps where they
     are given; without them the solution's text is split (`text.steps.steps_of`). `token_ids` are what the policy wrote
     where that differs from the encoding of the text, by the tokenizer whose digest is `tokenizer`.

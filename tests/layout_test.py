@@ -2,14 +2,15 @@
 
 import ast
 import pathlib
+import re
 
 import procsup_jax
 
 ROOT = pathlib.Path(procsup_jax.__file__).parent
 ORDER = (
-    "errors", "files", "types", "grouping", "progress", "compilation", "json_lines", "text", "records", "data",
-    "parallel", "models", "io", "decode", "search", "labels", "train", "improve", "evals", "report", "settings",
-    "stages", "jobs", "main",
+    "errors", "flags", "files", "types", "roster", "grouping", "progress", "compilation", "json_lines", "text",
+    "records", "data", "parallel", "models", "io", "decode", "searching", "labels", "training", "improve", "evals",
+    "report", "settings", "interface", "stages", "jobs", "main",
 )  # fmt: skip
 
 
@@ -37,6 +38,12 @@ def test_packages_import_only_what_stands_above_them():
     assert not wrong
 
 
+def test_the_design_lists_the_packages_in_their_order():
+    text = (ROOT.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^([a-z_]+)(?:/|\.py) {2,}", text, re.MULTILINE)
+    assert listed == [*ORDER, "pretrained"]  # the last one holds no code
+
+
 def test_outside_libraries_stay_where_they_belong():
     homes = {"flax": "models", "orbax": "io", "ml_collections": "settings.py", "safetensors": "io", "gguf": "io"}
     for path in ROOT.rglob("*.py"):
@@ -45,3 +52,14 @@ def test_outside_libraries_stay_where_they_belong():
         for library, home in homes.items():
             if f"import {library}" in text or f"from {library}" in text:
                 assert path.relative_to(ROOT).parts[0] == home, path
+
+
+def test_no_function_takes_more_than_eight_parameters():
+    long = []
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                names = [each.arg for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                if len([name for name in names if name not in ("self", "cls")]) > 8:
+                    long.append(f"{path.relative_to(ROOT)}: {node.name}")
+    assert not long

@@ -24,7 +24,7 @@ def test_every_job_has_a_run_with_help(capsys):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["smaple"], "unknown job 'smaple'; expected one of run, data, sample"),
+        (["smaple"], "unknown job 'smaple'; expected one of run, data, train, sample"),
         (["grade"], "procsup grade needs --problems"),
         (["grade", "--problem=x"], "problem"),
         (["grade", "x.jsonl"], "takes only --flag=value, found 'x.jsonl'"),

@@ -1,36 +1,31 @@
-"""What our contenders share: the model and the vocabulary of a task, and the versions they run with."""
+"""What our contenders share: the model of a task, and the versions they run with."""
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
-from typing import NamedTuple
 
 import flax
 import jax
 import jax.numpy as jnp
 
-from benchmarks import weights
 from benchmarks.workload import Task
-from procsup_jax.decode import generate
+from procsup_jax.io.models import load_model
 from procsup_jax.models import api
-from procsup_jax.text.vocab import Vocab
+from procsup_jax.models.model import Model
 
 THREADS = 1
 
 
-class Loaded(NamedTuple):
-    """Hold a task's model and vocabulary."""
-
-    config: api.ModelConfig
-    params: api.Params
-    vocab: Vocab
+def load(task: Task, dtype: str = "") -> Model:
+    """Return the task's model, which computes in its type unless another is given."""
+    model = load_model(task.model)
+    return model.replace(config=dataclasses.replace(model.config, dtype=dtype or task.dtype))
 
 
-def load(task: Task, **changes: str) -> Loaded:
-    """Return the model and vocabulary in a task's folder, with changes to fields of the model's config."""
-    config = weights.model_config(task.shape, **{"dtype": task.dtype, **changes})
-    params = jax.tree.map(jnp.asarray, weights.load(task.weights, config))
-    return Loaded(config, params, Vocab.load(f"{task.folder}/vocab.model"))
+def as_reward_model(model: Model) -> Model:
+    """Return the same parameters read as a reward model."""
+    return model.with_head(api.make_head("verdict", model.encoding.verdict_ids))
 
 
 def versions() -> dict[str, str]:
@@ -40,10 +35,10 @@ def versions() -> dict[str, str]:
     return {"procsup_jax": ours, "jax": jax.__version__, "flax": flax.__version__, **dict.fromkeys(gpus, "")}
 
 
-def next_logits(loaded: Loaded, prompt: list[int]) -> list[float]:
+def next_logits(model: Model, prompt: list[int]) -> list[float]:
     """Return the logits after a prompt, by way of the cache as in decoding."""
-    config = loaded.config
-    dparams = generate.decoder_params(config, loaded.params)
+    config = model.config
+    dparams = api.unstack(config, model.params, donate=False)
     read, one = jnp.array([prompt[:-1]]), jnp.zeros((1, 1), jnp.int32)
     _, prefix = api.prefill(config, dparams, read, jnp.array([len(prompt) - 1]))
     newest, suffix = jnp.array([[[prompt[-1]]]]), api.init_kv(config, 1, 1)

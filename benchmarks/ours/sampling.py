@@ -13,15 +13,16 @@ from benchmarks.contender import Made
 from benchmarks.ours import model
 from benchmarks.workload import FIRST_START_ID, Task
 from procsup_jax.decode import engine, generate
+from procsup_jax.decode.draw import VocabTables
 from procsup_jax.decode.settings import DecodeSettings
 
 
 def make(task: Task, lanes: int = 1, calculator: bool = True) -> Made:
     """Return our sampler; `lanes` share the slots, of which there are as many as a problem has samples."""
-    loaded = model.load(task)
+    policy = model.load(task)
     lens = np.stack([task.lengths(problem) for problem in range(task.num_problems)])
     # Random weights end nowhere by themselves, and must not end by chance: the schedule replaces the engine's rule.
-    setattr(engine, "_ends", _scheduled(lens))  # noqa: B010
+    setattr(engine, "_record", _scheduled(lens))  # noqa: B010
     settings = DecodeSettings(
         num_samples=task.num_samples, max_new_tokens=task.new_tokens, lanes=lanes,
         slots=task.num_samples // lanes, calculator=calculator,
@@ -32,23 +33,28 @@ def make(task: Task, lanes: int = 1, calculator: bool = True) -> Made:
     def run() -> dict[str, int]:
         nonlocal seed
         seed += 1
-        found = generate.generate(*loaded, prompts, settings, seed=seed)
-        samples = [generate.to_sample(loaded.vocab, each, None) for row in found for each in row]
+        found = generate.generate(policy, prompts, settings, seed=seed)
+        samples = [generate.to_sample(policy, each) for row in found for each in row]
         if [each.tokens for each in samples] != lens.reshape(-1).tolist():
             raise AssertionError("the samples' lengths are not the schedule's")
         return {"characters": sum(len(each.solution) for each in samples)}
 
     return Made(
         run, task.num_tokens, "tokens", model.versions(), model.THREADS, cost.sampling(task),
-        lambda: model.next_logits(loaded, task.prompt(0)),
+        lambda: model.next_logits(policy, task.prompt(0)),
     )  # fmt: skip
 
 
-def _scheduled(lens_pk: np.ndarray) -> Callable[[engine.Program, engine.Lanes, jax.Array], jax.Array]:
-    last = lens_pk.shape[1] - 1
+def _scheduled(lens_pk: np.ndarray) -> Callable[..., tuple[engine.Lanes, jax.Array]]:
+    """Return `engine._record` with a schedule in place of what ends a sample."""
+    record, last = engine._record, lens_pk.shape[1] - 1
 
-    def ends(program: engine.Program, state: engine.Lanes, token_ng: jax.Array) -> jax.Array:
+    def scheduled(
+        program: engine.Program, tables: VocabTables, state: engine.Lanes, token_ng: jax.Array, logprob_ng: jax.Array
+    ) -> tuple[engine.Lanes, jax.Array]:
         problem_n1 = state.start_n[:, None] - FIRST_START_ID
-        return state.count_ng + 1 >= jnp.asarray(lens_pk)[problem_n1, jnp.minimum(state.sample_ng, last)]
+        length_ng = jnp.asarray(lens_pk)[problem_n1, jnp.minimum(state.sample_ng, last)]
+        free_ng = (state.sample_ng >= state.len_nk.shape[1]) | (state.count_ng + 1 >= length_ng)
+        return record(program, tables, state, token_ng, logprob_ng)[0], free_ng
 
-    return ends
+    return scheduled

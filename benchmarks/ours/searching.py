@@ -14,14 +14,17 @@ import numpy as np
 from benchmarks.contender import Made
 from benchmarks.ours import model
 from benchmarks.workload import Task
-from procsup_jax.decode import feeder, generate
+from procsup_jax.decode import automaton, feeder, generate
+from procsup_jax.decode.batching import problem_key
+from procsup_jax.decode.draw import VocabTables
 from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams
-from procsup_jax.search import branch, feed, greedy
-from procsup_jax.search.branch import Prefixes, Program, Starts, Tables
-from procsup_jax.search.settings import StepSearchSettings
+from procsup_jax.models.model import Model
+from procsup_jax.searching import branch, feed, greedy
+from procsup_jax.searching.branch import Prefixes, Program, Starts
+from procsup_jax.searching.judge import READ_SLOTS as ROWS
+from procsup_jax.searching.settings import StepSearchSettings
 
-ROWS = branch.READ_SLOTS
 UID = "p0"
 
 
@@ -31,16 +34,20 @@ def make(task: Task, cached: bool = True, each: bool = False, calculator: bool =
     Re-reading, the policy reads them once for all candidates, or with `each` for each of them, as libraries' `generate`
     does with several samples of one prompt.
     """
-    loaded = model.load(task)
+    policy = model.load(task)
+    rm = model.as_reward_model(policy)
     settings = StepSearchSettings(
         num_candidates=task.num_samples, max_steps=task.num_steps, max_step_tokens=task.step_tokens,
         max_new_tokens=task.num_steps * task.step_tokens, lanes=1, calculator=calculator,
     )  # fmt: skip
-    program = feed.make_program(loaded.config, loaded.config, loaded.vocab, settings)
-    tables = _without_ends(program, feed.make_tables(loaded.config, loaded.vocab, settings.calculator))
-    dparams = generate.decoder_params(loaded.config, loaded.params)
+    program = feed.make_program(policy, rm, settings)
+    tables = _without_ends(policy, generate.vocab_tables(policy, settings.calculator))
+    dparams = api.unstack(policy.config, policy.params, donate=False)
     reads = task.num_samples if each else 1
-    search = _cached if cached else functools.partial(_reread, params=loaded.params, policy_reads=reads)
+    visible_v = np.array([bool(data.strip()) for data in policy.encoding.token_bytes])
+    search = (
+        _cached if cached else functools.partial(_reread, params=policy.params, policy_reads=reads, visible_v=visible_v)
+    )
     seed = 0
 
     def run() -> dict[str, int]:
@@ -54,14 +61,17 @@ def make(task: Task, cached: bool = True, each: bool = False, calculator: bool =
     return Made(run, task.num_steps, "steps", model.versions(), model.THREADS)
 
 
-def _without_ends(program: Program, tables: Tables) -> Tables:
+def _without_ends(policy: Model, tables: VocabTables) -> VocabTables:
     """Forbid what ends a step or a solution, so that each step runs into its limit."""
-    ends = [i for i in (program.eos_id, program.sep_id, program.marker_id) if i >= 0]
-    allowed_v = tables.vocab.allowed_v.at[jnp.array(ends)].set(False)
-    return tables._replace(vocab=tables.vocab._replace(allowed_v=allowed_v))
+    encoding = policy.encoding
+    marker = policy.tokenizer.encode(policy.layout.answer_marker)
+    ends = [*encoding.end_ids, *encoding.separator_ids, *(marker if len(marker) == 1 else ())]
+    return tables._replace(allowed_v=tables.allowed_v.at[jnp.array(ends)].set(False))
 
 
-def _cached(task: Task, program: Program, tables: Tables, dparams: DecoderParams, seed: int) -> tuple[list[int], int]:
+def _cached(
+    task: Task, program: Program, tables: VocabTables, dparams: DecoderParams, seed: int
+) -> tuple[list[int], int]:
     """Return the solution's tokens and how many the reward model read."""
     tasks = [feed.Task(UID, task.prompt(0), task.prompt(0))]
     lens = feed.prefix_buckets(tasks)
@@ -80,11 +90,11 @@ def _cached(task: Task, program: Program, tables: Tables, dparams: DecoderParams
 
 
 def _reread(
-    task: Task, program: Program, tables: Tables, dparams: DecoderParams, seed: int, *,
-    params: api.Params, policy_reads: int,
+    task: Task, program: Program, tables: VocabTables, dparams: DecoderParams, seed: int, *,
+    params: api.Params, policy_reads: int, visible_v: np.ndarray,
 ) -> tuple[list[int], int]:  # fmt: skip
     """Return what `_cached` does, with no keys or values kept from one step to the next."""
-    tokens, read, key_n2 = task.prompt(0), 0, generate.problem_key(seed, UID)[None]
+    tokens, read, key_n2 = task.prompt(0), 0, problem_key(seed, UID)[None]
     room = task.prompt_len + task.num_steps * task.step_tokens
     for step in range(task.num_steps):
         done = step * task.step_tokens
@@ -97,7 +107,7 @@ def _reread(
         candidates = np.asarray(found_nkt[0])
         distinct = candidates[np.sort(np.unique(candidates, axis=0, return_index=True)[1])]
         probs = _read(program, params, tokens, distinct)
-        possible = ~np.asarray(tables.blank_v)[distinct].all(-1)
+        possible = visible_v[distinct].any(-1)
         read += len(distinct) * (len(tokens) + task.step_tokens)
         tokens = tokens + distinct[np.where(possible, probs, -1.0).argmax()].tolist()
     return tokens[task.prompt_len :], read
@@ -110,13 +120,20 @@ def _prefill(program: Program, policy: DecoderParams, tokens_nl: jax.Array, leng
 
 @functools.partial(jax.jit, static_argnums=0)
 def _sample(
-    program: Program, policy: DecoderParams, tables: Tables, tokens_nl: jax.Array, key_n2: jax.Array, done: jax.Array
+    program: Program,
+    policy: DecoderParams,
+    tables: VocabTables,
+    tokens_nl: jax.Array,
+    key_n2: jax.Array,
+    done: jax.Array,
 ) -> jax.Array:
     """Return candidates after `done` tokens of a solution; the row is padded, so that one program serves all steps."""
     len_n = (tokens_nl.shape[1] - program.max_tokens + done - 1)[None]
     _, kv = api.prefill(program.policy, policy, tokens_nl, len_n)
-    starts = Starts(Prefixes(kv, len_n), tokens_nl[0, len_n], key_n2, done[None], jnp.array([True]))
-    return branch.sample_steps(program, policy, tables.vocab, starts).tokens_nkt
+    starts = Starts(
+        Prefixes(kv, len_n), tokens_nl[0, len_n], automaton.init_state((1,)), key_n2, done[None], jnp.array([True])
+    )
+    return branch.sample_steps(program, policy, tables, starts).tokens_nkt
 
 
 def _read(program: Program, params: api.Params, before: list[int], steps_kt: np.ndarray) -> np.ndarray:
@@ -130,11 +147,9 @@ def _read(program: Program, params: api.Params, before: list[int], steps_kt: np.
 
 @functools.cache
 def _reader(program: Program) -> Callable[[Any, jax.Array], jax.Array]:
-    ids = program.correct_id, program.incorrect_id
-
     def read(params: api.Params, tokens_bl: jax.Array) -> jax.Array:
         positions = jnp.broadcast_to(jnp.arange(tokens_bl.shape[1]), tokens_bl.shape)
         ones = jnp.ones_like(tokens_bl)
-        return jax.nn.sigmoid(api.rm_logits(program.rm, params, tokens_bl, positions, ones, ones, ids)[:, -1])
+        return jax.nn.sigmoid(api.rm_logits(program.rm, program.head, params, tokens_bl, positions, ones, ones)[:, -1])
 
     return jax.jit(read)

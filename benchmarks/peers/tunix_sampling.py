@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from safetensors.numpy import load_file
 from tunix.generate.sampler import CacheConfig, Sampler
 from tunix.models.llama3.model import Llama3, ModelConfig
 
@@ -80,18 +81,18 @@ def _load(task: Task) -> Any:
         norm_eps=c.norm_eps, weight_tying=True,
     )  # fmt: skip
     model: Any = Llama3(config, rngs=nnx.Rngs(0))
-    with np.load(task.weights) as tensors:
-        model.embedder.input_embedding.value = jnp.asarray(tensors["model.embed_tokens.weight"])
-        model.final_norm.w.value = jnp.asarray(tensors["model.norm.weight"])
-        for i, layer in enumerate(model.layers):
-            places = {
-                "input_layernorm": layer.input_layernorm.w, "self_attn.q_proj": layer.attn.q_proj.w,
-                "self_attn.k_proj": layer.attn.k_proj.w, "self_attn.v_proj": layer.attn.v_proj.w,
-                "self_attn.o_proj": layer.attn.o_proj.w, "post_attention_layernorm": layer.post_attention_layernorm.w,
-                "mlp.gate_proj": layer.mlp.gate_proj.kernel, "mlp.up_proj": layer.mlp.up_proj.kernel,
-                "mlp.down_proj": layer.mlp.down_proj.kernel,
-            }  # fmt: skip
-            for name, place in places.items():
-                kernel = jnp.asarray(tensors[f"model.layers.{i}.{name}.weight"]).T
-                place.value = kernel.reshape(place.value.shape)
+    tensors = load_file(f"{task.hf}/model.safetensors")
+    model.embedder.input_embedding.value = jnp.asarray(tensors["model.embed_tokens.weight"])
+    model.final_norm.w.value = jnp.asarray(tensors["model.norm.weight"])
+    for i, layer in enumerate(model.layers):
+        places = {
+            "input_layernorm": layer.input_layernorm.w, "self_attn.q_proj": layer.attn.q_proj.w,
+            "self_attn.k_proj": layer.attn.k_proj.w, "self_attn.v_proj": layer.attn.v_proj.w,
+            "self_attn.o_proj": layer.attn.o_proj.w, "post_attention_layernorm": layer.post_attention_layernorm.w,
+            "mlp.gate_proj": layer.mlp.gate_proj.kernel, "mlp.up_proj": layer.mlp.up_proj.kernel,
+            "mlp.down_proj": layer.mlp.down_proj.kernel,
+        }  # fmt: skip
+        for name, place in places.items():
+            kernel = jnp.asarray(tensors[f"model.layers.{i}.{name}.weight"]).T
+            place.value = kernel.reshape(place.value.shape)
     return model

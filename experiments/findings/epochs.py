@@ -22,23 +22,26 @@ import finished
 import summary
 from tables import OVER, estimate
 
-from procsup_jax import compilation, files
+from procsup_jax import compilation, files, roster
 from procsup_jax.errors import UserError
+from procsup_jax.evals import findings
 from procsup_jax.report import names
 from procsup_jax.stages.base import BASE
 from procsup_jax.stages.context import Context
 from procsup_jax.stages.evaluation import Evaluated, evaluation_file, run_evaluation
-from procsup_jax.stages.improvement import FEW_SHOT, Approach, approach, choose_epoch, epoch_name, run_epochs
+from procsup_jax.stages.improvement import Approach, approach, choose_epoch, epoch_name, run_epochs
 from procsup_jax.stages.solutions import Policy
 
-FINAL_ANSWER, ORM = APPROACHES = ("few_shot_final_answer_rl", "few_shot_orm_rl")
+FINAL_ANSWER, ORM = APPROACHES = tuple(
+    roster.improved(roster.FEW_SHOT, method) for method in (roster.FINAL_ANSWER_RL, roster.ORM_RL)
+)
 DECODINGS = ("majority", "orm_weighted", "greedy")
 # As in summary.py; those of APPROACHES have the further epochs.
 COMPARISONS = (
-    ((FINAL_ANSWER, "majority"), ("sft", "majority")),
-    ((ORM, "majority"), (FINAL_ANSWER, "majority")),
-    ((ORM, "orm_weighted"), (FINAL_ANSWER, "majority")),
-    (("sft", "prm_weighted"), (ORM, "orm_weighted")),
+    findings.WITHOUT_TRACES,
+    findings.LEARNING[2],
+    findings.Pair((ORM, "orm_weighted"), (FINAL_ANSWER, "majority")),
+    findings.Pair((roster.SFT, "prm_weighted"), (ORM, "orm_weighted")),
 )
 Runs = Mapping[str, Mapping[str, Any]]
 
@@ -55,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         path = args.output / "epochs" / f"{run.resolve().name}.json"
         for name in args.approaches:
             kept = json.loads(path.read_text()) if path.exists() else {}
-            kept[name] = measure(ctx, approach(name, Policy(FEW_SHOT, BASE, few_shot=True)))
+            kept[name] = measure(ctx, approach(name, Policy(roster.FEW_SHOT, BASE, few_shot=True)))
             files.write_text(path, json.dumps(kept, indent=1) + "\n")
     runs, start = finished.kept(args.output / "epochs"), finished.kept(args.output / "runs")
     if missing := sorted(runs.keys() - start.keys()):
@@ -104,7 +107,7 @@ def _test(runs: Runs) -> Iterator[str]:
     for name, decoding in itertools.product(APPROACHES, DECODINGS):
         if (name, decoding, summary.FAE) in errors:
             final, trace = (errors[name, decoding, metric] for metric in summary.METRICS)
-            labels = names.label(names.MODELS, name), names.label(names.DECODINGS, decoding)
+            labels = names.label(names.MODELS, name), names.decoding(decoding)
             yield f"| {' | '.join((*labels, estimate(final), estimate(trace), str(final['runs'])))} |"
 
 
@@ -112,15 +115,15 @@ def _comparisons(runs: Runs, start: Runs) -> Iterator[str]:
     yield f"## Comparisons, points, {OVER}\n"
     yield "| of | first | minus second | difference | each |\n|---|---|---|---|---|"
     changed = _in_place(runs, start)
-    for (first, second), metric in itertools.product(COMPARISONS, summary.METRICS):
-        further = {first[0], second[0]}.intersection(APPROACHES)
+    for pair, metric in itertools.product(COMPARISONS, summary.METRICS):
+        further = {policy for policy, _ in pair}.intersection(APPROACHES)
         points = {
-            run: summary.difference(found, first, second, metric)
+            run: summary.difference(found, pair, metric)
             for run, found in changed.items()
             if further <= runs[run].keys()
         }
         row = summary.over(points)
-        cells = metric.replace("_", " "), names.approach(*first), names.approach(*second), estimate(row)
+        cells = metric.replace("_", " "), *(names.approach(*each) for each in pair), estimate(row)
         yield f"| {' | '.join((*cells, row['each']))} |"
 
 

@@ -12,9 +12,9 @@ import summary
 
 from procsup_jax import settings
 from procsup_jax.errors import UserError
+from procsup_jax.roster import SFT
 from procsup_jax.stages.context import Context
 from procsup_jax.stages.experiment import ExperimentSettings
-from procsup_jax.stages.improvement import SFT
 from procsup_jax.stages.stage import RunFolder
 
 HERE = pathlib.Path(__file__).parent

@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from scipy import stats
+
+from procsup_jax import roster
+from procsup_jax.evals import findings as findings_lib
+from procsup_jax.evals import intervals
 
 Row = dict[str, Any]
 Errors = dict[tuple[str, str, str], Row]  # by policy, decoding and metric
-FAE, TE = METRICS = ("final_answer_error", "trace_error")
+FAE, TE = METRICS = findings_lib.METRICS
 ABSTAINED = (0.1, 0.3, 0.5)
-# (finding, metrics, first, second): policies and decodings. F1 expects a final-answer error within 5 points; every
-# other row expects the first to have the lower errors. F3's second row and F4's last are ours, not the paper's: both
-# starts after the same RL, and Final-Answer RL reranked by the PRM.
-COMPARISONS = (
-    ("F1", (FAE,), ("few_shot_final_answer_rl", "majority"), ("sft", "majority")),
-    ("F3", (TE,), ("sft", "majority"), ("few_shot_final_answer_rl", "majority")),
-    ("F3", (TE,), ("sft_final_answer_rl", "majority"), ("few_shot_final_answer_rl", "majority")),
-    ("F3", (TE,), ("few_shot_orm_rl", "majority"), ("few_shot_final_answer_rl", "majority")),
-    ("F3", (TE,), ("few_shot_orm_rl", "orm_weighted"), ("few_shot_final_answer_rl", "majority")),
-    ("F3", (TE,), ("sft", "prm_weighted"), ("few_shot_orm_rl", "orm_weighted")),
-    ("F3", (TE,), ("sft_prm_rl", "prm_weighted"), ("few_shot_orm_rl", "orm_weighted")),
-    ("F4", METRICS, ("few_shot", "orm_weighted"), ("few_shot", "majority")),
-    ("F4", METRICS, ("sft", "orm_weighted"), ("sft", "majority")),
-    ("F4", METRICS, ("sft", "prm_weighted"), ("sft", "majority")),
-    ("F4", METRICS, ("sft_orm_rl", "majority"), ("sft_final_answer_rl", "majority")),
-    ("F4", METRICS, ("sft_prm_rl", "majority"), ("sft_final_answer_rl", "majority")),
-    ("F4", METRICS, ("sft_orm_rl", "orm_weighted"), ("sft_final_answer_rl", "majority")),
-    ("F4", METRICS, ("sft_prm_rl", "prm_weighted"), ("sft_final_answer_rl", "majority")),
-    ("F4", METRICS, ("sft_orm_rl", "orm_weighted"), ("sft_final_answer_rl", "orm_weighted")),
-    ("F4", METRICS, ("sft_prm_rl", "prm_weighted"), ("sft_final_answer_rl", "prm_weighted")),
-)
-REWARD_MODELS = ("sft_orm", "sft_prm", "sft_surprise_outcome", "sft_surprise_process", "few_shot_orm")
+REWARD_MODELS = roster.REWARD_MODELS
 MEASURES = (
     ("agreement", "process"), ("agreement", "outcome"), ("auc", "process"), ("auc", "outcome"), ("auc", "right_answer"),
 )  # fmt: skip
@@ -81,12 +63,15 @@ def agreements(runs: Mapping[str, Any]) -> Iterator[Row]:
 def findings(runs: Mapping[str, Any]) -> Iterator[Row]:
     """Yield each comparison of the findings over runs, in points."""
     rows = []
-    for finding, metrics, first, second in COMPARISONS:
+    for finding, metrics, pair in findings_lib.COMPARISONS:
         for metric in metrics:
-            points = {name: difference(found, first, second, metric) for name, found in runs.items()}
-            rows.append(_row(finding, "/".join(first), "/".join(second), metric, points))
+            points = {name: difference(found, pair, metric) for name, found in runs.items()}
+            rows.append(_row(finding, "/".join(pair.first), "/".join(pair.second), metric, points))
     for step in ("all_steps", "last_step"):
-        points = {name: _emulation(found, step) for name, found in runs.items()}
+        points = {
+            name: in_points(findings_lib.emulation(found["models"][roster.SFT]["test"]["agreement"][step]))
+            for name, found in runs.items()
+        }
         rows.append(_row("F2", "ORM with process labels", "ORM with outcome labels", f"agreement, {step}", points))
     yield from sorted(rows, key=lambda row: str(row["finding"]))
 
@@ -108,7 +93,7 @@ def agreement(runs: Mapping[str, Any], steps: str, judge: str, other: str) -> Ro
 
     Judges are the ORM's and the PRM's predictions and the labels that each is trained on; `steps` all_steps, last_step.
     """
-    matrices = {name: found["models"]["sft"]["test"]["agreement"][steps] for name, found in runs.items()}
+    matrices = {name: found["models"][roster.SFT]["test"]["agreement"][steps] for name, found in runs.items()}
     return over({name: in_points(matrix[judge][other]) for name, matrix in matrices.items()}, 0.0, 100.0)
 
 
@@ -153,9 +138,9 @@ def over(points: Mapping[str, float | None], least: float = -100.0, most: float 
     each = np.array([np.mean(values) for values in bases.values()] if len(bases) > 1 else list(known.values()))
     row: Row = {"bases": len(bases), "runs": len(known), "mean": each.mean() if len(each) else None}
     row |= {"lo": None, "hi": None, "each": "; ".join(f"{name} {value:.1f}" for name, value in known.items())}
-    if len(each) > 1:
-        half = stats.t.ppf(0.975, len(each) - 1) * stats.sem(each)
-        row |= {"lo": max(row["mean"] - half, least), "hi": min(row["mean"] + half, most)}
+    interval = intervals.over_runs(each.tolist()).interval
+    if interval is not None:
+        row |= {"lo": max(interval[0], least), "hi": min(interval[1], most)}
     return row
 
 
@@ -180,16 +165,9 @@ def _measured(runs: Mapping[str, Any], policy: str, test_set: str, decoding: str
             yield name, found[decoding]
 
 
-def difference(found: Any, first: Sequence[str], second: Sequence[str], metric: str) -> float | None:
-    """Return the first's error minus the second's on the test set."""
-    values = [found["models"][policy]["test"]["decoding"][decoding][metric] for policy, decoding in (first, second)]
-    return in_points(*values)
-
-
-def _emulation(found: Any, step: str) -> float | None:
-    """Return the ORM's agreement with process labels minus that with outcome labels on the SFT policy's samples."""
-    agrees = found["models"]["sft"]["test"]["agreement"][step]["orm_prediction"]
-    return in_points(agrees["prm_label"], agrees["orm_label"])
+def difference(found: Any, pair: findings_lib.Pair, metric: str) -> float | None:
+    """Return the first's error minus the second's on the test set, in points."""
+    return in_points(findings_lib.difference(found, pair, metric))
 
 
 def in_points(share: float | None, minus: float | None = 0.0) -> float | None:

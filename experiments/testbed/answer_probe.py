@@ -17,16 +17,16 @@ import sys
 import numpy as np
 
 from procsup_jax.data import pack
-from procsup_jax.data.examples import solution_examples
+from procsup_jax.data.examples import references, solution_examples
 from procsup_jax.data.worlds import splits
 from procsup_jax.decode.generate import sample_problems
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
 from procsup_jax.evals import intervals
-from procsup_jax.io.models import SHIPPED, read_model, shipped
-from procsup_jax.text.vocab import Vocab
-from procsup_jax.train.loop import fit
-from procsup_jax.train.settings import FitSettings, OptimSettings
+from procsup_jax.io.models import SHIPPED, load_model
+from procsup_jax.text.encoding import Encoding
+from procsup_jax.training.loop import fit
+from procsup_jax.training.settings import FitSettings, OptimSettings
 from procsup_jax.types import Problem
 
 SEQ_LEN = 384
@@ -35,26 +35,26 @@ SEQ_LEN = 384
 def main() -> None:
     """Train, sample and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--base", type=pathlib.Path, default=shipped(SHIPPED))
+    parser.add_argument("--base", default=SHIPPED)
     parser.add_argument("--num", type=int, default=4000, help="problems to train on")
     parser.add_argument("--steps", type=int, default=200)
     args = parser.parse_args()
-    base, vocab = read_model(args.base, None)
-    train, valid = _packed(vocab, splits.problems("rm", args.num)), _packed(vocab, splits.problems("validation", 200))
+    base = load_model(args.base)
+    train, valid = (_packed(base.encoding, splits.problems(*each)) for each in (("rm", args.num), ("validation", 200)))
     settings = FitSettings(OptimSettings(peak_lr=1e-3, warmup_steps=10), args.steps, 8, eval_every=25, patience=3)
-    params = fit(base.config, base.params, "lm", train, valid, settings, seed=0, name="probe").params
+    params = fit(base.network, train, valid, settings, seed=0, name="probe").params
     problems = splits.problems("test", 500)
     decoding = DecodeSettings(temperature=0.0, num_samples=1, max_new_tokens=12, lanes=64, slots=1)
-    answers = [s.answer for s in sample_problems(base.config, params, vocab, problems, decoding, seed=0)]
+    answers = [s.answer for s in sample_problems(base.replace(params=params), problems, decoding, seed=0)]
     right = np.array([answer == problem.answer for answer, problem in zip(answers, problems, strict=True)], float)
     found = intervals.proportion(right)
     common = collections.Counter(problem.answer for problem in problems).most_common(1)[0][1] / len(problems)
     print(json.dumps({"right": found.value, "interval": found.interval, "n": found.n, "most_common_answer": common}))
 
 
-def _packed(vocab: Vocab, problems: list[Problem]) -> pack.Packed:
+def _packed(encoding: Encoding, problems: list[Problem]) -> pack.Packed:
     at_once = [dataclasses.replace(problem, solution=f"#### {problem.answer}") for problem in problems]
-    return pack.pack(solution_examples(vocab, [(p, p.solution or "") for p in at_once]), SEQ_LEN)
+    return pack.pack(solution_examples(encoding, references(at_once)), SEQ_LEN)
 
 
 if __name__ == "__main__":

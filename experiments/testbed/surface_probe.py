@@ -23,7 +23,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.evals import intervals, logistic, verifier
 from procsup_jax.grouping import by_uid, problem_of
 from procsup_jax.text.answers import same_answer
-from procsup_jax.text.vocab import Vocab
+from procsup_jax.text.tokenizer import Tokenizer, load_tokenizer
 
 # Counts of hundreds of tokens against some hundred samples: shrunk harder than a control of eight features.
 L2 = 100.0
@@ -38,7 +38,7 @@ def main() -> None:
     args = parser.parse_args()
     problems = by_uid(records.read_problems(args.run / f"data/{args.samples.split('.')[1]}.jsonl"))
     labels = {each.key: each for each in records.read_labels(args.run / f"labels/{args.samples}.oracle.jsonl")}
-    vocab = Vocab.load(args.run / "vocab.model")
+    tokenizer = load_tokenizer(args.run)
     right = [
         sample
         for sample in records.read_samples(args.run / f"samples/{args.samples}.jsonl")
@@ -47,15 +47,15 @@ def main() -> None:
     names = sorted({sample.problem_uid for sample in right})
     problem_n = np.array([names.index(sample.problem_uid) for sample in right])
     trace_n = np.array([labels[sample.key].trace_correct for sample in right], float)
-    solution_nv = np.stack([_counts(vocab, sample.solution) for sample in right])
-    question_nv = np.stack([_counts(vocab, problem_of(problems, sample).question) for sample in right])
+    solution_nv = np.stack([_counts(tokenizer, sample.solution) for sample in right])
+    question_nv = np.stack([_counts(tokenizer, problem_of(problems, sample).question) for sample in right])
     for name, x_nf in (("solution", solution_nv), ("solution and question", np.hstack([solution_nv, question_nv]))):
         score_n = _held_out(x_nf, trace_n, problem_n, args.folds)
         print(json.dumps({"read": name, **_measured(score_n, trace_n, problem_n)}))
 
 
-def _counts(vocab: Vocab, text: str) -> np.ndarray:
-    return np.bincount(vocab.encode(text), minlength=vocab.size).astype(float)
+def _counts(tokenizer: Tokenizer, text: str) -> np.ndarray:
+    return np.bincount(tokenizer.encode(text), minlength=tokenizer.size).astype(float)
 
 
 def _held_out(x_nf: np.ndarray, y_n: np.ndarray, problem_n: np.ndarray, folds: int) -> np.ndarray:

@@ -6,15 +6,12 @@ python experiments/worlds_base/ship.py RUN [FOLDER]
 import pathlib
 import sys
 
-from procsup_jax.io.models import SHIPPED, read_model, shipped
-from procsup_jax.io.params import save_params
+from procsup_jax.io.models import SHIPPED, load_model, model_folder, save_model
 
 
-def main(workdir: str, folder: str = str(shipped(SHIPPED))) -> None:
+def main(workdir: str, folder: str = str(model_folder(SHIPPED))) -> None:
     """Write the run's base as float16, its vocabulary beside it."""
-    saved, vocab = read_model(pathlib.Path(workdir) / "models/base", None)
-    digest = save_params(folder, saved.params, saved.config, saved.metadata, dtype="float16")
-    vocab.save(folder)
+    digest = save_model(folder, load_model(pathlib.Path(workdir) / "models/base"), dtype="float16")
     print(f"{folder}: digest {digest}")
 
 

@@ -106,24 +106,23 @@ def document_example(ids: Sequence[int] | np.ndarray) -> Example:
 
 def rm_example(
     prompt_ids: Sequence[int],
-    step_ids: Sequence[Sequence[int]],
+    solution_ids: Sequence[int],
+    ends: Sequence[int],
     labels: Sequence[float | None],
     weight: float = 1.0,
 ) -> Example:
-    """Make a reward-model example: each step's last token (its separator or eos) carries the step's label.
+    """Make a reward-model example: the token of the solution that ends a step carries the step's label.
 
-    A label is how probably the step is correct, from 0 to 1 (False to True); one of None gives its step no loss.
-    `weight` multiplies the loss, so that equal samples are computed once. Raises UserError when steps and labels do not
-    correspond or no step has a label.
+    `ends` are these tokens' places in the solution. A label is how probably the step is correct, from 0 to 1 (False to
+    True); one of None gives its step no loss. `weight` multiplies the loss, so that equal samples are computed once.
+    Raises UserError when steps and labels do not correspond or no step has a label.
     """
-    if len(step_ids) != len(labels):
-        raise UserError(f"a sample has {len(step_ids)} steps but {len(labels)} labels: expected one for each step")
-    if any(not len(ids) for ids in step_ids):
-        raise UserError("a sample has a step without tokens: expected at least its separator")
+    if len(ends) != len(labels):
+        raise UserError(f"a sample has {len(ends)} steps but {len(labels)} labels: expected one for each step")
     if weight <= 0 or all(label is None for label in labels):
         raise UserError(f"a sample has {len(labels)} steps, weight {weight} and no label that counts: leave it out")
-    tokens_l = np.concatenate([np.asarray(ids, np.int64) for ids in (prompt_ids, *step_ids)])
-    ends_s = len(prompt_ids) + np.cumsum([len(ids) for ids in step_ids]) - 1
+    tokens_l = np.concatenate([np.asarray(ids, np.int64) for ids in (prompt_ids, solution_ids)])
+    ends_s = len(prompt_ids) + np.asarray(ends)
     targets_l = np.full(len(tokens_l), IGNORED_TARGET, np.float32)
     weights_l = np.zeros(len(tokens_l), np.float32)
     targets_l[ends_s] = [IGNORED_TARGET if label is None else label for label in labels]

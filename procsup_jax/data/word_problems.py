@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from procsup_jax import files, json_lines, records
+from procsup_jax import files, json_lines
 from procsup_jax.data import gsm8k, latex
+from procsup_jax.data.jsonl import load_jsonl
 from procsup_jax.errors import UserError
 from procsup_jax.text import answers
 from procsup_jax.types import Problem
@@ -24,7 +25,7 @@ _DIAGRAM_BLOCK = re.compile(r"\s*\[asy\].*?\[/asy\]\s*", re.DOTALL)
 def load(dataset: str, path: files.PathLike | None = None, split: str = "test") -> list[Problem]:
     """Return the problems of a set by name: `gsm8k`, `svamp`, `asdiv`, `multiarith`, `math_prealgebra` or `jsonl`.
 
-    `path` is the set's file (for `gsm8k` a folder, or None to use TFDS; `jsonl` is our own problems.jsonl). Only
+    `path` is the set's file (for `gsm8k` a folder, or None to use TFDS; for `jsonl` our own problems.jsonl). Only
     GSM8K has splits. Raises `UserError` for an unknown set, a missing path, or a bad line.
     """
     if dataset == "gsm8k":
@@ -100,7 +101,7 @@ _LOADERS: Mapping[str, Callable[[files.PathLike], list[Problem]]] = {
     "asdiv": load_asdiv,
     "multiarith": load_multiarith,
     "math_prealgebra": load_math_prealgebra,
-    "jsonl": records.read_problems,
+    "jsonl": load_jsonl,
 }
 
 

@@ -22,8 +22,8 @@ from procsup_jax.errors import UserError
 # A box with more braces open than this is given up: its step has no answer.
 MAX_DEPTH = 8
 _BLANKS = b" \t\n\r\x0b\x0c"
-_ENDS, _ANSWER, _VISIBLE, _EXACT = 1, 2, 4, 8
-_EVENT_BITS = 4
+_ENDS, _ANSWER, _VISIBLE = 1, 2, 4
+_EVENT_BITS = 3
 
 
 class _State(NamedTuple):
@@ -44,12 +44,13 @@ class _State(NamedTuple):
 class AutomatonTables(NamedTuple):
     """Hold the machine's moves.
 
-    kind_v: which tokens do the same; moves_sc: for each state and kind the next state and the events, packed; len_v:
-    each token's bytes.
+    kind_v: which tokens do the same; for each state and kind, moves_sc: the next state and the events, packed, and
+    head_sc: `Events.head`; len_v: each token's bytes.
     """
 
     kind_v: jax.Array
     moves_sc: jax.Array
+    head_sc: jax.Array
     len_v: jax.Array
 
 
@@ -57,14 +58,15 @@ class Events(NamedTuple):
     """Say what a token did, elementwise.
 
     step_ends: it completed a separator; answer_here: the step that it ended, or else is in, holds the answer;
-    solution_ends: both; visible: that step holds a visible character; exact: the separator's last byte is the token's.
+    solution_ends: both; visible: that step holds a visible character; head: the token's bytes up to the first
+    separator's end, one more than a separator has where they are not all part of it, 0 where no step ends.
     """
 
     step_ends: jax.Array
     answer_here: jax.Array
     solution_ends: jax.Array
     visible: jax.Array
-    exact: jax.Array
+    head: jax.Array
 
 
 def make_tables(
@@ -81,20 +83,22 @@ def make_tables(
         )
     alphabet = _alphabet(separator, marker)
     kinds, kind_v = _kinds(token_bytes, alphabet)
-    moves_sc = _compose(kinds, alphabet, separator, marker)
+    moves_sc, head_sc = map(jnp.asarray, _compose(kinds, alphabet, separator, marker))
     none = [0] * ((size or len(kind_v)) - len(kind_v))
     by_token = (jnp.asarray(np.array([*each, *none], np.int32)) for each in (kind_v, map(len, token_bytes)))
-    return AutomatonTables(next(by_token), jnp.asarray(moves_sc), next(by_token))
+    return AutomatonTables(next(by_token), moves_sc, head_sc, next(by_token))
 
 
 def can_mix(tables: AutomatonTables, separator: bytes) -> bool:
-    """Say whether some token can end a step and hold more than a part of the separator."""
-    moves_sc = np.asarray(tables.moves_sc)
-    ends_sc, exact_sc = moves_sc & _ENDS > 0, moves_sc & _EXACT > 0
-    longest_c = np.zeros(moves_sc.shape[1], int)
-    np.maximum.at(longest_c, np.asarray(tables.kind_v), np.asarray(tables.len_v))
-    # An exact end in a token no longer than the separator is the separator's end.
-    return bool(np.any(ends_sc & (~exact_sc | (longest_c > len(separator)))))
+    """Say whether some token can hold the end of a step's content and complete the separator behind it."""
+    return bool(jnp.any(tables.head_sc > len(separator)))
+
+
+def can_spill(token_bytes: Sequence[bytes], separator: bytes, opening: bytes) -> bool:
+    """Say whether some token can complete a separator and hold `opening` behind it."""
+    rests = b"|".join(re.escape(separator[i:]) for i in range(len(separator)))
+    spill = re.compile(b"(?:\\A(?:%b)|%b).*%b" % (rests, re.escape(separator), re.escape(opening)), re.DOTALL)
+    return any(spill.search(data) for data in token_bytes if opening in data)
 
 
 def init_state(shape: tuple[int, ...]) -> jax.Array:
@@ -109,19 +113,25 @@ def reset(state: jax.Array, where: jax.Array) -> jax.Array:
 
 def advance(tables: AutomatonTables, state: jax.Array, tokens: jax.Array) -> tuple[jax.Array, Events]:
     """Take in the token that each slot has written; return what it did as well."""
-    move = tables.moves_sc[state, tables.kind_v[tokens]]
+    kind = tables.kind_v[tokens]
+    move = tables.moves_sc[state, kind]
     is_ = lambda bit: (move & bit) > 0  # noqa: E731
-    events = Events(is_(_ENDS), is_(_ANSWER), is_(_ENDS) & is_(_ANSWER), is_(_VISIBLE), is_(_EXACT))
-    return move >> _EVENT_BITS, events
+    ends, answer = is_(_ENDS), is_(_ANSWER)
+    return move >> _EVENT_BITS, Events(ends, answer, ends & answer, is_(_VISIBLE), tables.head_sc[state, kind])
 
 
-def final_len(tables: AutomatonTables, tokens_xt: jax.Array, len_x: jax.Array, separator_len: int) -> jax.Array:
-    """Return how many of each row's tokens remain without those that lie wholly in its last `separator_len` bytes."""
+def final_len(
+    tables: AutomatonTables, tokens_xt: jax.Array, len_x: jax.Array, head_x: jax.Array, separator_len: int
+) -> jax.Array:
+    """Return how many of each row's tokens hold something of a step, whose last token completed its separator.
+
+    `head_x` is that token's. What it holds behind the separator does not count.
+    """
     t = tokens_xt.shape[-1]
-    bytes_xt = jnp.where(jnp.arange(t) < len_x[..., None], tables.len_v[tokens_xt], 0)
-    behind_xt = jnp.cumsum(bytes_xt[..., ::-1], -1)[..., ::-1]
-    dropped_xt = (jnp.arange(t) < len_x[..., None]) & (behind_xt <= separator_len)
-    return len_x - jnp.sum(dropped_xt, -1, dtype=jnp.int32)
+    place_xt = jnp.arange(t) - (len_x[..., None] - 1)
+    bytes_xt = jnp.where(place_xt < 0, tables.len_v[tokens_xt], jnp.where(place_xt == 0, head_x[..., None], 0))
+    from_here_xt = jnp.cumsum(bytes_xt[..., ::-1], -1)[..., ::-1]
+    return jnp.sum((place_xt <= 0) & (from_here_xt > separator_len), -1, dtype=jnp.int32)
 
 
 class _Alphabet(NamedTuple):
@@ -157,24 +167,28 @@ def _kinds(token_bytes: Sequence[bytes], alphabet: _Alphabet) -> tuple[list[byte
     return list(index), kind_v if token_bytes else []
 
 
-def _compose(kinds: Sequence[bytes], alphabet: _Alphabet, separator: bytes, marker: bytes) -> np.ndarray:
-    """Run the machine over the bytes of each kind from each state."""
+def _compose(
+    kinds: Sequence[bytes], alphabet: _Alphabet, separator: bytes, marker: bytes
+) -> tuple[np.ndarray, np.ndarray]:
+    """Run the machine over the bytes of each kind from each state; return moves_sc and head_sc."""
     states, next_sa, events_sa = _machine(alphabet.letters, separator, marker)
     lens_c = np.array([len(kind) for kind in kinds])
     letter_cp = np.zeros((len(kinds), lens_c.max()), np.int32)
     for row, kind in zip(letter_cp, kinds, strict=True):
         row[: len(kind)] = [alphabet.letters.index(byte) for byte in kind]
     state_sc = np.repeat(np.arange(len(states), dtype=np.int32)[:, None], len(kinds), 1)
-    ended_sc, last_sc = np.zeros((2, *state_sc.shape), np.int32)
+    ended_sc, head_sc = np.zeros((2, *state_sc.shape), np.int32)
     for place in range(letter_cp.shape[1]):
         going_c = np.flatnonzero(lens_c > place)
         before_sc, letter_c = state_sc[:, going_c], letter_cp[going_c, place]
-        last_sc[:, going_c] = events_sa[before_sc, letter_c]
-        ended_sc[:, going_c] |= last_sc[:, going_c]
+        events_sg = events_sa[before_sc, letter_c]
+        is_first_sg = (events_sg & _ENDS > 0) & (head_sc[:, going_c] == 0)
+        # A token that begins in the separator is its bytes, all of them letters; any other has more, if fewer letters.
+        head_sc[:, going_c] += np.where(is_first_sg, min(place, len(separator)) + 1, 0)
+        ended_sc[:, going_c] |= events_sg
         state_sc[:, going_c] = next_sa[before_sc, letter_c]
     holds_s = np.array([state.answer * _ANSWER + state.visible * _VISIBLE for state in states])
-    ended_sc |= np.where(last_sc & _ENDS, _EXACT, 0)
-    return (state_sc << _EVENT_BITS) | np.where(ended_sc & _ENDS, ended_sc, holds_s[state_sc])
+    return (state_sc << _EVENT_BITS) | np.where(ended_sc & _ENDS, ended_sc, holds_s[state_sc]), head_sc
 
 
 def _machine(letters: bytes, separator: bytes, marker: bytes) -> tuple[list[_State], np.ndarray, np.ndarray]:

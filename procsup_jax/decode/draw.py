@@ -8,14 +8,21 @@ import jax
 import jax.numpy as jnp
 
 from procsup_jax.decode import filters
+from procsup_jax.decode.automaton import AutomatonTables
 from procsup_jax.decode.calculator.tables import CalculatorTables
 from procsup_jax.decode.settings import DecodeSettings
 
 
 class VocabTables(NamedTuple):
-    """Hold a vocabulary's tables: which tokens may be written, and the calculator's (None: it is off)."""
+    """Hold a vocabulary's tables.
+
+    allowed_v, ends_v: which tokens may be written, and which of them end a solution; automaton: where steps end;
+    calculator: None where it is off.
+    """
 
     allowed_v: jax.Array
+    ends_v: jax.Array
+    automaton: AutomatonTables
     calculator: CalculatorTables | None
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from procsup_jax.decode import draw
+from procsup_jax.decode import automaton, draw
 from procsup_jax.decode.calculator import loop as calculator
 from procsup_jax.decode.calculator.loop import CalculatorState
 from procsup_jax.decode.draw import VocabTables
@@ -26,16 +26,10 @@ from procsup_jax.parallel import rules
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """Hold everything static about a decoding program; `marker_id` is the token that announces the final answer.
-
-    How many samples are written shows in the arrays alone.
-    """
+    """Hold everything static about a decoding program; how many samples are written shows in the arrays alone."""
 
     config: ModelConfig
     settings: DecodeSettings
-    eos_id: int
-    sep_id: int
-    marker_id: int
 
 
 class Lanes(NamedTuple):
@@ -43,8 +37,8 @@ class Lanes(NamedTuple):
 
     num_n: how many samples to write, at most k; greedy_n: which of them is greedy, -1 for none. sample_ng: the sample
     a slot writes, k when it has none; count_ng: how many tokens of it are written; token_ng: the
-    last of them (or the prompt's last); marked_ng: the current step announces the final answer; next_sample_n: the next
-    one to start. Results: out_nkt the tokens, len_nk how many so far, logprob_nk, stopped_nk (ended before the limit).
+    last of them (or the prompt's last); step_ng: the automaton's state in the current step; next_sample_n: the next one
+    to start. Results: out_nkt the tokens, len_nk how many so far, logprob_nk, stopped_nk (ended before the limit).
     """
 
     prefix: KV
@@ -57,7 +51,7 @@ class Lanes(NamedTuple):
     sample_ng: jax.Array
     count_ng: jax.Array
     token_ng: jax.Array
-    marked_ng: jax.Array
+    step_ng: jax.Array
     logprob_ng: jax.Array
     suffix: KV
     calculator: CalculatorState
@@ -110,7 +104,7 @@ def init_lanes(program: Program, lanes: int, slots: int, prefix_len: int, room: 
         sample_ng=per_slot + k,
         count_ng=per_slot,
         token_ng=per_slot,
-        marked_ng=per_slot > 0,
+        step_ng=automaton.init_state((lanes, slots)),
         logprob_ng=per_slot.astype(jnp.float32),
         suffix=api.init_kv(config, lanes * slots, t),
         calculator=calculator.init_state((lanes, slots)),
@@ -151,7 +145,7 @@ def assign(
         sample_ng=put(state.sample_ng, jnp.where(jnp.arange(g) < new.num_samples, jnp.arange(g), k)),
         count_ng=put(state.count_ng, 0),
         token_ng=put(state.token_ng, jnp.broadcast_to(start_r1, (*new.row_r.shape, g))),
-        marked_ng=put(state.marked_ng, False),
+        step_ng=put(state.step_ng, 0),
         logprob_ng=put(state.logprob_ng, 0.0),
         calculator=calculator.reset(state.calculator, jnp.broadcast_to(is_new_n[:, None], (n, g))),
         len_nk=put(state.len_nk, 0),
@@ -230,14 +224,18 @@ def _step(
         token, forced = calculator.force(state.calculator, token)
         logprob = jnp.where(forced, 0.0, logprob)
         state = state._replace(calculator=calculator.advance(tables.calculator, state.calculator, token))
-    return _refill(*_record(program, state, token, logprob))
+    return _refill(*_record(program, tables, state, token, logprob))
 
 
-def _record(program: Program, state: Lanes, token_ng: jax.Array, logprob_ng: jax.Array) -> tuple[Lanes, jax.Array]:
+def _record(
+    program: Program, tables: VocabTables, state: Lanes, token_ng: jax.Array, logprob_ng: jax.Array
+) -> tuple[Lanes, jax.Array]:
     """Write the new tokens into the results; return also which slots are free (those write nothing)."""
     lane_n1 = jnp.arange(token_ng.shape[0])[:, None]
     count_ng, logprob_ng = state.count_ng + 1, state.logprob_ng + logprob_ng
-    stopped_ng = _ends(program, state, token_ng)
+    step_ng, events = automaton.advance(tables.automaton, state.step_ng, token_ng)
+    ends_ng = events.solution_ends if program.settings.stop == "solution" else events.step_ends
+    stopped_ng = ends_ng | tables.ends_v[token_ng]
     put = lambda old, value: old.at[lane_n1, state.sample_ng].set(value, mode="drop")  # noqa: E731
     free_ng = (state.sample_ng >= state.len_nk.shape[1]) | stopped_ng
     free_ng |= count_ng >= program.settings.max_new_tokens
@@ -245,18 +243,13 @@ def _record(program: Program, state: Lanes, token_ng: jax.Array, logprob_ng: jax
         count_ng=count_ng,
         logprob_ng=logprob_ng,
         token_ng=token_ng,
-        marked_ng=(state.marked_ng | (token_ng == program.marker_id)) & (token_ng != program.sep_id),
+        step_ng=step_ng,
         out_nkt=state.out_nkt.at[lane_n1, state.sample_ng, state.count_ng].set(token_ng, mode="drop"),
         len_nk=put(state.len_nk, count_ng),
         logprob_nk=put(state.logprob_nk, logprob_ng),
         stopped_nk=put(state.stopped_nk, stopped_ng),
     )
     return state, free_ng
-
-
-def _ends(program: Program, state: Lanes, token_ng: jax.Array) -> jax.Array:
-    line_break_ends = state.marked_ng if program.settings.stop == "solution" else jnp.ones_like(state.marked_ng)
-    return (token_ng == program.eos_id) | ((token_ng == program.sep_id) & line_break_ends)
 
 
 def _refill(state: Lanes, free_ng: jax.Array) -> Lanes:
@@ -268,7 +261,7 @@ def _refill(state: Lanes, free_ng: jax.Array) -> Lanes:
         sample_ng=jnp.where(free_ng, jnp.where(next_ng < state.num_n[:, None], next_ng, k), state.sample_ng),
         count_ng=jnp.where(free_ng, 0, state.count_ng),
         token_ng=jnp.where(free_ng, state.start_n[:, None], state.token_ng),
-        marked_ng=state.marked_ng & ~free_ng,
+        step_ng=automaton.reset(state.step_ng, free_ng),
         logprob_ng=jnp.where(free_ng, 0.0, state.logprob_ng),
         calculator=calculator.reset(state.calculator, free_ng),
     )

@@ -4,36 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import zlib
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 
-from procsup_jax.data.examples import example_ids, prompt_ids
-from procsup_jax.decode import engine, feeder, memory
+from procsup_jax.decode import automaton, engine, feeder, memory
+from procsup_jax.decode.batching import length_bucket, num_slots, pad_rows, problem_key
 from procsup_jax.decode.calculator import tables as calculator_tables
 from procsup_jax.decode.draw import VocabTables
 from procsup_jax.decode.engine import Lanes, NewPrompts, Program, Shared
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
-from procsup_jax.models.api import DecoderParams, ModelConfig, Params
+from procsup_jax.models.api import DecoderParams, ModelConfig
+from procsup_jax.models.model import Model
 from procsup_jax.parallel import rules
 from procsup_jax.progress import Progress
 from procsup_jax.text import answers
-from procsup_jax.text.vocab import Vocab
+from procsup_jax.text.encoding import Encoding
+from procsup_jax.text.layout import Layout
 from procsup_jax.types import Problem, Sample
 
 __all__ = ["DecodeSettings", "Generated", "Prompt", "generate", "sample_problems"]
 
-ANSWER_MARKER = "#### "
 _CHUNK_STEPS = 256
-
-decoder_params = jax.jit(api.decoder_params, static_argnums=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,14 +61,11 @@ class Generated:
 
 
 def generate(
-    config: ModelConfig,
-    params: Params,
-    vocab: Vocab,
+    model: Model,
     prompts: Sequence[Prompt],
     settings: DecodeSettings,
     *,
     seed: int,
-    mesh: Mesh | None = None,
     first_sample: int = 0,
     shared: Sequence[int] = (),
 ) -> list[list[Generated]]:
@@ -84,20 +78,21 @@ def generate(
     the token), on nothing else: not on lanes, slots, the other prompts or the mesh (up to rounding in the logits).
     With a mesh the lanes are spread over its data and fsdp axes; params are used as they are placed.
 
-    Raises UserError when the vocabulary does not fit the model, a prompt leaves too little room, or memory lacks.
+    Raises UserError when a prompt leaves too little room, or memory lacks.
     """
-    _check(config, vocab, prompts, settings, len(shared))
+    _check(model.config, prompts, settings, len(shared))
     if not prompts:
         return []
-    config = memory.with_cache_dtype(config, settings.cache_dtype)
+    model = with_cache_dtype(model, settings.cache_dtype)
     num_each = settings.num_samples + settings.with_greedy
     greedy = settings.num_samples if settings.with_greedy else -1
-    program, shape = make_program(config, vocab, settings), _shape(prompts, settings, num_each, len(shared))
-    streams = feeder.split(settings.lanes, shape.slots, len(prompts), mesh)
-    _check_memory(program, params, streams.all_lanes, shape, mesh)
+    program, shape = make_program(model, settings), _shape(prompts, settings, num_each, len(shared))
+    streams = feeder.split(settings.lanes, shape.slots, len(prompts), model.mesh)
+    _check_memory(program, model, streams.all_lanes, shape)
     done: dict[int, list[Generated]] = {}
-    with rules.use(mesh), Progress("sampling", len(prompts) * num_each, "sample") as progress:
-        dparams, tables = decoder_params(config, params), vocab_tables(config, vocab, settings.calculator)
+    with rules.use(model.mesh), Progress("sampling", len(prompts) * num_each, "sample") as progress:
+        dparams = api.unstack(model.config, model.params, donate=False)
+        tables = vocab_tables(model, settings.calculator)
         before = _read_shared(program, dparams, shared, shape.prefix_len)
 
         def assign(state: Lanes, owners: Mapping[int, _Indexed]) -> Lanes:
@@ -124,31 +119,22 @@ def generate(
 
 
 def sample_problems(
-    config: ModelConfig,
-    params: Params,
-    vocab: Vocab,
-    problems: Sequence[Problem],
-    settings: DecodeSettings,
-    *,
-    seed: int,
-    mesh: Mesh | None = None,
-    examples: Sequence[Problem] = (),
-    policy: str | None = None,
+    model: Model, problems: Sequence[Problem], settings: DecodeSettings, *, seed: int, examples: Sequence[Problem] = ()
 ) -> list[Sample]:
     """Sample solutions of problems, zero-shot or after worked `examples`: all of a problem, in order, then the next's.
 
-    `policy` names the sampler in the records. `logprob` is that of `Generated`; `tokens` counts the end token.
+    The model's name is the samples' `policy`. `logprob` is that of `Generated`; `tokens` counts the end token.
     """
-    written = [Prompt(p.uid, prompt_ids(vocab, p.question)) for p in problems]
-    shared = example_ids(vocab, examples)
-    generated = generate(config, params, vocab, written, settings, seed=seed, mesh=mesh, shared=shared)
-    return [to_sample(vocab, g, policy) for samples in generated for g in samples]
+    encoding = model.encoding
+    own = encoding.example_ids(examples)
+    written = [Prompt(p.uid, encoding.prompt_ids(p.question, examples)[len(own) :]) for p in problems]
+    generated = generate(model, written, settings, seed=seed, shared=own)
+    return [to_sample(model, each) for samples in generated for each in samples]
 
 
-def to_sample(vocab: Vocab, generated: Generated, policy: str | None) -> Sample:
-    """Return the record of a sample: its text without the token that ended it, and the final answer in it."""
-    body = generated.tokens[:-1] if generated.stopped else generated.tokens
-    solution = vocab.decode(body)
+def to_sample(model: Model, generated: Generated) -> Sample:
+    """Return the record of a sample: its text without what ended it, and the final answer in it."""
+    solution, written = model.encoding.written(generated.tokens, generated.stopped)
     return Sample(
         problem_uid=generated.uid,
         sample=generated.sample,
@@ -156,50 +142,42 @@ def to_sample(vocab: Vocab, generated: Generated, policy: str | None) -> Sample:
         answer=answers.extract_answer(solution),
         logprob=generated.logprob,
         tokens=len(generated.tokens),
-        policy=policy,
+        policy=model.name,
+        token_ids=written,
+        tokenizer=None if written is None else model.tokenizer.digest,
     )
 
 
-def make_program(config: ModelConfig, vocab: Vocab, settings: DecodeSettings) -> Program:
+def make_program(model: Model, settings: DecodeSettings) -> Program:
     """Return what is static about decoding with these settings; equal inputs share compiled programs."""
-    marker = vocab.encode(ANSWER_MARKER)
     # How many samples are written, and in which batches, shows in the arrays.
     settings = dataclasses.replace(settings, num_samples=1, with_greedy=False, lanes=1, slots=1)
-    return Program(config, settings, vocab.eos_id, vocab.sep_id, marker[0] if len(marker) == 1 else -1)
+    return Program(model.config, settings)
 
 
-def vocab_tables(config: ModelConfig, vocab: Vocab, with_calculator: bool) -> VocabTables:
-    """Return a vocabulary's tables; a token that stands for no text is never written, eos apart."""
-    allowed = [bool(data) for data in vocab.token_bytes()]
-    allowed[vocab.eos_id] = True
-    allowed_v = np.zeros(config.vocab_size, bool)
-    allowed_v[: len(allowed)] = allowed
-    return VocabTables(jnp.asarray(allowed_v), calculator_tables.make_tables(vocab) if with_calculator else None)
+def vocab_tables(model: Model, with_calculator: bool) -> VocabTables:
+    """Return a vocabulary's tables; a token that stands for no text is never written, those that end one apart."""
+    return _vocab_tables(cast(Hashable, model.tokenizer), model.layout, model.config.vocab_size, with_calculator)
 
 
-def problem_key(seed: int, uid: str) -> np.ndarray:
-    """Return the raw random key of a problem, uint32 [2], from which those of its tokens are folded."""
-    key = jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), zlib.crc32(uid.encode()))
-    return np.asarray(jax.random.key_data(key))
+@functools.lru_cache(maxsize=8)
+def _vocab_tables(tokenizer: Any, layout: Layout, size: int, with_calculator: bool) -> VocabTables:
+    encoding = Encoding(tokenizer, layout)
+    allowed_v, ends_v = np.zeros((2, size), bool)
+    allowed_v[: tokenizer.size] = [bool(data) for data in encoding.token_bytes]
+    ends_v[list(encoding.end_ids)] = True
+    marker = layout.answer_marker.encode()
+    return VocabTables(
+        allowed_v=jnp.asarray(allowed_v | ends_v),
+        ends_v=jnp.asarray(ends_v),
+        automaton=automaton.make_tables(encoding.token_bytes, encoding.separator, marker, size=size),
+        calculator=calculator_tables.make_tables(tokenizer) if with_calculator else None,
+    )
 
 
-def length_bucket(length: int, smallest: int = 144) -> int:
-    """Round a length up to 1, 1.5, 2, 3, 4, 6, ... times `smallest`, so that few shapes are compiled."""
-    size = smallest
-    while size < length:
-        if size * 3 // 2 >= length:
-            return size * 3 // 2
-        size *= 2
-    return size
-
-
-def pad_rows(rows: Sequence[Sequence[int]], size: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return token rows padded to int32 [size, length], and their lengths [size]."""
-    tokens_rp, len_r = np.zeros((size, length), np.int32), np.zeros(size, np.int32)
-    for i, row in enumerate(rows):
-        len_r[i] = len(row)
-        tokens_rp[i, : len_r[i]] = row
-    return tokens_rp, len_r
+def with_cache_dtype(model: Model, cache_dtype: str) -> Model:
+    """Return the model with caches of this type; "" leaves it as it is."""
+    return model.replace(config=memory.with_cache_dtype(model.config, cache_dtype))
 
 
 class _Shape(NamedTuple):
@@ -216,11 +194,6 @@ def _shape(prompts: Sequence[Prompt], settings: DecodeSettings, num_each: int, s
         prefix_len=_prefix_len(prompts, shared_len),
         room=length_bucket(num_each, smallest=12),
     )
-
-
-def num_slots(wanted: int, num_samples: int) -> int:
-    """Return how many samples of a problem to write at a time: `wanted` or fewer, with no nearly empty last round."""
-    return -(-num_samples // -(-num_samples // wanted))
 
 
 def _new_prompts(owners: Mapping[int, Prompt], lanes: int, seed: int, num_samples: int, greedy: int) -> NewPrompts:
@@ -260,10 +233,7 @@ def _prefix_len(prompts: Sequence[Prompt], shared_len: int = 0) -> int:
     return length_bucket(shared_len + max(len(prompt.tokens) - 1 for prompt in prompts))
 
 
-def _check(
-    config: ModelConfig, vocab: Vocab, prompts: Sequence[Prompt], settings: DecodeSettings, shared_len: int
-) -> None:
-    check_vocab(config, vocab)
+def _check(config: ModelConfig, prompts: Sequence[Prompt], settings: DecodeSettings, shared_len: int) -> None:
     for prompt in prompts:
         if not prompt.tokens:
             raise UserError(f"problem {prompt.uid!r}: its prompt is empty; expected at least one token")
@@ -277,19 +247,10 @@ def _check(
             )
 
 
-def _check_memory(program: Program, params: Params, lanes: int, shape: _Shape, mesh: Mesh | None) -> None:
+def _check_memory(program: Program, model: Model, lanes: int, shape: _Shape) -> None:
     def make_state(config: ModelConfig, lanes: int, slots: int) -> Lanes:
         return engine.init_lanes(dataclasses.replace(program, config=config), lanes, *shape._replace(slots=slots))
 
     lens = shape.prefix_len, program.settings.max_new_tokens
-    need = functools.partial(memory.sampling_bytes, program.config, params, make_state, lens)
-    memory.check("sampling", memory.size_of(program.config, lanes, shape.slots, mesh), need, mesh)
-
-
-def check_vocab(config: ModelConfig, vocab: Vocab) -> None:
-    """Raise UserError when the model has fewer token rows than the vocabulary has tokens."""
-    if vocab.size > config.vocab_size:
-        raise UserError(
-            f"the vocabulary has {vocab.size} tokens and the model vocab_size={config.vocab_size}: "
-            "use the vocabulary that the model was trained with"
-        )
+    need = functools.partial(memory.sampling_bytes, program.config, model.params, make_state, lens)
+    memory.check("sampling", memory.size_of(program.config, lanes, shape.slots, model.mesh), need, model.mesh)

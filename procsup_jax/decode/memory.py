@@ -18,7 +18,7 @@ from jax.sharding import Mesh
 from procsup_jax.decode.engine import swap_size
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
-from procsup_jax.models.api import ModelConfig, Params
+from procsup_jax.models.api import DecoderParams, Head, ModelConfig, Params
 
 # Float32 copies of a step's logits alive at a time: as they are, masked, filtered, their exponentials.
 LOGIT_COPIES = 4
@@ -98,9 +98,11 @@ def sampling_bytes(
     return -(-(state + max(step, read)) // size.shards) + decoder_bytes(config, params)
 
 
-def decoder_bytes(config: ModelConfig, params: Params) -> int:
-    """Return the size of a device's part of the parameters as decoding reads them, a copy of those given."""
-    whole = tree_bytes(jax.eval_shape(functools.partial(api.decoder_params, config), params))
+def decoder_bytes(config: ModelConfig, params: Params | DecoderParams) -> int:
+    """Return the size of a device's part of the copy that decoding makes of parameters, if it does not read these."""
+    if isinstance(params, DecoderParams):
+        return 0
+    whole = tree_bytes(jax.eval_shape(functools.partial(api.unstack, config, donate=False), params))
     return whole * sum(map(_on_a_device, jax.tree.leaves(params))) // max(tree_bytes(params), 1)
 
 
@@ -109,19 +111,19 @@ def logit_bytes(config: ModelConfig, rows: int) -> int:
     return LOGIT_COPIES * rows * config.vocab_size * 4
 
 
-def prompt_bytes(config: ModelConfig, rows: int, length: int) -> int:
+def prompt_bytes(config: ModelConfig, rows: int, length: int, head: Head | None = None) -> int:
     """Return what reading prompts takes beside the caches they go to: a copy of these, and one layer's activations."""
-    return kv_bytes(config, rows, length) + rows * length * (4 * config.d_model + 3 * config.d_ff) * 4
+    return kv_bytes(config, rows, length, head) + rows * length * (4 * config.d_model + 3 * config.d_ff) * 4
 
 
-def kv_bytes(config: ModelConfig, rows: int, capacity: int) -> int:
+def kv_bytes(config: ModelConfig, rows: int, capacity: int, head: Head | None = None) -> int:
     """Return the size of a cache."""
-    return tree_bytes(jax.eval_shape(functools.partial(api.init_kv, config, rows, capacity)))
+    return tree_bytes(jax.eval_shape(functools.partial(api.init_kv, config, rows, capacity, head)))
 
 
 def widened_bytes(config: ModelConfig, rows: int, capacity: int) -> int:
     """Return the size of one layer's keys and values as they are read, where that is more than they are kept in."""
-    kept = dataclasses.replace(config, num_layers=1, shift_width=0, rm_reading="verdict")
+    kept = dataclasses.replace(config, num_layers=1, shift_width=0)
     read = kv_bytes(dataclasses.replace(kept, cache_dtype=config.dtype), rows, capacity)
     return read if read > kv_bytes(kept, rows, capacity) else 0
 

@@ -12,35 +12,29 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from procsup_jax.data.examples import prompt_ids, step_ids
-from procsup_jax.decode.generate import check_vocab, length_bucket
+from procsup_jax import grouping
+from procsup_jax.decode.batching import length_bucket
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
-from procsup_jax.models.api import ModelConfig, Params, Trees, TreeShape
+from procsup_jax.models.api import Head, ModelConfig, Params, Trees, TreeShape
+from procsup_jax.models.model import Model
 from procsup_jax.parallel import rules, streams
 from procsup_jax.progress import Progress
-from procsup_jax.text.vocab import Vocab
+from procsup_jax.text.encoding import EncodedSolution
 from procsup_jax.types import Problem, Sample
 
-
-class _Solution(NamedTuple):
-    """Hold a solution's tokens and which of them end its steps."""
-
-    tokens: list[int]
-    ends: list[int]
-
-
-Key = tuple[str, str]
+# A solution, by its problem's uid and what it says.
+Key = tuple[str, object]
 
 # The share of a row's room for branches and prompts, each as long as the longest, that it has tokens for at most.
 _FILLED = 0.77
 
 
 class _Documents(NamedTuple):
-    """Hold the prompts of problems by uid, and each different solution, by its problem's uid and its text."""
+    """Hold the prompts of problems by uid, and each different solution."""
 
     prompts: dict[str, list[int]]
-    solutions: dict[Key, _Solution]
+    solutions: dict[Key, EncodedSolution]
 
 
 class _Part(NamedTuple):
@@ -60,85 +54,61 @@ class _Batch(NamedTuple):
 
 
 def score_samples(
-    config: ModelConfig,
-    params: Params,
-    vocab: Vocab,
-    problems: Sequence[Problem],
-    samples: Sequence[Sample],
-    *,
-    batch_size: int,
-    mesh: Mesh | None = None,
+    model: Model, problems: Sequence[Problem], samples: Sequence[Sample], *, batch_size: int = 64
 ) -> list[np.ndarray]:
     """Return for each sample the probability of `correct` after each of its steps, float32 [s].
 
-    A probability is the sigmoid of `api.rm_logits` at the step's end token, as in training: the separator after it,
-    eos after the last. A solution without steps (empty) gives an empty array. `batch_size` different solutions are read
-    at a time (on a CPU by each core), with their problems' prompts; equal ones once, and a prompt once for all its
-    solutions in a batch. What a sample gets does not depend on the others, their order, or `batch_size` (up to
-    rounding).
+    A probability is the sigmoid of `api.rm_logits` at the token that ends the step, as in training (see `Encoding`). A
+    solution without steps (empty) gives an empty array. `batch_size` different solutions are read at a time (on a CPU
+    by each core), with their problems' prompts; equal ones once, and a prompt once for all its solutions in a batch.
+    What a sample gets does not depend on the others, their order, or `batch_size` (up to rounding).
 
-    Raises UserError when a sample's problem is absent, when prompt and solution exceed the model's max_len, and when
-    the vocabulary does not fit the model.
+    Raises UserError when the model is no reward model, a sample's problem is absent, and when prompt and solution
+    exceed the model's max_len.
     """
-    documents = _documents(config, vocab, problems, samples)
-    program = functools.partial(_step_logits, config, (vocab.correct_id, vocab.incorrect_id), params)
+    documents = _documents(model, problems, samples)
+    program = functools.partial(_step_logits, model.config, model.reward_head, model.params)
     probs = {
         key: _sigmoid(logits_s[: len(documents.solutions[key].ends)])
-        for key, logits_s in _read(program, documents, batch_size, mesh, "scoring")
+        for key, logits_s in _read(program, documents, batch_size, model.mesh, "scoring")
     }
-    return [probs[sample.problem_uid, sample.solution].copy() for sample in samples]
+    return [probs[_key(model, sample)].copy() for sample in samples]
 
 
 def step_logprobs(
-    config: ModelConfig,
-    params: Params,
-    vocab: Vocab,
-    problems: Sequence[Problem],
-    samples: Sequence[Sample],
-    *,
-    batch_size: int,
-    mesh: Mesh | None = None,
+    model: Model, problems: Sequence[Problem], samples: Sequence[Sample], *, batch_size: int = 64
 ) -> list[list[np.ndarray]]:
     """Return for each sample and step the log-probabilities (nats) of the step's tokens under a policy, float32 [t].
 
-    The policy reads the zero-shot prompt; the separator after a step, eos after the last, belongs to it. It is the
-    whole distribution at temperature 1, and a token that the calculator would force counts like any other. Grouping,
-    invariance and errors are those of `score_samples`.
+    The policy reads the zero-shot prompt; what ends a step belongs to it. It is the whole distribution at temperature
+    1, and a token that the calculator would force counts like any other. Grouping, invariance and errors are those of
+    `score_samples`.
     """
-    documents = _documents(config, vocab, problems, samples)
-    program = functools.partial(_token_logprobs, config, params)
+    documents = _documents(model, problems, samples)
+    program = functools.partial(_token_logprobs, model.config, model.params)
     found: dict[Key, list[np.ndarray]] = {}
-    for key, logprob_t in _read(program, documents, batch_size, mesh, "reading"):
+    for key, logprob_t in _read(program, documents, batch_size, model.mesh, "reading"):
         starts = [0, *(end + 1 for end in documents.solutions[key].ends)]
         found[key] = [logprob_t[start:end] for start, end in itertools.pairwise(starts)]
-    return [[step.copy() for step in found[sample.problem_uid, sample.solution]] for sample in samples]
+    return [[step.copy() for step in found[_key(model, sample)]] for sample in samples]
 
 
-def _documents(config: ModelConfig, vocab: Vocab, problems: Sequence[Problem], samples: Sequence[Sample]) -> _Documents:
+def _key(model: Model, sample: Sample) -> Key:
+    return sample.problem_uid, model.encoding.content(sample)
+
+
+def _documents(model: Model, problems: Sequence[Problem], samples: Sequence[Sample]) -> _Documents:
     """Return each problem's prompt and each different solution once."""
-    check_vocab(config, vocab)
-    questions = {problem.uid: problem.question for problem in problems}
-    documents = _Documents({}, {})
+    by_uid, documents = grouping.by_uid(problems), _Documents({}, {})
     for sample in samples:
-        uid = sample.problem_uid
-        if uid not in questions:
-            raise UserError(
-                f"sample {sample.sample} of problem {uid!r}: there is no such problem; pass the problems "
-                "that the samples were drawn for"
-            )
+        uid, key = sample.problem_uid, _key(model, sample)
+        question = grouping.problem_of(by_uid, sample).question
         if uid not in documents.prompts:
-            documents.prompts[uid] = prompt_ids(vocab, questions[uid])
-        if (uid, sample.solution) not in documents.solutions:
-            solution = _solution(vocab, sample.solution)
-            _check_len(config, sample, len(documents.prompts[uid]), len(solution.tokens))
-            documents.solutions[uid, sample.solution] = solution
+            documents.prompts[uid] = model.encoding.prompt_ids(question)
+        if key not in documents.solutions:
+            documents.solutions[key] = model.encoding.sample(sample)
+            _check_len(model.config, sample, len(documents.prompts[uid]), len(documents.solutions[key].tokens))
     return documents
-
-
-def _solution(vocab: Vocab, text: str) -> _Solution:
-    steps = step_ids(vocab, text)
-    ends = [end - 1 for end in itertools.accumulate(map(len, steps))]
-    return _Solution(list(itertools.chain.from_iterable(steps)), ends)
 
 
 def _check_len(config: ModelConfig, sample: Sample, prompt_len: int, solution_len: int) -> None:
@@ -271,9 +241,9 @@ def _batch(documents: _Documents, part: _Part, num_rows: int) -> _Batch:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _step_logits(config: ModelConfig, vocab_ids: tuple[int, int], params: Params, batch: _Batch) -> jax.Array:
+def _step_logits(config: ModelConfig, head: Head, params: Params, batch: _Batch) -> jax.Array:
     batch = _over_batch(batch)
-    logits_brt = api.rm_tree_logits(config, params, batch.tokens_bl, batch.trees, vocab_ids)
+    logits_brt = api.rm_tree_logits(config, head, params, batch.tokens_bl, batch.trees)
     return rules.constrain(jnp.take_along_axis(logits_brt, batch.ends_brs, axis=2), (None, None, None))
 
 

@@ -17,11 +17,11 @@ class DecodeSettings:
 
     `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 leave the distribution whole; `num_samples` is the number of
     samples of each problem (the paper's K, 96), and `with_greedy` adds its greedy one after them; `max_new_tokens`
-    bounds a sample, its end token included. `stop` "solution" ends at eos, or at the line break after the final answer;
-    "step" at the first line break or eos. `calculator` forces the values of `<<EXPR=`. `lanes` problems with `slots`
-    samples each are decoded at a time: they set speed and memory and never change a sample. `cache_dtype` is the type
-    that keys and values are kept in, "" for the model's compute type; "bfloat16" halves the caches of a float32 model
-    and changes its samples.
+    bounds a sample, its end token included. `stop` "solution" ends at an end token, or at the separator after the final
+    answer; "step" at the first separator or end token. `calculator` forces the values of `<<EXPR=`. `lanes` problems
+    with `slots` samples each are decoded at a time: they set speed and memory and never change a sample. `cache_dtype`
+    is the type that keys and values are kept in, "" for the model's compute type; "bfloat16" halves the caches of a
+    float32 model and changes its samples.
     """
 
     temperature: float = 1.0

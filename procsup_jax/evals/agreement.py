@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from procsup_jax.evals import intervals
 
-JUDGES = ("orm_prediction", "prm_prediction", "orm_label", "prm_label")
+# The labels in the matrix: those by the final answer, which an ORM is trained on, and process labels.
+OUTCOME_LABEL, PROCESS_LABEL = "orm_label", "prm_label"
 THRESHOLD = 0.5
+
+
+def prediction(judge: str) -> str:
+    """Return what the predictions of a reward model are called in the matrix."""
+    return f"{judge}_prediction"
 
 
 def predictions(prob_s: np.ndarray) -> np.ndarray:
@@ -33,23 +39,29 @@ def share(prob_n: np.ndarray, right_n: np.ndarray, problem_n: np.ndarray) -> int
 
 
 def matrix(verdict_s: Mapping[str, np.ndarray]) -> tuple[dict[str, dict[str, float | None]], int]:
-    """Return the share of steps on which each two of `JUDGES` agree, and the number of steps.
+    """Return the share of steps on which each two judges agree, and the number of steps.
 
-    `verdict_s` holds, for the judges there are, 1.0 (correct), 0.0 (incorrect), between them the share of raters that
-    say correct, or NaN for no verdict. All cells are taken over the same steps, those on which every judge given has
-    a verdict, so that they can be compared. Agreement with several raters is the mean over them; a judge agrees with
-    itself. Cells of absent judges are None.
+    `verdict_s` holds, for the predictions and labels there are, 1.0 (correct), 0.0 (incorrect), between them the share
+    of raters that say correct, or NaN for no verdict. All cells are taken over the same steps, those on which every
+    judge given has a verdict, so that they can be compared. Agreement with several raters is the mean over them; a
+    judge agrees with itself. The paper's four have rows and columns in any case; cells of absent ones are None.
     """
-    shown = [judge for judge in JUDGES if judge in verdict_s]
+    judges = _in_order(verdict_s)
+    shown = [judge for judge in judges if judge in verdict_s]
     verdict_js = np.array([verdict_s[judge] for judge in shown]) if shown else np.zeros((0, 0))
     verdict_js = verdict_js[:, ~np.isnan(verdict_js).any(axis=0)]
     n = verdict_js.shape[1]
-    cells: dict[str, dict[str, float | None]] = {row: dict.fromkeys(JUDGES) for row in JUDGES}
+    cells: dict[str, dict[str, float | None]] = {row: dict.fromkeys(judges) for row in judges}
     for i, row in enumerate(shown):
         for j, column in enumerate(shown):
             if n:
                 cells[row][column] = 1.0 if i == j else float(_agree(verdict_js[i], verdict_js[j]).mean())
     return cells, n
+
+
+def _in_order(given: Iterable[str]) -> tuple[str, ...]:
+    paper, labels = tuple(map(prediction, ("orm", "prm"))), (OUTCOME_LABEL, PROCESS_LABEL)
+    return (*paper, *(judge for judge in given if judge not in (*paper, *labels)), *labels)
 
 
 def _agree(a_s: np.ndarray, b_s: np.ndarray) -> np.ndarray:

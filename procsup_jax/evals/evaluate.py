@@ -11,29 +11,29 @@ from procsup_jax.evals import intervals, outcomes, reward_models
 from procsup_jax.evals.join import Joined, join
 from procsup_jax.evals.outcomes import Outcomes
 from procsup_jax.evals.selective import ABSTAINED, selective
+from procsup_jax.searching import decodings
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
-BASELINE = "majority"
+BASELINE = decodings.MAJORITY
 
 
 def evaluate(
     problems: Sequence[Problem],
     samples: Sequence[Sample],
-    orm_scores: Sequence[Score] | None = None,
-    prm_scores: Sequence[Score] | None = None,
+    scores: Mapping[str, Sequence[Score]] | None = None,
     labels: Sequence[StepLabels] = (),
     *,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Return the metrics of design.md, "Metrics", as plain values ready for JSON.
+    """Return the metrics of docs/metrics.md as plain values ready for JSON (docs/formats.md, "evaluate").
 
-    `samples` holds samples drawn at a temperature, greedy and step-searched solutions (`search.decodings`), each kind
-    for all problems or for none; `labels` the process labels of all raters. Errors are shares, None where nothing can
+    `samples` holds samples drawn at a temperature, greedy and searched solutions (`searching.decodings`), each kind for
+    all problems or for none; `scores` those of each judge, a reward model by the name that tables and decodings
+    ("NAME_weighted") call it; `labels` the process labels of all raters. Errors are shares, None where nothing can
     be said. `seed` settles majority's draws and the bootstrap. Raises `UserError` where records do not fit together
     (`evals.join`).
     """
-    given = {"orm": orm_scores, "prm": prm_scores}
-    joined = join(problems, samples, {rm: scores for rm, scores in given.items() if scores is not None}, labels)
+    joined = join(problems, samples, scores or {}, labels)
     measured = outcomes.measure_all(joined, seed)
     uids = [problem.uid for problem in problems]
     per_problem = sorted(map(len, joined.drawn.values()))

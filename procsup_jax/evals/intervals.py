@@ -74,13 +74,21 @@ def bootstrap_mean(values_b: np.ndarray, weights_b: np.ndarray, *, seed: int, nu
 
     A problem of weight 0 does not count; `values_b` may hold anything there.
     """
-    counts_rb = _resample_counts(len(values_b), num_resamples, seed)
     counted = weights_b > 0
     if not counted.any():
         return Estimate(None, None, 0)
     values_b = np.where(counted, values_b, 0.0)
     mean = float((values_b * weights_b).sum() / weights_b.sum())
-    return Estimate(mean, _percentiles(_weighted_means(values_b, weights_b, counts_rb)), int(counted.sum()))
+    resampled_r = resampled_means(values_b, weights_b, seed=seed, num_resamples=num_resamples)
+    return Estimate(mean, percentiles(resampled_r), int(counted.sum()))
+
+
+def resampled_means(values_b: np.ndarray, weights_b: np.ndarray, *, seed: int, num_resamples: int = 2000) -> np.ndarray:
+    """Return the weighted mean of each bootstrap resample of cases, [r]; NaN where none of weight is in it.
+
+    Resamples of one seed and number of cases are the same, so that means of several values go together.
+    """
+    return _weighted_means(values_b, weights_b, _resample_counts(len(values_b), num_resamples, seed))
 
 
 def paired_difference(a_b: np.ndarray, b_b: np.ndarray, *, seed: int, num_resamples: int = 2000) -> Estimate:
@@ -99,7 +107,7 @@ def paired_difference(a_b: np.ndarray, b_b: np.ndarray, *, seed: int, num_resamp
     resampled = _weighted_means(np.nan_to_num(a_b), valid_a, counts_rb) - _weighted_means(
         np.nan_to_num(b_b), valid_b, counts_rb
     )
-    return Estimate(float(np.nanmean(a_b) - np.nanmean(b_b)), _percentiles(resampled), n)
+    return Estimate(float(np.nanmean(a_b) - np.nanmean(b_b)), percentiles(resampled), n)
 
 
 def over_runs(values: Sequence[float | None]) -> Estimate:
@@ -131,7 +139,8 @@ def _weighted_means(values_b: np.ndarray, weights_b: np.ndarray, counts_rb: np.n
         return (counts_rb @ (values_b * weights_b)) / totals
 
 
-def _percentiles(resampled_r: np.ndarray) -> Interval | None:
+def percentiles(resampled_r: np.ndarray) -> Interval | None:
+    """Return the middle 95 % of resampled values, NaN left out; None where there are none."""
     # A resample that holds no problem that counts has no mean.
     resampled_r = resampled_r[~np.isnan(resampled_r)]
     if not len(resampled_r):

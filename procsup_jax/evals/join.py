@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from procsup_jax import grouping
 from procsup_jax.errors import UserError
-from procsup_jax.search import decodings
+from procsup_jax.searching import decodings
 from procsup_jax.text import answers
 from procsup_jax.types import Key, Problem, Sample, Score, StepLabels
 
@@ -32,8 +32,8 @@ class Joined:
     """Hold the records of one evaluation.
 
     `drawn` holds each problem's samples drawn at a temperature, by index; `single` the one solution that greedy
-    decoding or a search (`search.decodings`) gave each problem, by decoding and uid; `scores` the scores of each
-    reward model given ("orm", "prm"); `labels` the verdicts of all raters of a sample, by rater.
+    decoding or a search (`searching.decodings`) gave each problem, by decoding and uid; `scores` the scores of each
+    judge, a reward model by the name that it is given under; `labels` the verdicts of all raters of a sample, by rater.
     """
 
     problems: Sequence[Problem]
@@ -67,7 +67,7 @@ def join(
     scores: Mapping[str, Sequence[Score]],
     labels: Iterable[StepLabels],
 ) -> Joined:
-    """Join the records of one evaluation; `scores` holds those of "orm" and "prm", as far as they are given.
+    """Join the records of one evaluation; `scores` holds those of each judge, by its name.
 
     Raises `UserError` for duplicates, for samples of unknown problems, problems without samples, scores or labels of
     unknown samples, samples drawn at a temperature without a score, scores that are no probabilities or of more than
@@ -82,11 +82,8 @@ def join(
         unknown, samples, "samples are of problems that are not given", "give the problems file they were drawn for"
     )
     drawn, single = _split(problems, samples)
-    score_maps = {rm: _join_scores(rm, records, by_key, drawn) for rm, records in scores.items()}
-    if len(score_maps) == 2:
-        orm, prm = score_maps.values()
-        other = [s for key, s in prm.items() if key in orm and len(orm[key].step_probs) != len(s.step_probs)]
-        _refuse(other, prm, "PRM scores count other steps than the ORM scores", _SAME_STEPS)
+    score_maps = {judge: _join_scores(judge, scores[judge], by_key, drawn) for judge in decodings.in_turn(scores)}
+    _check_steps(score_maps)
     return Joined(problems, drawn, single, score_maps, _join_labels(labels, by_key, score_maps))
 
 
@@ -141,14 +138,28 @@ def _split(
     return drawn, single
 
 
+def _check_steps(scores: Mapping[str, Mapping[Key, Score]]) -> None:
+    """Refuse judges that count different steps of a sample."""
+    first: dict[Key, tuple[str, int]] = {}
+    for judge, by_key in scores.items():
+        other = [s for key, s in by_key.items() if first.setdefault(key, (judge, _num_steps(s)))[1] != _num_steps(s)]
+        against = first[other[0].key][0] if other else ""
+        _refuse(other, by_key, f"scores by {judge} count other steps than those by {against}", _SAME_STEPS)
+
+
+def _num_steps(score: Score) -> int:
+    return len(score.step_probs)
+
+
 def _join_scores(
-    rm: str, records: Sequence[Score], samples: Mapping[Key, Sample], drawn: Mapping[str, Sequence[Sample]]
+    judge: str, records: Sequence[Score], samples: Mapping[Key, Sample], drawn: Mapping[str, Sequence[Sample]]
 ) -> dict[Key, Score]:
-    what, remedy = f"{rm.upper()} scores", "score the samples file that is evaluated (procsup score)"
+    decodings.check_judge(judge)
+    what, remedy = f"scores by {judge}", "score the samples file that is evaluated (procsup score)"
     by_key = _unique(records, lambda score: score.key, _name, what)
     _refuse([s for s in records if s.key not in samples], records, f"{what} are of samples that are not given", remedy)
     needed = [sample for group in drawn.values() for sample in group]
-    _refuse([s for s in needed if s.key not in by_key], needed, f"samples have no {rm.upper()} score", remedy)
+    _refuse([s for s in needed if s.key not in by_key], needed, f"samples have no score by {judge}", remedy)
     improper = [s for s in records if not all(0 <= prob <= 1 for prob in (s.score, *s.step_probs))]
     _refuse(improper, records, f"{what} are no probabilities from 0 to 1", "write the probability of `correct`")
     rules = sorted({score.aggregate for score in records})
@@ -168,11 +179,9 @@ def _join_labels(
     _refuse(unknown, labels, "labels are of samples that are not given", "label the samples file that is evaluated")
     outcome = [label for label in labels if label.source == "outcome"]
     _refuse(outcome, labels, "labels are outcome labels", "give process labels (of an oracle or of people)")
-    for rm, by_key in scores.items():
-        other = [
-            label for label in labels if label.key in by_key and len(by_key[label.key].step_probs) != label.num_steps
-        ]
-        _refuse(other, labels, f"labels count other steps than the {rm.upper()} scores", _SAME_STEPS)
+    for judge, by_key in scores.items():
+        other = [label for label in labels if label.key in by_key and _num_steps(by_key[label.key]) != label.num_steps]
+        _refuse(other, labels, f"labels count other steps than the scores by {judge}", _SAME_STEPS)
     by_sample: dict[Key, list[StepLabels]] = {}
     for label in sorted(labels, key=lambda label: label.rater):
         by_sample.setdefault(label.key, []).append(label)

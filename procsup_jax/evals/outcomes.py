@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from procsup_jax import grouping
 from procsup_jax.evals.join import Joined
-from procsup_jax.search import decodings, vote
-from procsup_jax.search.vote import Choice
+from procsup_jax.searching import decodings, vote
+from procsup_jax.searching.vote import Choice
 from procsup_jax.text import answers
 from procsup_jax.types import Problem, Sample
 
-# In the order of tables.
-DECODINGS = decodings.in_order(("orm", "prm"))
+_Rule = Callable[[Sequence[Sample], Sequence[float]], Choice]
+_VOTES: Mapping[str, _Rule] = dict(zip(decodings.VOTES, (vote.rm_weighted, vote.best), strict=True))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,18 +38,18 @@ class Outcomes:
 
 
 def measure_all(joined: Joined, seed: int) -> dict[str, Outcomes]:
-    """Return the verdicts on what each decoding chooses, in the order of `DECODINGS`."""
+    """Return the verdicts on what each decoding chooses, in the order of `decodings.in_order`."""
     return {name: measure(joined, name, choices) for name, choices in choose(joined, seed).items()}
 
 
 def choose(joined: Joined, seed: int) -> dict[str, list[Choice]]:
-    """Return what each decoding that the records allow chooses for each problem, in the order of `DECODINGS`."""
+    """Return what each decoding that the records allow chooses for each problem, in the order of tables."""
     found: dict[str, list[Choice]] = {}
     if joined.drawn:
-        found["majority"] = [vote.majority(joined.drawn[problem.uid], seed) for problem in joined.problems]
-    for rm in joined.scores if joined.drawn else ():
-        found[f"{rm}_weighted"] = _rerank(joined, rm, vote.rm_weighted)
-        found[f"{rm}_best"] = _rerank(joined, rm, vote.best)
+        found[decodings.MAJORITY] = [vote.majority(joined.drawn[problem.uid], seed) for problem in joined.problems]
+    for judge in joined.scores if joined.drawn else ():
+        for how, rule in _VOTES.items():
+            found[decodings.by(judge, how)] = _rerank(joined, judge, rule)
     for decoding, solutions in joined.single.items():
         scores = _single_scores(joined, decoding) or {}
         found[decoding] = [
@@ -58,7 +58,8 @@ def choose(joined: Joined, seed: int) -> dict[str, list[Choice]]:
             else vote.NO_CHOICE
             for sample in (solutions[problem.uid] for problem in joined.problems)
         ]
-    return {name: found[name] for name in DECODINGS if name in found}
+    judges = *joined.scores, *sorted(filter(None, map(decodings.judge_of, joined.single)))
+    return {name: found[name] for name in decodings.in_order(judges) if name in found}
 
 
 def measure(joined: Joined, decoding: str, choices: Sequence[Choice]) -> Outcomes:
@@ -94,8 +95,8 @@ def majority_error(problems: Sequence[Problem], samples: Sequence[Sample], seed:
     return wrong / len(problems)
 
 
-def _rerank(joined: Joined, rm: str, rule: Callable[[Sequence[Sample], Sequence[float]], Choice]) -> list[Choice]:
-    scores = joined.scores[rm]
+def _rerank(joined: Joined, judge: str, rule: _Rule) -> list[Choice]:
+    scores = joined.scores[judge]
     return [
         rule(samples, [scores[sample.key].score for sample in samples])
         for samples in (joined.drawn[problem.uid] for problem in joined.problems)
@@ -108,9 +109,9 @@ def _single_scores(joined: Joined, decoding: str) -> dict[str, float] | None:
     None where it is not known for all of them.
     """
     solutions = joined.single[decoding]
-    if decoding == "greedy":
+    if decoding == decodings.GREEDY:
         return {uid: _share_of_votes(joined, solution) for uid, solution in solutions.items()} if joined.drawn else None
-    scores = joined.scores.get(decoding.partition("_")[0], {})
+    scores = joined.scores.get(decodings.judge_of(decoding) or "", {})
     if not all(solution.key in scores for solution in solutions.values()):
         return None
     return {uid: scores[solution.key].score for uid, solution in solutions.items()}

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from procsup_jax import json_lines
+from procsup_jax import grouping, json_lines
 from procsup_jax.errors import UserError
 from procsup_jax.evals import intervals
 from procsup_jax.evals.intervals import Estimate
 from procsup_jax.files import PathLike
-from procsup_jax.text import answers, steps
-from procsup_jax.types import Problem, Sample
+from procsup_jax.text import answers, layout, steps
+from procsup_jax.types import Key, Problem, Sample, Score
 
 _STEPS = json_lines.Kind(
     "a list of strings, not empty",
@@ -36,6 +36,7 @@ class Item:
     steps: tuple[str, ...]
     label: int
     final_answer_correct: bool
+    generator: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +44,13 @@ class Result:
     """Hold ProcessBench's figures at a threshold.
 
     `erroneous` is the share of solutions with an error whose first wrong step was found exactly, `correct` the share
-    of solutions without one in which no step was called wrong, `f1` their harmonic mean, None if either has no cases.
+    of solutions without one in which no step was called wrong, `f1` their harmonic mean with a bootstrap interval over
+    solutions, None if either has no cases.
     """
 
     erroneous: Estimate
     correct: Estimate
-    f1: float | None
+    f1: Estimate
     threshold: float
 
 
@@ -58,30 +60,65 @@ def read_processbench(path: PathLike, *, skip_bad: bool = False) -> list[Item]:
 
 
 def records(items: Sequence[Item]) -> tuple[list[Problem], list[Sample]]:
-    """Return the items as problems and samples that reward models can score.
+    """Return the items as problems and samples that reward models can score, with the steps that were labelled.
 
-    Each step becomes one line, so that `text.steps` splits a solution into the steps that were labelled. ProcessBench
-    has no reference answers: those of the problems are empty.
+    ProcessBench has no reference answers: those of the problems are empty.
     """
     problems = [Problem(item.uid, item.question, "") for item in items]
-    solutions = [steps.join_steps([" ".join(step.split()) or "." for step in item.steps]) for item in items]
-    samples = [
-        Sample(item.uid, 0, solution, answers.extract_answer(solution))
-        for item, solution in zip(items, solutions, strict=True)
-    ]
-    return problems, samples
+    return problems, [_sample(item) for item in items]
 
 
-def evaluate(items: Sequence[Item], step_probs: Sequence[Sequence[float]], threshold: float = 0.5) -> Result:
+def _sample(item: Item) -> Sample:
+    solution = steps.join_steps(item.steps, layout.PARAGRAPHS.separator)
+    answer = answers.extract_answer(solution)
+    return Sample(item.uid, 0, solution, answer, policy=item.generator, steps=item.steps)
+
+
+def step_probs(items: Sequence[Item], judge: str, scores: Sequence[Score]) -> list[tuple[float, ...]]:
+    """Return the items' probabilities of `correct` after each step among a judge's scores of their samples.
+
+    Raises `UserError` for an item without a score, or with one of other steps.
+    """
+    found = grouping.by_key(scores)
+    missing = [item for item in items if _key(item) not in found]
+    if missing:
+        raise UserError(
+            f"{len(missing)} of {len(items)} ProcessBench solutions have no score by {judge}, first "
+            f"{missing[0].uid!r}; score the samples that procsup data --dataset=processbench writes (--samples_output)"
+        )
+    return [found[_key(item)].step_probs for item in items]
+
+
+def report(
+    items: Sequence[Item], scores: Mapping[str, Sequence[Score]], thresholds: Mapping[str, float], *, seed: int = 0
+) -> dict[str, Any]:
+    """Return each judge's figures on the items at its threshold, as plain values ready for JSON."""
+    judges = {}
+    for judge, given in scores.items():
+        found = evaluate(items, step_probs(items, judge, given), thresholds[judge], seed=seed)
+        estimates = {"f1": found.f1, "erroneous": found.erroneous, "correct": found.correct}
+        counts = {"erroneous_n": found.erroneous.n, "correct_n": found.correct.n}
+        judges[judge] = {**intervals.with_intervals(estimates), **counts, "threshold": found.threshold}
+    return {"dataset": "processbench", "n": len(items), "judges": judges, "seed": seed}
+
+
+def evaluate(
+    items: Sequence[Item], step_probs: Sequence[Sequence[float]], threshold: float = 0.5, *, seed: int = 0
+) -> Result:
     """Return ProcessBench's metric: a solution's first step of probability below `threshold` is called wrong.
 
     `step_probs[i]` are the probabilities of `correct` after each step of `items[i]`. Choose a threshold on other
-    items than those it is reported on (`choose_threshold`).
+    items than those it is reported on (`choose_threshold`). `seed` is the bootstrap's.
     """
     label_b, prob_bs = _arrays(items, step_probs)
-    right_b = (_first_below(prob_bs, threshold) == label_b).astype(float)
+    right_b, wrong_b = (_first_below(prob_bs, threshold) == label_b).astype(float), (label_b >= 0).astype(float)
     erroneous, correct = intervals.proportion(right_b[label_b >= 0]), intervals.proportion(right_b[label_b < 0])
-    return Result(erroneous, correct, _harmonic_mean(erroneous.value, correct.value), threshold)
+    f1, interval = _harmonic_mean(erroneous.value, correct.value), None
+    if f1 is not None and 0 < f1 < 1:  # where nothing varies there are too few cases, not certainty
+        a_r, b_r = (intervals.resampled_means(right_b, weight_b, seed=seed) for weight_b in (wrong_b, 1 - wrong_b))
+        with np.errstate(invalid="ignore"):
+            interval = intervals.percentiles(np.where(a_r + b_r == 0, 0.0, 2 * a_r * b_r / (a_r + b_r)))
+    return Result(erroneous, correct, Estimate(f1, interval, len(items)), threshold)
 
 
 def choose_threshold(items: Sequence[Item], step_probs: Sequence[Sequence[float]]) -> float:
@@ -107,6 +144,10 @@ def choose_threshold(items: Sequence[Item], step_probs: Sequence[Sequence[float]
     return chosen
 
 
+def _key(item: Item) -> Key:
+    return item.uid, 0, None
+
+
 def _parse(line: Mapping[str, Any]) -> Item:
     item = Item(
         json_lines.take(line, "id", json_lines.NAME),
@@ -114,6 +155,7 @@ def _parse(line: Mapping[str, Any]) -> Item:
         json_lines.take(line, "steps", _STEPS),
         json_lines.take(line, "label", _LABEL),
         json_lines.take(line, "final_answer_correct", _BOOL),
+        json_lines.take(line, "generator", json_lines.TEXT) if "generator" in line else None,
     )
     if item.label >= len(item.steps):
         raise json_lines.BadLine(f'"label" is {item.label}, expected less than the number of steps, {len(item.steps)}')
@@ -129,7 +171,7 @@ def _arrays(items: Sequence[Item], step_probs: Sequence[Sequence[float]]) -> tup
         if len(probs) != len(item.steps):
             raise UserError(
                 f"ProcessBench solution {item.uid!r} has {len(probs)} step scores, expected {len(item.steps)}, "
-                "one a step; score the samples of processbench.records"
+                "one a step; score the samples that procsup data --dataset=processbench writes"
             )
         prob_bs[i, : len(probs)] = probs
     return np.array([item.label for item in items], dtype=int), prob_bs

@@ -76,11 +76,11 @@ def _reward_model(joined: Joined, rm: str, steps: _Steps) -> dict[str, Any]:
 
 
 def _agreement(joined: Joined, steps: _Steps) -> dict[str, Any]:
-    verdict_s = {f"{rm}_prediction": agreement.predictions(prob_s) for rm, prob_s in steps.prob_s.items()}
+    verdict_s = {agreement.prediction(rm): agreement.predictions(prob_s) for rm, prob_s in steps.prob_s.items()}
     if len(steps.outcome_s):
-        verdict_s["orm_label"] = steps.outcome_s
+        verdict_s[agreement.OUTCOME_LABEL] = steps.outcome_s
     if joined.labels:
-        verdict_s["prm_label"] = steps.process_s
+        verdict_s[agreement.PROCESS_LABEL] = steps.process_s
     found = {}
     for name, chosen_s in (("all_steps", slice(None)), ("last_step", steps.last_s)):
         cells, n = agreement.matrix({judge: verdict[chosen_s] for judge, verdict in verdict_s.items()})

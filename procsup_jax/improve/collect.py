@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from procsup_jax import grouping
 from procsup_jax.errors import UserError
-from procsup_jax.search import vote
+from procsup_jax.searching import vote
 from procsup_jax.text import answers
 from procsup_jax.types import Problem, Sample, Score
 

@@ -3,39 +3,54 @@
 from __future__ import annotations
 
 import pathlib
+import tempfile
 from typing import Literal, get_args
-
-import jax
-import numpy as np
 
 from procsup_jax import files
 from procsup_jax.errors import UserError
 from procsup_jax.io import gguf_file, huggingface
 from procsup_jax.io.foreign_model import ForeignModel
-from procsup_jax.io.params import HEADER, load_params
+from procsup_jax.io.models import HEADER, load_model
+from procsup_jax.models.model import Model
+from procsup_jax.text.encoding import layout_for
+from procsup_jax.text.layout import LINES
+from procsup_jax.text.tokenizer import load_tokenizer
 
 Kind = Literal["gguf", "hf", "procsup"]
-_VOCAB = "vocab.model"
 
 
-def read_foreign(path: files.PathLike, kind: Kind | None = None) -> ForeignModel:
+def read_any(path: files.PathLike, kind: Kind | None = None, layout: str | None = None) -> Model:
     """Read a model of any kind; without `kind` it is what stands at the path.
 
-    Raises UserError where there is none, and for what a plain Llama has not.
+    `layout` is the preset that a model from elsewhere reads and writes in, "lines" unless given; ours have their own.
+    Parameters from elsewhere are numpy arrays. Raises UserError where there is no model, and for what a plain Llama has
+    not.
     """
     path = pathlib.Path(path)
     match kind or kind_of(path):
         case "gguf":
-            return gguf_file.read(path)
+            return _to_model(gguf_file.read(path), path, layout)
         case "hf":
-            return huggingface.read(path)
+            return _to_model(huggingface.read(path), path, layout)
         case "procsup":
-            saved = load_params(path)
-            params = jax.tree.map(np.asarray, saved.params)
-            tokenizer = huggingface.read_files(path, (*huggingface.TOKENIZER_FILES, _VOCAB))
-            return ForeignModel(saved.config, params, tokenizer, saved.metadata)
+            return load_model(path)
         case other:
             raise UserError(f"kind {other!r} of model: expected one of {', '.join(get_args(Kind))}")
+
+
+def tokenizer_files(model: Model) -> dict[str, bytes]:
+    """Return the files of a model's tokenizer by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {name: (pathlib.Path(folder) / name).read_bytes() for name in model.tokenizer.save(folder)}
+
+
+def _to_model(found: ForeignModel, path: pathlib.Path, layout: str | None) -> Model:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in found.tokenizer_files.items():
+            files.write_bytes(pathlib.Path(folder) / name, content)
+        tokenizer = load_tokenizer(folder)
+    written = layout_for(tokenizer, layout or LINES.name)
+    return Model(found.config, found.params, tokenizer, written, name=str(path), metadata=found.metadata)
 
 
 def kind_of(path: pathlib.Path) -> Kind:

@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from typing import Literal
 
+import jax
+
 from procsup_jax.errors import UserError
+from procsup_jax.flags import Flags, flag
 from procsup_jax.io import foreign, huggingface
-from procsup_jax.io.params import Dtype, save_params
+from procsup_jax.io.models import save_model
+from procsup_jax.io.params import Dtype
 
 
-def run(
-    *,
-    input: pathlib.Path,  # noqa: A002 - the flag's name
-    output: pathlib.Path,
-    to: Literal["procsup", "hf"],
-    from_: foreign.Kind | None = None,
-    dtype: Dtype | None = None,
-) -> None:
+@dataclasses.dataclass(frozen=True)
+class ConvertFlags(Flags):
+    """Hold the flags of `procsup convert`."""
+
+    input: pathlib.Path = flag("a GGUF file, a Hugging Face folder, or a model's folder of ours")
+    output: pathlib.Path = flag("the folder to write")
+    to: Literal["procsup", "hf"] = flag("procsup: a folder that every job takes; hf: one that transformers loads")
+    from_: foreign.Kind | None = flag("the kind of the input, where the path does not say", None)
+    layout: Literal["lines", "paragraphs", "chat"] | None = flag("how a model from elsewhere writes: lines", None)
+    dtype: Dtype | None = flag(
+        "the type to store, without it the one that was read; quantised numbers are float32", None
+    )
+
+
+def run(flags: ConvertFlags) -> None:
     """Write the model at --input as a folder of another kind.
 
-    Read are GGUF files, Hugging Face folders (safetensors) and our model folders, of the Llama family; --from says
-    which where the path does not. --to=procsup writes a folder that every job takes as a model, --to=hf one that
-    transformers loads. --dtype is the type to store, without it the one that was read; quantised numbers are float32.
+    Read are GGUF files, Hugging Face folders (safetensors) and our model folders, of the Llama family.
     """
-    if output.resolve() == input.resolve():
-        raise UserError(f"--output={output} is --input too; choose another folder")
-    _refuse_others_folder(output)
-    model = foreign.read_foreign(input, from_)
-    dtype = dtype or model.dtype
-    if to == "hf":
-        huggingface.write_hf(output, model.config, model.params, model.tokenizer_files, dtype=dtype)
+    if flags.output.resolve() == flags.input.resolve():
+        raise UserError(f"--output={flags.output} is --input too; choose another folder")
+    _refuse_others_folder(flags.output)
+    model = foreign.read_any(flags.input, flags.from_, flags.layout)
+    dtype = flags.dtype or jax.tree.leaves(model.params)[0].dtype.name
+    if flags.to == "hf":
+        files = foreign.tokenizer_files(model)
+        huggingface.write_hf(flags.output, model.config, model.params, files, dtype=dtype)
     else:
-        save_params(output, model.params, model.config, model.metadata, dtype=dtype, others=model.tokenizer_files)
-    size = sum(file.stat().st_size for file in output.iterdir())
-    print(f"{output}: {', '.join(sorted(file.name for file in output.iterdir()))}; {size / 1e6:.0f} MB")
+        save_model(flags.output, model, dtype=dtype)
+    written = sorted(flags.output.iterdir())
+    size = sum(file.stat().st_size for file in written)
+    print(f"{flags.output}: {', '.join(file.name for file in written)}; {size / 1e6:.0f} MB")
 
 
 def _refuse_others_folder(output: pathlib.Path) -> None:

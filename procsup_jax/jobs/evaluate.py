@@ -2,57 +2,104 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from procsup_jax import files, records
-from procsup_jax.evals import join
+from procsup_jax.errors import UserError
+from procsup_jax.evals import join, processbench
 from procsup_jax.evals.evaluate import evaluate
-from procsup_jax.evals.table import table
+from procsup_jax.evals.table import processbench_table, table
+from procsup_jax.flags import Flags, flag
+from procsup_jax.searching import decodings
 from procsup_jax.types import Score, StepLabels
 
 
-def run(
-    problems: pathlib.Path,
-    samples: pathlib.Path,
-    output: pathlib.Path,
-    orm_scores: pathlib.Path | None = None,
-    prm_scores: pathlib.Path | None = None,
-    labels: Sequence[pathlib.Path] = (),
-    seed: int = 0,
-    skip_bad: bool = False,
-) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class EvaluateFlags(Flags):
+    """Hold the flags of `procsup evaluate`."""
+
+    output: pathlib.Path = flag("the JSON file to write")
+    problems: pathlib.Path | None = flag("the problems", None)
+    samples: Sequence[pathlib.Path] = flag("their samples, drawn, greedy or searched; repeat it for another file", ())
+    scores: Sequence[str] = flag("NAME=FILE, a reward model's scores of the samples; repeat it for other files", ())
+    labels: Sequence[pathlib.Path] = flag("process labels of the samples; repeat it for a second rater's", ())
+    seed: int = flag("settles majority's random choices and the bootstrap", 0)
+    skip_bad: bool = flag("leave out malformed lines, and what cannot be joined without them", False)
+    dataset: Literal["", "processbench"] = flag("a public set instead of --problems and --samples", "")
+    path: pathlib.Path | None = flag("processbench: its file", None)
+    threshold: float = flag("processbench: a step of a lower probability is called wrong", 0.5)
+    threshold_path: pathlib.Path | None = flag("processbench: choose the threshold on this file of it instead", None)
+
+
+def run(flags: EvaluateFlags) -> dict[str, Any]:
     """Measure final-answer error, trace error and more: problems + samples + scores + labels -> JSON and a table.
 
-    samples: drawn at a temperature, and, where the key "decoding" says so, greedy ("greedy") or searched
-      ("prm_step", "orm_beam", "prm_puct" and the like) solutions
-    orm_scores, prm_scores: an outcome- and a process-supervised reward model's scores of those samples
-    labels: process labels of those samples; repeat the flag for a second rater's file
-    seed: settles majority's random choices and the bootstrap
-    skip_bad: leave out malformed lines, and what cannot be joined without them, instead of stopping
+    A reward model's NAME is what tables and decodings (NAME_weighted) call it, such as orm and prm. With
+    --dataset=processbench its figures are how well reward models find the first wrong step; their scores are of the
+    samples that procsup data --dataset=processbench writes, those of --threshold_path's solutions among them.
     """
     left_out: list[str] = []
-    given = {"orm": orm_scores, "prm": prm_scores}
-    problem_list = records.read_problems(problems, skip_bad=skip_bad, left_out=left_out)
+    by_judge: dict[str, list[Score]] = {}
+    for judge, path in map(named_file, flags.scores):
+        found = records.read_scores(path, skip_bad=flags.skip_bad, left_out=left_out)
+        by_judge.setdefault(judge, []).extend(found)
+    if flags.dataset == "processbench":
+        result = _processbench(flags, by_judge)
+        shown = processbench_table(result)
+    else:
+        result = _evaluate(flags, by_judge, left_out)
+        shown = table(result)
+    files.write_text(flags.output, json.dumps(result, indent=2, allow_nan=False) + "\n")
+    print(shown)
+    return result
+
+
+def _evaluate(flags: EvaluateFlags, by_judge: dict[str, list[Score]], left_out: list[str]) -> dict[str, Any]:
+    if flags.problems is None or not flags.samples:
+        raise UserError("procsup evaluate needs --problems and --samples, or --dataset=processbench --path=FILE")
+    skip_bad = flags.skip_bad
+    problem_list = records.read_problems(flags.problems, skip_bad=skip_bad, left_out=left_out)
     uids = {problem.uid for problem in problem_list}
-    sample_list = records.read_samples(samples, problem_uids=uids, skip_bad=skip_bad, left_out=left_out)
-    scores: dict[str, list[Score]] = {
-        rm: records.read_scores(path, skip_bad=skip_bad, left_out=left_out)
-        for rm, path in given.items()
-        if path is not None
-    }
+    sample_list = [
+        sample
+        for path in flags.samples
+        for sample in records.read_samples(path, problem_uids=uids, skip_bad=skip_bad, left_out=left_out)
+    ]
     label_list: list[StepLabels] = []
-    for path in labels:
+    for path in flags.labels:
         label_list += records.read_labels(path, skip_bad=skip_bad, left_out=left_out)
     if left_out:
         num_read = len(problem_list), len(sample_list)
-        problem_list, sample_list, scores, label_list = join.keep_joined(problem_list, sample_list, scores, label_list)
+        kept = join.keep_joined(problem_list, sample_list, by_judge, label_list)
+        problem_list, sample_list, by_judge, label_list = kept
         orphans = num_read[0] - len(problem_list), num_read[1] - len(sample_list)
         print(f"left out {len(left_out)} bad lines and with them {orphans[0]} problems and {orphans[1]} samples")
-    result = evaluate(problem_list, sample_list, scores.get("orm"), scores.get("prm"), label_list, seed=seed)
-    result["left_out"] = len(left_out)
-    files.write_text(output, json.dumps(result, indent=2, allow_nan=False) + "\n")
-    print(table(result))
-    return result
+    result = evaluate(problem_list, sample_list, by_judge, label_list, seed=flags.seed)
+    return {**result, "left_out": len(left_out)}
+
+
+def _processbench(flags: EvaluateFlags, by_judge: dict[str, list[Score]]) -> dict[str, Any]:
+    if flags.path is None or not by_judge:
+        raise UserError("procsup evaluate --dataset=processbench needs --path=FILE and --scores=NAME=FILE")
+    items = processbench.read_processbench(flags.path, skip_bad=flags.skip_bad)
+    thresholds = dict.fromkeys(by_judge, flags.threshold)
+    if flags.threshold_path is not None:
+        others = processbench.read_processbench(flags.threshold_path, skip_bad=flags.skip_bad)
+        thresholds = {
+            judge: processbench.choose_threshold(others, processbench.step_probs(others, judge, scores))
+            for judge, scores in by_judge.items()
+        }
+    return processbench.report(items, by_judge, thresholds, seed=flags.seed)
+
+
+def named_file(given: str) -> tuple[str, pathlib.Path]:
+    """Return the name and the file of a value NAME=FILE; raise `UserError` for what is none."""
+    name, equals, path = given.partition("=")
+    if not equals or not path:
+        raise UserError(f"--scores={given}: expected --scores=NAME=FILE, such as --scores=prm=scores.jsonl")
+    decodings.check_judge(name)
+    return name, pathlib.Path(path)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
 
 from procsup_jax import grouping, records
 from procsup_jax.errors import UserError
 from procsup_jax.progress import Progress
 from procsup_jax.text import answers, calculator, steps
+from procsup_jax.text.layout import preset
 from procsup_jax.types import Graded, Problem, Sample
 
 
@@ -17,12 +19,13 @@ def run(
     problems: pathlib.Path,
     samples: pathlib.Path | None = None,
     output: pathlib.Path | None = None,
-    *,
+    layout: Literal["lines", "paragraphs"] = "lines",
     skip_bad: bool = False,
 ) -> dict[str, int]:
     """Grade samples.jsonl against problems.jsonl, write graded.jsonl to `output` and print a summary line.
 
-    The answer is read from the solution anew. Without `samples` the problems' own reference solutions are graded (as
+    The answer is read from the solution anew. Steps are lines or, by `layout`, paragraphs, unless a sample gives its
+    own. Without `samples` the problems' own reference solutions are graded (as
     sample 0 of the policy "reference"), without `output` nothing is written. `skip_bad` leaves bad lines out instead
     of stopping, those of unknown problems and problems without a solution to grade included.
 
@@ -36,7 +39,7 @@ def run(
     else:
         to_grade = records.read_samples(samples, problem_uids=by_uid, skip_bad=skip_bad, left_out=left_out)
     summary = {"n": 0, "correct": 0, "no_answer": 0, "faults": 0, "left_out": len(left_out)}
-    graded = _counted(_graded(by_uid, to_grade), summary)
+    graded = _counted(_graded(by_uid, to_grade, preset(layout).separator), summary)
     if output is None:
         for _ in graded:
             pass
@@ -46,11 +49,11 @@ def run(
     return summary
 
 
-def grade(problem: Problem, sample: Sample) -> Graded:
-    """Grade one solution; the sample in the result holds the answer found in it."""
+def grade(problem: Problem, sample: Sample, separator: str = steps.SEPARATOR) -> Graded:
+    """Grade one solution, its steps between `separator`s; the sample in the result holds the answer found in it."""
     answer = answers.extract_answer(sample.solution)
     correct = answers.same_answer(answer, problem.answer)
-    split = tuple(steps.steps_of(sample))
+    split = tuple(steps.steps_of(sample, separator))
     if sample.answer != answer:
         sample = dataclasses.replace(sample, answer=answer)
     return Graded(sample, split, correct, calculator.faults(split))
@@ -69,10 +72,10 @@ def _references(problems: Iterable[Problem], path: pathlib.Path, skip_bad: bool,
     return samples
 
 
-def _graded(problems: Mapping[str, Problem], samples: list[Sample]) -> Iterator[Graded]:
+def _graded(problems: Mapping[str, Problem], samples: list[Sample], separator: str) -> Iterator[Graded]:
     with Progress("grade", len(samples), "solutions") as progress:
         for sample in samples:
-            yield grade(problems[sample.problem_uid], sample)
+            yield grade(problems[sample.problem_uid], sample, separator)
             progress.update()
 
 

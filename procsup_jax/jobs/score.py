@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
+from collections.abc import Sequence
 
-from procsup_jax import records
-from procsup_jax.decode.score import score_samples
-from procsup_jax.io.models import read_model
-from procsup_jax.search.aggregate import Aggregate, to_scores
+from procsup_jax import interface, records
+from procsup_jax.errors import UserError
+from procsup_jax.flags import Flags, flag
+from procsup_jax.io.models import load_model
+from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
+from procsup_jax.searching.aggregate import Aggregate
 
 
-def run(
-    problems: pathlib.Path,
-    samples: pathlib.Path,
-    rm: pathlib.Path,
-    output: pathlib.Path,
-    vocab: pathlib.Path | None = None,
-    aggregate: Aggregate = "last",
-    batch_size: int = 64,
-    skip_bad: bool = False,
-) -> None:
-    """Write scores.jsonl: the probability of `correct` after each step of every sample, and their aggregate.
+@dataclasses.dataclass(frozen=True)
+class ScoreFlags(Flags):
+    """Hold the flags of `procsup score`."""
 
-    `rm` is the folder of a reward model. `batch_size` sets speed and memory and never changes a score.
-    """
-    found = records.read_problems(problems, skip_bad=skip_bad)
-    given = records.read_samples(samples, problem_uids={problem.uid for problem in found}, skip_bad=skip_bad)
-    saved, loaded = read_model(rm, vocab)
-    probs = score_samples(saved.config, saved.params, loaded, found, given, batch_size=batch_size)
-    records.write_scores(output, to_scores(given, probs, aggregate, str(rm)))
-    print(f"{len(given)} solutions scored; written to {output}")
+    problems: pathlib.Path = flag("the problems file")
+    samples: pathlib.Path = flag("the samples file")
+    rm: Sequence[pathlib.Path] = flag("the folder of a reward model; repeat it, and --output, for another")
+    output: Sequence[pathlib.Path] = flag("the scores file to write")
+    aggregate: Aggregate = flag("how a solution's score comes from its steps'", "last")
+    batch_size: int = flag("solutions read at a time: sets speed and memory, never changes a score", 64)
+    skip_bad: bool = flag("leave malformed lines out and say how many", False)
+
+
+def run(flags: ScoreFlags, mesh: MeshSettings) -> None:
+    """Write scores.jsonl: the probability of `correct` after each step of every sample, and their aggregate."""
+    problems = records.read_problems(flags.problems, skip_bad=flags.skip_bad)
+    uids = {problem.uid for problem in problems}
+    samples = records.read_samples(flags.samples, problem_uids=uids, skip_bad=flags.skip_bad)
+    if len(flags.rm) != len(flags.output):
+        raise UserError(f"{len(flags.rm)} --rm and {len(flags.output)} --output given: expected one output for each")
+    for folder, output in zip(flags.rm, flags.output, strict=True):
+        model = load_model(folder, mesh=mesh_or_none(mesh))
+        scores = interface.score(model, problems, samples, aggregate=flags.aggregate, batch_size=flags.batch_size)
+        records.write_scores(output, scores)
+        print(f"{len(samples)} solutions scored by {folder}; written to {output}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from typing import ClassVar
 
 from procsup_jax import grouping
 from procsup_jax.errors import UserError
@@ -10,32 +12,44 @@ from procsup_jax.text import answers, calculator, rationals, steps
 from procsup_jax.types import Problem, Sample, StepLabels
 
 
-def label(problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLabels]:
-    """Label each step by itself, the samples in their order (`StepLabels.steps`; `first_error` is the first wrong).
+@dataclasses.dataclass(frozen=True)
+class Intermediate:
+    """Label each step by its result; separators stand between the steps of samples, unless given, and of references."""
 
-    A step's result is the value of its last calculator annotation, else its last number; it has to match, as a
-    normalised string, a result in the reference solution. A step with a final answer has to give the problem's
-    answer. A step without a number is right: there is nothing to compare (ours; the paper does not say). Raises
-    `UserError` for a sample whose problem is missing or has no reference solution.
-    """
-    by_uid = grouping.by_uid(problems)
-    results: dict[str, frozenset[str]] = {}
-    labels = []
-    for sample in samples:
-        problem = grouping.problem_of(by_uid, sample)
-        if problem.uid not in results:
-            results[problem.uid] = _reference_results(problem)
-        labels.append(_label(problem, results[problem.uid], sample))
-    return labels
+    separator: str = steps.SEPARATOR
+    reference_separator: str = steps.SEPARATOR
+    name: ClassVar[str] = "intermediate"
 
+    def label(self, problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLabels]:
+        """Label each step by itself, the samples in their order (`StepLabels.steps`; `first_error` is the first wrong).
 
-def _label(problem: Problem, reference: frozenset[str], sample: Sample) -> StepLabels:
-    right = tuple(_is_right(step, problem, reference) for step in steps.steps_of(sample))
-    first_error = right.index(False) if False in right else -1
-    return StepLabels(
-        problem.uid, sample.sample, first_error, len(right), "intermediate", "intermediate",
-        steps=right or None, decoding=sample.decoding,
-    )  # fmt: skip
+        A step's result is the value of its last calculator annotation, else its last number; it has to match, as a
+        normalised string, a result in the reference solution. A step with a final answer has to give the problem's
+        answer. A step without a number is right: there is nothing to compare (ours; the paper does not say). Raises
+        `UserError` for a sample whose problem is missing or has no reference solution.
+        """
+        by_uid = grouping.by_uid(problems)
+        results: dict[str, frozenset[str]] = {}
+        labels = []
+        for sample in samples:
+            problem = grouping.problem_of(by_uid, sample)
+            if problem.uid not in results:
+                results[problem.uid] = _reference_results(problem, self.reference_separator)
+            labels.append(self._label(problem, results[problem.uid], sample))
+        return labels
+
+    def _label(self, problem: Problem, reference: frozenset[str], sample: Sample) -> StepLabels:
+        right = tuple(_is_right(step, problem, reference) for step in steps.steps_of(sample, self.separator))
+        first_error = right.index(False) if False in right else -1
+        return StepLabels(
+            *sample.key[:2],
+            first_error,
+            len(right),
+            self.name,
+            self.name,
+            steps=right or None,
+            decoding=sample.decoding,
+        )
 
 
 def _is_right(step: str, problem: Problem, reference: frozenset[str]) -> bool:
@@ -46,13 +60,13 @@ def _is_right(step: str, problem: Problem, reference: frozenset[str]) -> bool:
     return not results or results[-1] in reference
 
 
-def _reference_results(problem: Problem) -> frozenset[str]:
+def _reference_results(problem: Problem, separator: str) -> frozenset[str]:
     if problem.solution is None:
         raise UserError(
             f'problem {problem.uid!r} has no "solution", with whose results the steps are compared; '
             "add reference solutions or choose another label source"
         )
-    found = {result for step in steps.split_steps(problem.solution) for result in _results(step)}
+    found = {result for step in steps.split_steps(problem.solution, separator) for result in _results(step)}
     return frozenset(found | {answers.normalise_answer(problem.answer)})
 
 

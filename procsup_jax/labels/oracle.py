@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from typing import ClassVar
 
 from procsup_jax import grouping
 from procsup_jax.data.worlds import graph, oracle
 from procsup_jax.errors import UserError
-from procsup_jax.text import steps as steps_lib
+from procsup_jax.text import steps
 from procsup_jax.types import Problem, Sample, StepLabels
 
 
-def label(problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLabels]:
-    """Label the samples with the position of their first wrong step, in the order of `samples`.
+@dataclasses.dataclass(frozen=True)
+class Oracle:
+    """Label by the testbed's oracle; `separator` stands between steps that are not given."""
 
-    Problems carry their graph as `extra["world"]`; raise UserError for a sample whose problem is missing or has none.
-    """
-    by_uid = grouping.by_uid(problems)
-    worlds: dict[str, graph.World] = {}
-    labels = []
-    for sample in samples:
-        uid = sample.problem_uid
-        if uid not in worlds:
-            worlds[uid] = _world(grouping.problem_of(by_uid, sample))
-        steps = steps_lib.steps_of(sample)
-        first_error = oracle.check(worlds[uid], steps).first_error
-        labels.append(
-            StepLabels(uid, sample.sample, first_error, len(steps), "oracle", "oracle", decoding=sample.decoding)
-        )
-    return labels
+    separator: str = steps.SEPARATOR
+    name: ClassVar[str] = "oracle"
+
+    def label(self, problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLabels]:
+        """Label the samples with the position of their first wrong step, in the order of `samples`.
+
+        Problems carry their graph as `extra["world"]`; raise UserError for a sample whose problem is missing or has
+        none.
+        """
+        by_uid = grouping.by_uid(problems)
+        worlds: dict[str, graph.World] = {}
+        labels = []
+        for sample in samples:
+            problem = grouping.problem_of(by_uid, sample)
+            if problem.uid not in worlds:
+                worlds[problem.uid] = _world(problem)
+            written = steps.steps_of(sample, self.separator)
+            first_error = oracle.check(worlds[problem.uid], written).first_error
+            labels.append(
+                StepLabels(*sample.key[:2], first_error, len(written), self.name, self.name, decoding=sample.decoding)
+            )
+        return labels
 
 
 def _world(problem: Problem) -> graph.World:

@@ -1,16 +1,39 @@
-"""The label sources by the name that configs and commands use."""
+"""Sources of step labels: objects with settings of their own, and the names that configs and commands use."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
-from procsup_jax.labels import intermediate, oracle, outcome
+from procsup_jax.errors import UserError
+from procsup_jax.labels.intermediate import Intermediate
+from procsup_jax.labels.oracle import Oracle
+from procsup_jax.labels.outcome import Outcome
+from procsup_jax.text.steps import SEPARATOR
 from procsup_jax.types import Problem, Sample, StepLabels
 
-Source = Literal["outcome", "oracle", "intermediate"]
-LABEL: Mapping[str, Callable[[Sequence[Problem], Sequence[Sample]], list[StepLabels]]] = {
-    "outcome": outcome.label,
-    "oracle": oracle.label,
-    "intermediate": intermediate.label,
+
+class Source(Protocol):
+    """Label the steps of samples; `name` is what its labels carry as their rater."""
+
+    @property
+    def name(self) -> str:
+        """Return the name."""
+
+    def label(self, problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLabels]:
+        """Return the labels of the samples, in their order."""
+
+
+SourceName = Literal["outcome", "oracle", "intermediate"]
+_SOURCES: Mapping[SourceName, Callable[[str], Source]] = {
+    "outcome": Outcome,
+    "oracle": Oracle,
+    "intermediate": Intermediate,
 }
+
+
+def source(name: SourceName, separator: str = SEPARATOR) -> Source:
+    """Return the source of a name, for solutions whose steps stand between `separator`s; raise UserError for none."""
+    if name not in _SOURCES:
+        raise UserError(f"label source {name!r} is unknown: expected one of {', '.join(_SOURCES)}")
+    return _SOURCES[name](separator)

@@ -1,76 +1,62 @@
 """The model as pure functions of (config, params, arrays): the only door to this package.
 
 Params are a nested dict of arrays: `embedding` (and `unembedding` unless tied), `layers` stacked on axis 0,
-`final_norm` and, for a reward model that reads products, `reading`.
-The functions are not jitted: callers trace them inside their own programs.
+`final_norm` and, where a reward model's head has parameters of its own, `head`. How a reward model is read is in its
+head, an object that stands beside the config (see `heads`).
+DecoderParams are the same with the layers one by one, for the cached path: of everything here, `extend` and `prefill`
+take only those, training and changes to parameters only Params, and what reads whole texts takes both.
+The functions are not jitted, `init_params` and `unstack` apart: callers trace them inside their own programs.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from procsup_jax.models import cache, reading
-from procsup_jax.models.cache import KV, commit, init_kv, put_rows, take_positions, take_rows
+from procsup_jax.models import cache
+from procsup_jax.models.cache import KV, commit, put_rows, take_positions, take_rows
 from procsup_jax.models.chunks import MAX_LOGITS, map_chunks
-from procsup_jax.models.config import PRESETS, ModelConfig, RMReading, RopeScaling, preset
+from procsup_jax.models.config import PRESETS, ModelConfig, RopeScaling, preset
 from procsup_jax.models.cost import forward_flops_per_token, num_params
-from procsup_jax.models.layers import RMSNorm, Rotary, logits, rotary
-from procsup_jax.models.transformer import Block, Transformer, embed, read_trees
+from procsup_jax.models.heads import (
+    ClassifierHead,
+    Head,
+    HeadKind,
+    ProductHead,
+    VerdictHead,
+    head_from_json,
+    head_to_json,
+    make_head,
+)
+from procsup_jax.models.layers import Params, RMSNorm, Rotary, logits, unembedding
+from procsup_jax.models.params import (
+    DecoderParams,
+    Network,
+    abstract_params,
+    init_params,
+    param_axes,
+    unstack,
+    with_head,
+    with_shift_width,
+)
+from procsup_jax.models.transformer import Block, Transformer, embed, read_rows, read_trees
 from procsup_jax.models.trees import Trees, TreeShape, plant, take
-from procsup_jax.parallel.rules import tree_sharding
 
 __all__ = [
-    "KV", "MAX_LOGITS", "PRESETS", "DecoderParams", "ModelConfig", "Params", "RMReading", "RopeScaling",
-    "TreeShape", "Trees", "abstract_params", "commit", "decoder_params", "extend", "forward_flops_per_token",
-    "hidden", "init_kv", "init_params", "map_chunks", "num_params", "param_axes", "plant", "prefill", "preset",
-    "put_rows", "rm_extend", "rm_logits", "rm_tree_logits", "take", "take_positions", "take_rows", "tree_hidden",
-    "unembed", "with_reading", "with_shift_width",
+    "ClassifierHead", "DecoderParams", "Head", "HeadKind", "KV", "MAX_LOGITS", "ModelConfig", "Network", "PRESETS",
+    "Params", "ProductHead", "RopeScaling", "TreeShape", "Trees", "VerdictHead", "abstract_params", "commit",
+    "extend", "forward_flops_per_token", "head_from_json", "head_to_json", "hidden", "init_kv",
+    "init_params", "make_head", "map_chunks", "num_params", "param_axes", "plant", "prefill", "preset", "put_rows",
+    "rm_extend", "rm_logits", "rm_tree_logits", "take", "take_positions", "take_rows", "tree_hidden", "unembed",
+    "unstack", "with_head", "with_shift_width",
 ]  # fmt: skip
-
-Params = Mapping[str, Any]
-
-
-class DecoderParams(NamedTuple):
-    """Hold parameters for the cached path: one entry a layer, and everything else under its name in Params.
-
-    `rope` holds the rotary angles of every position: computed in the loop, XLA:CPU would compute them again for every
-    head of every layer, a tenth of a small model's step.
-    """
-
-    layers: tuple[Params, ...]
-    rest: Params
-    rope: Rotary
-
-
-def init_params(config: ModelConfig, key: jax.Array, mesh: jax.sharding.Mesh | None = None) -> Params:
-    """Draw initial parameters; with a mesh each device makes only its own shards."""
-    shardings = None if mesh is None else tree_sharding(mesh, param_axes(config), abstract_params(config))
-    return jax.jit(functools.partial(_init, config), out_shardings=shardings)(key)
-
-
-def abstract_params(config: ModelConfig) -> Params:
-    """Return the parameters' shapes and types, computing nothing."""
-    return jax.eval_shape(functools.partial(_init, config), jax.random.key(0))
-
-
-def param_axes(config: ModelConfig) -> Params:
-    """Return the logical axis names of each parameter as a tuple (see parallel.rules)."""
-    boxed = jax.eval_shape(functools.partial(_init_boxed, config), jax.random.key(0))
-    return jax.tree.map(
-        lambda box: tuple(box.names), boxed, is_leaf=lambda node: isinstance(node, nn.LogicallyPartitioned)
-    )
 
 
 def hidden(
     config: ModelConfig,
-    params: Params,
+    params: Params | DecoderParams,
     tokens_bl: jax.Array,
     positions_bl: jax.Array,
     segments_bl: jax.Array,
@@ -80,8 +66,10 @@ def hidden(
     """Return the hidden states after the final norm, [b, l, d] in the compute type.
 
     `segments_bl` is 0 on padding and a different positive number for each document packed in a row; documents never
-    see each other. `positions_bl` restart in each. Dropout is on when its key is given.
+    see each other. `positions_bl` restart in each. Dropout is on when its key is given, with stacked layers only.
     """
+    if isinstance(params, DecoderParams):
+        return read_rows(config, params.rest, params.layers, tokens_bl, positions_bl, segments_bl)
     model: Any = Transformer(config, deterministic=dropout_key is None or config.dropout == 0.0)
     rngs = None if dropout_key is None else {"dropout": dropout_key}
     return model.apply({"params": params}, tokens_bl, positions_bl, segments_bl, rngs=rngs)
@@ -89,80 +77,49 @@ def hidden(
 
 def unembed(config: ModelConfig, params: Params | DecoderParams, hidden: jax.Array) -> jax.Array:
     """Return logits [..., v] in float32 for hidden states [..., d]."""
-    return logits(hidden, _unembedding(config, params))
+    return logits(hidden, unembedding(config, _rest(params)))
 
 
 def rm_logits(
     config: ModelConfig,
-    params: Params,
+    head: Head,
+    params: Params | DecoderParams,
     tokens_bl: jax.Array,
     positions_bl: jax.Array,
     segments_bl: jax.Array,
     solution_bl: jax.Array,
-    vocab_ids: tuple[int, int],
     *,
     dropout_key: jax.Array | None = None,
 ) -> jax.Array:
     """Return the logit of the reward model's probability that the steps so far are correct, float32 [b, l].
 
-    It is meant at the end token of a step. `solution_bl` is 1 on the solutions' tokens, 0 on prompts and padding;
-    `vocab_ids` are those of `correct` and `incorrect`; the others are as for `hidden`. With the reading "verdict" it is
-    logit(correct) - logit(incorrect) (Uesato et al. 2022); with "product" see `models.reading`.
+    It is meant at the end token of a step. `solution_bl` is 1 on the solutions' tokens, 0 on prompts and padding; the
+    others are as for `hidden`.
     """
     states_bld = hidden(config, params, tokens_bl, positions_bl, segments_bl, dropout_key=dropout_key)
-    if config.rm_reading == "verdict":
-        return _verdict(config, params, states_bld, vocab_ids)
-    table_vd = _unembedding(config, params)
-    return reading.read(config, params["reading"], table_vd, states_bld, tokens_bl, positions_bl, solution_bl)
+    return head.read(config, _rest(params), states_bld, tokens_bl, positions_bl, solution_bl)
 
 
-def tree_hidden(config: ModelConfig, params: Params, tokens_bl: jax.Array, grown: Trees) -> jax.Array:
+def tree_hidden(config: ModelConfig, params: Params | DecoderParams, tokens_bl: jax.Array, grown: Trees) -> jax.Array:
     """Return the hidden states [b, l, d] of prompts and of several solutions each, every token read once.
 
     A token's is that of `hidden` in a row of its prompt and its own solution. `trees.plant` makes tokens and trees.
     """
-    return read_trees(config, params, tokens_bl, grown)
+    layers = params.layers if isinstance(params, DecoderParams) else params["layers"]
+    return read_trees(config, _rest(params), layers, tokens_bl, grown)
 
 
 def rm_tree_logits(
-    config: ModelConfig, params: Params, tokens_bl: jax.Array, grown: Trees, vocab_ids: tuple[int, int]
+    config: ModelConfig, head: Head, params: Params | DecoderParams, tokens_bl: jax.Array, grown: Trees
 ) -> jax.Array:
     """Return what `rm_logits` says at the tokens of each solution, float32 [b, r, t], every token read once."""
     states_bld = tree_hidden(config, params, tokens_bl, grown)
-    if config.rm_reading == "verdict":
-        return take(_verdict(config, params, states_bld, vocab_ids), grown.branch_brt)
-    table_vd = _unembedding(config, params)
-    return reading.read_trees(config, params["reading"], table_vd, states_bld, tokens_bl, grown)
+    return head.read_trees(config, _rest(params), states_bld, tokens_bl, grown)
 
 
-def with_reading(config: ModelConfig, params: Params, rm_reading: RMReading) -> tuple[ModelConfig, Params]:
-    """Return a model that reads its trunk in this way, ready to be trained; one that does already stays as it is."""
-    if config.rm_reading == rm_reading:
-        return config, params
-    config = dataclasses.replace(config, rm_reading=rm_reading)
-    others = {name: value for name, value in params.items() if name != "reading"}
-    if rm_reading == "verdict":
-        return config, others
-    return config, {**others, "reading": jnp.zeros(reading.num_weights(config), jnp.dtype(config.param_dtype))}
-
-
-def with_shift_width(config: ModelConfig, params: Params, width: int) -> tuple[ModelConfig, Params]:
-    """Return the same function with a token shift over `width` positions; the further ones are mixed in by zero.
-
-    Only an existing shift gets wider: raises ValueError when there is none or `width` is less than it has.
-    """
-    if not 0 < config.shift_width <= width:
-        raise ValueError(f"width={width}: expected at least the model's shift_width={config.shift_width}, not 0")
-    wider = dataclasses.replace(config, shift_width=width)
-    return wider, jax.tree.map(_grown, params, abstract_params(wider))
-
-
-def decoder_params(config: ModelConfig, params: Params) -> DecoderParams:
-    """Unstack the layers and cast to the compute type, once, outside of any decoding loop."""
-    cast = jax.tree.map(lambda a: a.astype(jnp.dtype(config.dtype)), dict(params))
-    layers = cast.pop("layers")
-    rope = rotary(config, jnp.arange(config.max_len))
-    return DecoderParams(tuple(_layer(layers, i) for i in range(config.num_layers)), cast, rope)
+def init_kv(config: ModelConfig, rows: int, capacity: int, head: Head | None = None) -> KV:
+    """Make an empty cache for `rows` sequences of up to `capacity` tokens, and for what a head keeps of them."""
+    return cache.init_kv(config, rows, capacity, 0 if head is None else head.cache_width(config))
 
 
 def prefill(
@@ -172,12 +129,15 @@ def prefill(
     lens_n: jax.Array,
     *,
     capacity: int | None = None,
+    head: Head | None = None,
 ) -> tuple[jax.Array, KV]:
     """Read the first `lens_n` tokens of each row; return hidden states [n, p, d] and the filled cache.
 
-    The cache's capacity is p unless a larger one is asked for, as prefixes that grow by `commit` need.
+    The cache's capacity is p unless a larger one is asked for, as prefixes that grow by `commit` need. It holds what
+    `head` keeps, which `rm_extend` goes on from.
     """
     p = tokens_np.shape[1]
+    capacity = max(p, capacity or p)
     positions = jnp.arange(p)[None]
     segments = (positions < lens_n[:, None]).astype(jnp.int32)
     rope = _angles(dparams, positions)
@@ -187,11 +147,10 @@ def prefill(
     for layer in dparams.layers:
         x, new = block.apply({"params": layer}, x, rope, segments, method="prefill")
         kept = jax.tree.map(lambda a: cache.to_kept(a, cache.kept_dtype(config)), new)
-        layers.append(cache.with_capacity(kept, max(p, capacity or p)))
+        layers.append(cache.with_capacity(kept, capacity))
     states = _final_norm(config, dparams, x)
-    if config.rm_reading == "product":
-        layers.append(cache.with_capacity(reading.start_cache(states), max(p, capacity or p)))
-    return states, KV(tuple(layers))
+    own = (head.start_cache(states),) if head is not None and head.cache_width(config) else ()
+    return states, KV(tuple(layers), cache.with_capacity(cache.LayerKV((), (), own), capacity))
 
 
 def extend(
@@ -217,51 +176,37 @@ def extend(
     x = embed(config, dparams.rest["embedding"], tokens_ngt.reshape(n * g, t))
     layers: list[cache.LayerKV] = []
     block: Any = Block(config)
-    for layer, before, own in zip(dparams.layers, prefix.layers, suffix.layers, strict=False):
+    for layer, before, own in zip(dparams.layers, prefix.layers, suffix.layers, strict=True):
         x, own = block.apply({"params": layer}, x, rope, slots, before, own, method="extend")
         layers.append(own)
-    layers += suffix.layers[len(layers) :]
-    return _final_norm(config, dparams, x).reshape(n, g, t, -1), KV(tuple(layers))
+    return _final_norm(config, dparams, x).reshape(n, g, t, -1), suffix._replace(layers=tuple(layers))
 
 
 def rm_extend(
     config: ModelConfig,
+    head: Head,
     dparams: DecoderParams,
     tokens_ngt: jax.Array,
     prefix: KV,
     prefix_len_n: jax.Array,
     suffix: KV,
     suffix_len_ng: jax.Array,
-    vocab_ids: tuple[int, int],
 ) -> tuple[jax.Array, KV]:
-    """Feed t new tokens of solutions as `extend` does; return what `rm_logits` says at each, and the suffix cache."""
+    """Feed t new tokens of solutions as `extend` does; return what `rm_logits` says at each, and the suffix cache.
+
+    Both caches were made with this head.
+    """
     n, g, t = tokens_ngt.shape
     states, suffix = extend(config, dparams, tokens_ngt, prefix, prefix_len_n, suffix, suffix_len_ng)
-    if config.rm_reading == "verdict":
-        return _verdict(config, dparams, states, vocab_ids), suffix
-    slots = cache.Slots(prefix_len_n, suffix_len_ng)
-    found, own = reading.extend(
-        config, dparams.rest["reading"], _unembedding(config, dparams), states.reshape(n * g, t, -1),
-        tokens_ngt.reshape(n * g, t), slots, prefix.layers[-1], suffix.layers[-1],
-    )  # fmt: skip
-    return found.reshape(n, g, t), KV((*suffix.layers[:-1], own))
-
-
-def _init_boxed(config: ModelConfig, key: jax.Array) -> Any:
-    ids = jnp.zeros((1, 1), jnp.int32)
-    return Transformer(config).init(key, ids, ids, ids)["params"]
-
-
-def _init(config: ModelConfig, key: jax.Array) -> Any:
-    return nn.meta.unbox(_init_boxed(config, key))
-
-
-def _grown(array: jax.Array, wanted: jax.ShapeDtypeStruct) -> jax.Array:
-    return jnp.pad(array, [(0, size - old) for old, size in zip(array.shape, wanted.shape, strict=True)])
-
-
-def _layer(layers: Params, index: int) -> Params:
-    return jax.tree.map(lambda a: a[index], layers)
+    slots, keeps = cache.Slots(prefix_len_n, suffix_len_ng), head.cache_width(config) > 0
+    empty = jnp.zeros((n * g, 1, 0), jnp.float32)
+    last_r1x = cache.history(prefix.head, suffix.head, slots, 1) if keeps else empty
+    rows = states.reshape(n * g, t, -1), tokens_ngt.reshape(n * g, t)
+    found, new = head.extend(config, _rest(dparams), *rows, last_r1x)
+    if keeps:
+        own = cache.write(suffix.head, cache.LayerKV((), (), (new,)), suffix_len_ng.reshape(-1))
+        suffix = suffix._replace(head=own)
+    return found.reshape(n, g, t), suffix
 
 
 def _angles(dparams: DecoderParams, positions: jax.Array) -> Rotary:
@@ -273,14 +218,5 @@ def _final_norm(config: ModelConfig, dparams: DecoderParams, x: jax.Array) -> ja
     return norm.apply({"params": dparams.rest["final_norm"]}, x)
 
 
-def _unembedding(config: ModelConfig, params: Params | DecoderParams) -> jax.Array:
-    rest = params.rest if isinstance(params, DecoderParams) else params
-    return rest["embedding" if config.tied_embeddings else "unembedding"]
-
-
-def _verdict(
-    config: ModelConfig, params: Params | DecoderParams, hidden: jax.Array, vocab_ids: tuple[int, int]
-) -> jax.Array:
-    """Return logit(correct) - logit(incorrect), [...]; only two rows of the unembedding are read."""
-    both = logits(hidden, _unembedding(config, params)[jnp.array(vocab_ids)])
-    return both[..., 0] - both[..., 1]
+def _rest(params: Params | DecoderParams) -> Params:
+    return params.rest if isinstance(params, DecoderParams) else params

@@ -5,14 +5,16 @@ lanes x slots (suffix), each with its key-value heads merged in: keys are [rows 
 [rows * kv_heads, capacity, head_dim]. So both products of attention read them in order; with keys laid out like values,
 one query against them took XLA:CPU three times as long. The capacity is cut into blocks, each an array of its own, so
 that attention can leave out those that no sequence has reached yet (slicing one large array instead would copy it).
-All is kept in the config's `cache_dtype` and read in the compute type; a reading's entry, which holds a sum of
-log-probabilities, is float32 always. A float32 model's bfloat16 caches are kept as their bits, in uint16: XLA:CPU
+All is kept in the config's `cache_dtype` and read in the compute type; what a reward model's head keeps, such as a sum
+of log-probabilities, is float32 always. A float32 model's bfloat16 caches are kept as their bits, in uint16: XLA:CPU
 carries bfloat16 arrays through a loop as float32, which saved nothing and took three times as long.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -42,9 +44,10 @@ class LayerKV(NamedTuple):
 
 
 class KV(NamedTuple):
-    """Hold a cache, one entry a layer and one of a reading as a product; opaque outside this package."""
+    """Hold a cache: an entry a layer, and what a reward model's head keeps, in `x`; opaque outside this package."""
 
     layers: tuple[LayerKV, ...]
+    head: LayerKV
 
 
 class Slots(NamedTuple):
@@ -54,8 +57,8 @@ class Slots(NamedTuple):
     suffix_len_ns: jax.Array
 
 
-def init_kv(config: ModelConfig, rows: int, capacity: int) -> KV:
-    """Make an empty cache for `rows` sequences of up to `capacity` tokens."""
+def init_kv(config: ModelConfig, rows: int, capacity: int, head_width: int = 0) -> KV:
+    """Make an empty cache for `rows` sequences of up to `capacity` tokens; a head keeps so many numbers of each."""
     dtype = kept_dtype(config)
     blocks = _block_lens(capacity)
 
@@ -65,10 +68,8 @@ def init_kv(config: ModelConfig, rows: int, capacity: int) -> KV:
         v = tuple(jnp.zeros((heads, size, config.head_dim), dtype) for size in blocks)
         return LayerKV(k, v, (jnp.zeros((rows, capacity, config.d_model), dtype),) if config.shift_width else ())
 
-    layers = [layer() for _ in range(config.num_layers)]
-    if config.rm_reading == "product":
-        layers.append(LayerKV((), (), (jnp.zeros((rows, capacity, config.d_model + 1), jnp.float32),)))
-    return KV(tuple(layers))
+    own = (jnp.zeros((rows, capacity, head_width), jnp.float32),) if head_width else ()
+    return KV(tuple(layer() for _ in range(config.num_layers)), LayerKV((), (), own))
 
 
 def with_capacity(new: LayerKV, capacity: int) -> LayerKV:
@@ -139,11 +140,7 @@ def commit(
     num_lanes = prefix_len_n.shape[0]
     num_slots = _num_rows(config, suffix) // num_lanes
     chosen = take_rows(config, suffix, jnp.arange(num_lanes) * num_slots + choice_n)
-    return KV(
-        tuple(
-            write(layer, new, prefix_len_n, take_len_n) for layer, new in zip(prefix.layers, chosen.layers, strict=True)
-        )
-    )
+    return _each(lambda entry, new: write(entry, new, prefix_len_n, take_len_n), prefix, chosen)
 
 
 def take_rows(config: ModelConfig, kv: KV, row_r: jax.Array) -> KV:
@@ -160,7 +157,8 @@ def take_positions(kv: KV, position_nsm: jax.Array) -> KV:
     Blocks past the farthest position are not read. What is taken from outside the capacity means nothing.
     """
     n, _, m = position_nsm.shape
-    parts = [(blocks, axis) for layer in kv.layers for blocks, axis in zip(layer, _AXES, strict=True) if blocks]
+    entries = (*kv.layers, kv.head)
+    parts = [(blocks, axis) for entry in entries for blocks, axis in zip(entry, _AXES, strict=True) if blocks]
 
     def take(block: jax.Array, axis: int, start: int) -> jax.Array:
         at = jax.vmap(lambda row, local_sm: jnp.take(row, local_sm, axis=axis, mode="clip"))
@@ -180,8 +178,8 @@ def take_positions(kv: KV, position_nsm: jax.Array) -> KV:
             read = functools.partial(later, index, start)
             taken = jax.lax.cond(jnp.max(position_nsm) >= start, read, lambda taken: taken, taken)
     rows = iter(part.reshape(-1, *part.shape[3:]) for part in taken)
-    layers = [LayerKV(*((next(rows),) if blocks else () for blocks in layer)) for layer in kv.layers]
-    return KV(tuple(with_capacity(layer, m) for layer in layers))
+    joined = _each(lambda entry: LayerKV(*((next(rows),) if blocks else () for blocks in entry)), kv)
+    return _each(lambda entry: with_capacity(entry, m), joined)
 
 
 def put_rows(config: ModelConfig, kv: KV, row_r: jax.Array, new: KV) -> KV:
@@ -201,12 +199,13 @@ def put_rows(config: ModelConfig, kv: KV, row_r: jax.Array, new: KV) -> KV:
             placed.append(block)
         return tuple(placed)
 
-    return KV(
-        tuple(
-            LayerKV(*(put(*parts) for parts in zip(old, part, _AXES, strict=True)))
-            for old, part in zip(kv.layers, new.layers, strict=True)
-        )
-    )
+    return _each(lambda old, part: LayerKV(*(put(*each) for each in zip(old, part, _AXES, strict=True))), kv, new)
+
+
+def _each(fn: Callable[..., LayerKV], *caches: KV) -> KV:
+    """Map over the entries of caches, in the order of the layers, the head's last."""
+    *layers, head = itertools.starmap(fn, zip(*((*kv.layers, kv.head) for kv in caches), strict=True))
+    return KV(tuple(layers), head)
 
 
 def _block_lens(capacity: int) -> list[int]:

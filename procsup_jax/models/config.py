@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any
 
 from procsup_jax.errors import UserError
 
 DTYPES = ("float32", "bfloat16")
-RMReading = Literal["verdict", "product"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +42,7 @@ class ModelConfig:
     logits are float32 always) and `param_dtype` the type the parameters are kept in. `remat` recomputes each layer in
     the backward pass. `cache_dtype` is the type that keys and values are kept in between calls, None for that of
     `dtype`. `shift_width` > 0 adds to the attention's input a learned mix of that many previous positions.
-    `rope_scaling` is a RopeScaling or a mapping of its fields, None for none. `rm_reading` is how a reward model reads
-    the trunk (see `api.rm_logits`).
+    `rope_scaling` is a RopeScaling or a mapping of its fields, None for none.
     Raises UserError for values that do not go together.
     """
 
@@ -64,7 +62,6 @@ class ModelConfig:
     param_dtype: str = "float32"
     remat: bool = False
     shift_width: int = 0
-    rm_reading: RMReading = "verdict"
     cache_dtype: str | None = None
     rope_scaling: RopeScaling | None = None
 
@@ -83,9 +80,6 @@ class ModelConfig:
             raise UserError(f"model dropout={self.dropout}: expected 0 <= dropout < 1")
         if self.shift_width < 0:
             raise UserError(f"model shift_width={self.shift_width}: expected 0 (off) or more")
-        if self.rm_reading not in get_args(RMReading):
-            expected = ", ".join(get_args(RMReading))
-            raise UserError(f"model rm_reading={self.rm_reading!r}: expected one of {expected}")
         for name in ("dtype", "param_dtype"):
             if getattr(self, name) not in DTYPES:
                 raise UserError(f"model {name}={getattr(self, name)!r}: expected one of {', '.join(DTYPES)}")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+
+import jax
+
 from procsup_jax.models.config import ModelConfig
-from procsup_jax.models.reading import num_weights
+from procsup_jax.models.heads import Head
 
 
-def num_params(config: ModelConfig) -> int:
-    """Count the parameters, embeddings included."""
+def num_params(config: ModelConfig, head: Head | None = None) -> int:
+    """Count the parameters, embeddings included, and those of a head."""
     c = config
     norms = 2 * c.d_model
     tables = c.vocab_size * c.d_model * (1 if c.tied_embeddings else 2)
-    reading = num_weights(c) if c.rm_reading == "product" else 0
-    return c.num_layers * (_layer_kernels(c) + norms + c.shift_width * c.d_model) + tables + c.d_model + reading
+    own = {} if head is None else jax.eval_shape(functools.partial(head.init_params, c), jax.random.key(0))
+    trunk = c.num_layers * (_layer_kernels(c) + norms + c.shift_width * c.d_model) + tables + c.d_model
+    return trunk + sum(array.size for array in jax.tree.leaves(own))
 
 
 def forward_flops_per_token(config: ModelConfig, context_len: int) -> int:

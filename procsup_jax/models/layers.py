@@ -6,7 +6,8 @@ one is over twice as slow, elsewhere it makes no difference.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -17,6 +18,8 @@ from procsup_jax.models.attention import packed_attention, slot_attention
 from procsup_jax.models.cache import LayerKV, Slots, from_kept, history, write
 from procsup_jax.models.config import ModelConfig, RopeScaling
 from procsup_jax.parallel.rules import LogicalAxes
+
+Params = Mapping[str, Any]
 
 
 class Rotary(NamedTuple):
@@ -72,6 +75,11 @@ def logits(hidden: jax.Array, table_vd: jax.Array) -> jax.Array:
     flat = hidden.reshape(-1, hidden.shape[-1])
     found = jnp.einsum("xd,vd->xv", flat, table_vd.astype(hidden.dtype), preferred_element_type=jnp.float32)
     return found.reshape(*hidden.shape[:-1], table_vd.shape[0])
+
+
+def unembedding(config: ModelConfig, params: Params) -> jax.Array:
+    """Return the table [v, d] that logits are made with."""
+    return params["embedding" if config.tied_embeddings else "unembedding"]
 
 
 class RMSNorm(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -13,8 +13,7 @@ import jax.numpy as jnp
 from procsup_jax.models import trees
 from procsup_jax.models.cache import LayerKV, Slots
 from procsup_jax.models.config import ModelConfig
-from procsup_jax.models.layers import MLP, Attention, RMSNorm, Rotary, fan_in_normal, named_axes, rotary
-from procsup_jax.models.reading import num_weights
+from procsup_jax.models.layers import MLP, Attention, Params, RMSNorm, Rotary, fan_in_normal, rotary
 from procsup_jax.parallel.rules import constrain
 
 RESIDUAL = ("batch", "length", "act_embed")
@@ -83,10 +82,6 @@ class Transformer(nn.Module):
         embedding = table("embedding")
         if not c.tied_embeddings:
             table("unembedding")
-        if c.rm_reading == "product":
-            self.param(
-                "reading", named_axes(nn.initializers.zeros, (None,)), (num_weights(c),), jnp.dtype(c.param_dtype)
-            )
         x = embed(c, embedding, tokens_bl)
         x = nn.Dropout(c.dropout, deterministic=self.deterministic)(x)
         block = nn.remat(Block, prevent_cse=False) if c.remat else Block
@@ -102,17 +97,51 @@ class Transformer(nn.Module):
         return RMSNorm(c, name="final_norm")(x)
 
 
-def read_trees(config: ModelConfig, params: Mapping[str, Any], tokens_bl: jax.Array, grown: trees.Trees) -> jax.Array:
-    """Return the hidden states of flat tokens after the final norm: the network with the same parameters."""
+def read_rows(
+    config: ModelConfig,
+    params: Params,
+    layers: tuple[Params, ...],
+    tokens_bl: jax.Array,
+    positions_bl: jax.Array,
+    segments_bl: jax.Array,
+) -> jax.Array:
+    """Return the hidden states of packed rows after the final norm: the network with its layers one by one."""
+    rope = rotary(config, positions_bl)
+    block: Any = Block(config)
+
+    def layer(x_bld: jax.Array, own: Params) -> jax.Array:
+        return block.apply({"params": own}, x_bld, rope, segments_bl)[0]
+
+    return _through(config, params, layers, tokens_bl, layer)
+
+
+def read_trees(
+    config: ModelConfig, params: Params, layers: Params | tuple[Params, ...], tokens_bl: jax.Array, grown: trees.Trees
+) -> jax.Array:
+    """Return the hidden states of flat tokens after the final norm; the layers are stacked or one by one."""
     rope, places = rotary(config, grown.position_bl), trees.find_places(grown, config.shift_width)
     block: Any = Block(config)
 
-    def layer(x_bld: jax.Array, layer_params: Any) -> tuple[jax.Array, None]:
-        return block.apply({"params": layer_params}, x_bld, rope, places, method="branch"), None
+    def layer(x_bld: jax.Array, own: Params) -> jax.Array:
+        return block.apply({"params": own}, x_bld, rope, places, method="branch")
 
-    x, _ = jax.lax.scan(layer, embed(config, params["embedding"], tokens_bl), params["layers"])
+    return _through(config, params, layers, tokens_bl, layer)
+
+
+def _through(
+    config: ModelConfig,
+    params: Params,
+    layers: Params | tuple[Params, ...],
+    tokens_bl: jax.Array,
+    layer: Callable[[jax.Array, Params], jax.Array],
+) -> jax.Array:
+    x_bld = embed(config, params["embedding"], tokens_bl)
+    if isinstance(layers, tuple):
+        x_bld = functools.reduce(layer, layers, x_bld)
+    else:
+        x_bld, _ = jax.lax.scan(lambda x_bld, own: (layer(x_bld, own), None), x_bld, layers)
     norm: Any = RMSNorm(config)
-    return norm.apply({"params": params["final_norm"]}, x)
+    return norm.apply({"params": params["final_norm"]}, x_bld)
 
 
 def embed(config: ModelConfig, table_vd: jax.Array, tokens: jax.Array) -> jax.Array:

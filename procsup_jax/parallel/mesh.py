@@ -32,6 +32,11 @@ class MeshSettings:
             raise UserError(f"mesh data={self.data} fsdp={self.fsdp} tensor={self.tensor}: only one axis can be -1")
 
 
+def mesh_or_none(settings: MeshSettings) -> jax.sharding.Mesh | None:
+    """Make the mesh, None where the settings are those of a single device; errors as for `make_mesh`."""
+    return None if (settings.data, settings.fsdp, settings.tensor) == (1, 1, 1) else make_mesh(settings)
+
+
 def make_mesh(settings: MeshSettings) -> jax.sharding.Mesh:
     """Make a mesh with axes data, fsdp, tensor over the first devices.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from procsup_jax import roster
 from procsup_jax.report import names, scatter, svg
 from procsup_jax.report.markup import element, text
 from procsup_jax.report.results import Estimate
@@ -105,4 +106,4 @@ def share(paper: float | None) -> float | None:
 
 def hollow(model: str) -> bool:
     """Return whether a policy's marks are hollow: those that start from the few-shot prompt."""
-    return model.startswith("few_shot")
+    return roster.start_of(model) == roster.FEW_SHOT

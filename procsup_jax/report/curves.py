@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from procsup_jax import roster
 from procsup_jax.report import line_chart, names, paper_results, svg
 from procsup_jax.report.results import Epoch, Results
+from procsup_jax.searching import decodings
 
 # Key of a curve's row -> what it is called at the line's end, its description, its CSS class.
 ERRORS = {
@@ -17,7 +19,7 @@ ERRORS = {
 
 def selective_figures(results: Results, test_set: str = "test") -> list[svg.Figure]:
     """Draw the error left by abstaining, one panel for few-shot-based and one for SFT-based policies."""
-    panels = [("few_shot", "Few-shot-based policies"), ("sft", "SFT-based policies")]
+    panels = [(roster.FEW_SHOT, "Few-shot-based policies"), (roster.SFT, "SFT-based policies")]
     figures = []
     for base, title in panels:
         lines = [line for line in _selective_lines(results, test_set) if line[0].startswith(base)]
@@ -27,8 +29,8 @@ def selective_figures(results: Results, test_set: str = "test") -> list[svg.Figu
                     [line for _, line in lines],
                     names.slug("selective", base),
                     title,
-                    "problems abstained on, %",
-                    "final-answer error on the rest, %",
+                    line_chart.Axis("problems abstained on, %"),
+                    line_chart.Axis("final-answer error on the rest, %"),
                 )
             )
     return figures
@@ -47,7 +49,7 @@ def _selective_lines(results: Results, test_set: str) -> list[tuple[str, line_ch
 
 
 def _dash(decoding: str) -> str:
-    return {"orm": "solid", "prm": "dashed"}.get(decoding.partition("_")[0], "dotted")
+    return {"orm": "solid", "prm": "dashed"}.get(decodings.judge_of(decoding) or "", "dotted")
 
 
 def learning_figures(curves: Mapping[str, Sequence[Epoch]]) -> list[svg.Figure]:
@@ -59,9 +61,8 @@ def learning_figures(curves: Mapping[str, Sequence[Epoch]]) -> list[svg.Figure]:
             lines,
             names.slug("learning", model),
             names.label(names.MODELS, model),
-            "epoch",
-            "error, %",
-            x_format="d",
+            line_chart.Axis("epoch", "d"),
+            line_chart.Axis("error, %"),
             tags_right=76.0,
             top=max(tops),
             size=(345.0, 250.0),

@@ -32,16 +32,20 @@ def choices(prepared: Sequence[Mapping[str, Any]]) -> dict[str, list[list[str]]]
     """Return the filter's choices that occur, as [key, display name]: verdicts, models, decodings, sets."""
     return {
         "verdict": [[key, title] for key, title in VERDICTS.items() if any(e["verdict"] == key for e in prepared)],
-        "model": _occurring(prepared, "model", names.MODELS),
-        "decoding": _occurring(prepared, "decoding", names.DECODINGS),
-        "set": _occurring(prepared, "set", names.SETS),
+        "model": _titled(names.MODELS, _occurring(prepared, "model")),
+        "decoding": [
+            [value, names.decoding(value)] for value in names.decodings_in_order(_occurring(prepared, "decoding"))
+        ],
+        "set": _titled(names.SETS, _occurring(prepared, "set")),
     }
 
 
-def _occurring(prepared: Sequence[Mapping[str, Any]], key: str, titles: dict[str, str]) -> list[list[str]]:
-    return [
-        [value, names.label(titles, value)] for value in names.in_order(titles, {e[key] for e in prepared if e[key]})
-    ]
+def _occurring(prepared: Sequence[Mapping[str, Any]], key: str) -> set[str]:
+    return {example[key] for example in prepared if example[key]}
+
+
+def _titled(titles: dict[str, str], values: set[str]) -> list[list[str]]:
+    return [[value, names.label(titles, value)] for value in names.in_order(titles, values)]
 
 
 def _prepare(example: Mapping[str, Any], index: int) -> dict[str, Any]:

@@ -5,8 +5,24 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from procsup_jax import roster
+from procsup_jax.evals.agreement import OUTCOME_LABEL, PROCESS_LABEL, prediction
+from procsup_jax.evals.findings import (
+    FINAL_ANSWER,
+    LEARNING,
+    METRICS,
+    OUTCOME_AGAINST_PROCESS,
+    RERANKING,
+    TRACE,
+    WITHOUT_REWARD_MODEL,
+    Approach,
+)
+from procsup_jax.evals.findings import emulation as emulated
 from procsup_jax.report import names, paper_results
-from procsup_jax.report.results import Approach, Decoding, Estimate, Results
+from procsup_jax.report.results import Decoding, Estimate, Results
+from procsup_jax.searching.decodings import MAJORITY
+
+_ORM = prediction(roster.ORM)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,13 +103,10 @@ def separate(a: Estimate, b: Estimate) -> bool | None:
 
 def outcome_against_process(results: Results, test_set: str) -> Finding:
     """Return finding 1: reranking by ORM against PRM, and ORM-RL against PRM-RL, by final-answer error."""
-    pairs: list[tuple[str, Approach, Approach]] = [
-        ("reranking", ("sft", "orm_weighted"), ("sft", "prm_weighted")),
-        ("RL", ("sft_orm_rl", "orm_weighted"), ("sft_prm_rl", "prm_weighted")),
-    ]
-    metric = "final_answer_error"
-    sentences, gaps, shown = [], [], []
-    for what, outcome, process in pairs:
+    metric = FINAL_ANSWER
+    sentences, gaps = [], []
+    shown: list[Approach] = []
+    for what, (outcome, process) in OUTCOME_AGAINST_PROCESS.items():
         a, b = (_estimate(results, each, metric, test_set) for each in (outcome, process))
         if a is None or b is None:
             continue
@@ -116,19 +129,21 @@ def outcome_against_process(results: Results, test_set: str) -> Finding:
 def emulation(results: Results, test_set: str) -> Finding:
     """Return finding 2: agreement of the ORM's prediction with process labels against that with outcome labels."""
     sentences, comparisons, gaps = [], [], []
-    model = next((m for m in ("sft", "few_shot") if results.agreement(m, test_set)), "")
+    model = next((m for m in (roster.SFT, roster.FEW_SHOT) if results.agreement(m, test_set)), "")
     for key, agreement in results.agreement(model, test_set).items():
         where = {"all_steps": "all steps", "last_step": "last steps"}.get(key, key)
-        process, outcome = (agreement.share.get(("orm_prediction", label)) for label in ("prm_label", "orm_label"))
-        if process is None or outcome is None:
+        row = {label: share for (judge, label), share in agreement.share.items() if judge == _ORM}
+        gap = emulated({_ORM: row})
+        if gap is None:
             continue
+        process, outcome = row[PROCESS_LABEL], row[OUTCOME_LABEL]
         paper = paper_results.AGREEMENT_ALL_STEPS if key == "all_steps" else {}
-        for share, judge in ((process, "prm_label"), (outcome, "orm_label")):
-            figure = paper.get(("orm_prediction", judge))
+        for share, judge in ((process, PROCESS_LABEL), (outcome, OUTCOME_LABEL)):
+            figure = paper.get((_ORM, judge))
             share_of_paper = None if figure is None else figure / 100
-            name = f"{names.JUDGES[judge]}s, {where}"
+            name = f"{names.verdict(judge)}s, {where}"
             comparisons.append(Comparison(name, "sft_orm_rl", Estimate(share, n=agreement.n), share_of_paper))
-        gaps.append(f"{names.points(process - outcome)}\u00a0points ({where})")
+        gaps.append(f"{names.points(gap)}\u00a0points ({where})")
         count = "" if agreement.n is None else f" ({agreement.n:,})"
         sentences.append(
             f"On {where}{count} of {names.label(names.MODELS, model)}’s samples the ORM’s prediction agrees with the "
@@ -148,14 +163,15 @@ def emulation(results: Results, test_set: str) -> Finding:
 
 def low_trace_error(results: Results, test_set: str) -> Finding:
     """Return finding 3: trace error of what was chosen or trained with a reward model against what was not."""
-    metric = "trace_error"
-    without: list[Approach] = [(m, "majority") for m in ("few_shot_final_answer_rl", "sft_final_answer_rl", "sft")]
-    with_rm = [(row.model, row.decoding) for row in paper_results.TABLE_1 if row.trace and row.decoding != "majority"]
-    base = [(a, e) for a in without if (e := _estimate(results, a, metric, test_set)) is not None]
+    metric = TRACE
+    with_rm = [(row.model, row.decoding) for row in paper_results.TABLE_1 if row.trace and row.decoding != MAJORITY]
+    base = [(a, e) for a in WITHOUT_REWARD_MODEL if (e := _estimate(results, a, metric, test_set)) is not None]
     better = [(a, e) for a in with_rm if (e := _estimate(results, a, metric, test_set)) is not None]
     sentences, verdict = [], None
     if base and better:
-        reference, at = min((each for each in base if each[0][0] != "sft"), key=lambda e: e[1].value, default=base[0])
+        reference, at = min(
+            (each for each in base if each[0][0] != roster.SFT), key=lambda e: e[1].value, default=base[0]
+        )
         below = [estimate for _, estimate in better if estimate.value < at.value]
         apart = [estimate for estimate in below if separate(estimate, at)]
         verdict = f"{len(below)} of {len(better)} with a reward model lie below {names.approach(*reference)}"
@@ -177,22 +193,10 @@ def low_trace_error(results: Results, test_set: str) -> Finding:
 
 def reward_models_help(results: Results, test_set: str) -> Finding:
     """Return finding 4: reranking against majority voting, and RL against a reward model against Final-Answer RL."""
-    reranking: list[tuple[Approach, Approach]] = [
-        ((model, decoding), (model, "majority"))
-        for model, decoding in (("sft", "prm_weighted"), ("sft", "orm_weighted"), ("few_shot", "orm_weighted"))
-    ]
-    learning: list[tuple[Approach, Approach]] = [
-        ((model, "majority"), (control, "majority"))
-        for model, control in (
-            ("sft_orm_rl", "sft_final_answer_rl"),
-            ("sft_prm_rl", "sft_final_answer_rl"),
-            ("few_shot_orm_rl", "few_shot_final_answer_rl"),
-        )
-    ]
     verdicts: list[str] = []
     changes: list[Change] = []
-    for what, pairs in (("reranking", reranking), ("RL against a reward model", learning)):
-        measured = [pair for pair in pairs if all(_estimate(results, a, "final_answer_error", test_set) for a in pair)]
+    for what, pairs in (("reranking", RERANKING), ("RL against a reward model", LEARNING)):
+        measured = [pair for pair in pairs if all(_estimate(results, a, FINAL_ANSWER, test_set) for a in pair)]
         changes += [_change(results, a, b, test_set) for a, b in measured]
         if measured:
             lower = sum(_lower(results, a, b, test_set) for a, b in measured)
@@ -210,21 +214,21 @@ def reward_models_help(results: Results, test_set: str) -> Finding:
 def _change(results: Results, a: Approach, b: Approach, test_set: str) -> Change:
     policy, other = (names.label(names.MODELS, model) for model, _ in (a, b))
     if a[0] == b[0]:
-        label = f"{policy}: {names.label(names.DECODINGS, a[1])} − {names.label(names.DECODINGS, b[1])}"
+        label = f"{policy}: {names.decoding(a[1])} − {names.decoding(b[1])}"
     else:
         label = f"{policy} − {other.removeprefix('SFT + ').removeprefix('Few-shot + ')}"
-    known = all(_estimate(results, each, "trace_error", test_set) for each in (a, b))
-    final, trace = (change(results, a, b, metric, test_set) for metric in ("final_answer_error", "trace_error"))
+    known = all(_estimate(results, each, TRACE, test_set) for each in (a, b))
+    final, trace = (change(results, a, b, metric, test_set) for metric in METRICS)
     return Change(label, a[0], final, trace if known else None)
 
 
 def _lower(results: Results, a: Approach, b: Approach, test_set: str) -> bool:
-    first, second = (_estimate(results, each, "final_answer_error", test_set) for each in (a, b))
+    first, second = (_estimate(results, each, FINAL_ANSWER, test_set) for each in (a, b))
     return first is not None and second is not None and first.value < second.value
 
 
 def _metric(found: Decoding | None, metric: str) -> Estimate | None:
-    return None if found is None else found.final if metric == "final_answer_error" else found.trace
+    return None if found is None else found.final if metric == FINAL_ANSWER else found.trace
 
 
 def _estimate(results: Results, approach: Approach, metric: str, test_set: str) -> Estimate | None:
@@ -236,7 +240,7 @@ def _comparisons(results: Results, approaches: Sequence[Approach], metric: str, 
     for approach in approaches:
         estimate = _estimate(results, approach, metric, test_set)
         row = paper_results.table1_row(*approach)
-        paper = None if row is None else row.final if metric == "final_answer_error" else row.trace
+        paper = None if row is None else row.final if metric == FINAL_ANSWER else row.trace
         if estimate is not None:
             made.append(
                 Comparison(names.approach(*approach), approach[0], estimate, None if paper is None else paper / 100)

@@ -11,11 +11,11 @@ BANDS = 8  # classes heat-0 ... heat-7, from 50 % to 100 %
 
 def heatmap(agreement: Agreement, name: str, title: str) -> svg.Figure:
     """Draw the share of steps on which each two judges agree; a pair without a value is left blank."""
-    judges = [judge for judge in names.JUDGES if any(judge in pair for pair in agreement.share)]
+    judges = names.verdicts_in_order({judge for pair in agreement.share for judge in pair})
     width, height = LEFT + CELL_W * len(judges) + 4, TOP + CELL_H * len(judges) + 8
     parts = []
     for j, judge in enumerate(judges):
-        kind, what = names.JUDGES[judge].split()
+        kind, what = names.verdict(judge).rsplit(" ", 1)
         parts.append(svg.label(LEFT + (j + 0.5) * CELL_W, TOP - 20, kind, class_="tick strong", anchor="middle"))
         parts.append(svg.label(LEFT + (j + 0.5) * CELL_W, TOP - 7, what, anchor="middle"))
         parts.append(svg.label(LEFT - 9, TOP + (j + 0.5) * CELL_H - 2, kind, class_="tick strong", anchor="end"))
@@ -25,7 +25,7 @@ def heatmap(agreement: Agreement, name: str, title: str) -> svg.Figure:
             share = 1.0 if i == j else agreement.share.get((first, second))
             parts.append(_cell(i, j, first, second, share))
     pairs = "; ".join(
-        f"{names.JUDGES[a]} and {names.JUDGES[b]} {names.percent(share)} %"
+        f"{names.verdict(a)} and {names.verdict(b)} {names.percent(share)} %"
         for (a, b), share in agreement.share.items()
         if a < b
     )
@@ -41,7 +41,7 @@ def _cell(i: int, j: int, first: str, second: str, share: float | None) -> str:
         return markup.element("rect", x=x + 1, y=y + 1, width=CELL_W - 2, height=CELL_H - 2, rx=3, class_="heat-none")
     if i == j:
         return markup.element("rect", x=x + 1, y=y + 1, width=CELL_W - 2, height=CELL_H - 2, rx=3, class_="heat-self")
-    hint = f"{names.JUDGES[first]} and {names.JUDGES[second]} agree on {names.percent(share, 2)} % of the steps"
+    hint = f"{names.verdict(first)} and {names.verdict(second)} agree on {names.percent(share, 2)} % of the steps"
     return markup.element(
         "g",
         markup.element("title", markup.text(hint)),

@@ -23,25 +23,31 @@ class Line:
     row: str | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """Name what an axis shows; `format` is as in svg.axes."""
+
+    title: str
+    format: str = "%"
+
+
 def line_chart(
     lines: Sequence[Line],
     name: str,
     title: str,
-    x_title: str,
-    y_title: str,
+    x_axis: Axis,
+    y_axis: Axis,
     *,
-    x_format: str = "%",
-    y_format: str = "%",
     tags_right: float = 0.0,
     top: float | None = None,
     size: tuple[float, float] = (WIDTH, HEIGHT),
 ) -> svg.Figure:
-    """Draw values over x; `x_format` and `y_format` as in svg.axes.
+    """Draw values over x.
 
     Lines are named at their right ends in a margin of width `tags_right`, or at their left ends where that is 0.
     `top` fixes the y axis's end, so that several panels can share it.
     """
-    width, height = size
+    (width, height), y_format = size, y_axis.format
     xs = [px for each in lines for px, _ in each.points]
     gutter, left = 0.0 if tags_right else 28.0, 40.0 if y_format == "%" else 52.0
     x = svg.Scale(min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1, left + gutter, width - tags_right - 8)
@@ -49,12 +55,12 @@ def line_chart(
     y = svg.scale_from_zero(values, height - 44, 30, 1.0 if y_format == "%" else math.inf)
     ends = [each.points[-1 if tags_right else 0] for each in lines]
     places = spread([y(py) for _, py in ends], 13.0, y.end, y.start)
-    body = svg.axes(x, y, x_title, y_title, x_format, gutter, y_format)
+    body = svg.axes(x, y, x_axis.title, y_axis.title, x_axis.format, gutter, y_format)
     body += "".join(
         _line(each, x, y, _tag(each, x(end[0]), y(end[1]), place, 1 if tags_right else -1))
         for each, end, place in zip(lines, ends, places, strict=True)
     )
-    listing = "; ".join(f"{each.description}: {_listed(each, x_format, y_format)}" for each in lines)
+    listing = "; ".join(f"{each.description}: {_listed(each, x_axis.format, y_format)}" for each in lines)
     return svg.Figure(name, title, f"{title}. {listing}.", width, height, body)
 
 

@@ -6,31 +6,24 @@ import re
 import zlib
 from collections.abc import Iterable
 
+from procsup_jax import roster
+from procsup_jax.searching import decodings
+
+_STARTS = {roster.FEW_SHOT: "Few-shot", roster.SFT: "SFT"}
+_METHODS = {roster.FINAL_ANSWER_RL: "Final-Answer RL", roster.ORM_RL: "ORM-RL", roster.PRM_RL: "PRM-RL"}
 MODELS = {
-    "few_shot": "Few-shot",
-    "few_shot_final_answer_rl": "Few-shot + Final-Answer RL",
-    "few_shot_orm_rl": "Few-shot + ORM-RL",
-    "sft": "SFT",
-    "sft_final_answer_rl": "SFT + Final-Answer RL",
-    "sft_orm_rl": "SFT + ORM-RL",
-    "sft_prm_rl": "SFT + PRM-RL",
+    policy: " + ".join([_STARTS[roster.start_of(policy)], *filter(None, [_METHODS.get(roster.method_of(policy))])])
+    for policy in roster.POLICIES
 }
-DECODINGS = {
-    "one_sample": "one sample",
-    "greedy": "greedy",
-    "majority": "majority",
-    "orm_weighted": "ORM-weighted",
-    "prm_weighted": "PRM-weighted",
-    "orm_best": "best by ORM",
-    "prm_best": "best by PRM",
-    "orm_step": "step search by ORM",
-    "prm_step": "step search by PRM",
-    "orm_beam": "beam search by ORM",
-    "prm_beam": "beam search by PRM",
-    "orm_puct": "tree search by ORM",
-    "prm_puct": "tree search by PRM",
+_HOW = {
+    "weighted": "{}-weighted",
+    "best": "best by {}",
+    "step": "step search by {}",
+    "beam": "beam search by {}",
+    "puct": "tree search by {}",
 }
 SETS = {"test": "test", "ood": "out-of-distribution"}
+# Of those who judge a step, as in the paper's figure; other reward models' predictions stand after the paper's two.
 JUDGES = {
     "orm_prediction": "ORM prediction",
     "prm_prediction": "PRM prediction",
@@ -49,6 +42,37 @@ def in_order(names: dict[str, str], keys: Iterable[str]) -> list[str]:
     """Return `keys` in the order of `names`, unknown keys last and sorted."""
     order = {name: i for i, name in enumerate(names)}
     return sorted(keys, key=lambda key: (order.get(key, len(order)), key))
+
+
+def decoding(key: str) -> str:
+    """Return the display name of a decoding, with whatever judge."""
+    judge = decodings.judge_of(key)
+    if judge is None:
+        return key.replace("_", " ")
+    return _HOW[key.removeprefix(f"{judge}_")].format(_judge(judge))
+
+
+def decodings_in_order(keys: Iterable[str]) -> list[str]:
+    """Return the keys of decodings in the order of tables, one sample first."""
+    keys = set(keys)
+    known = ("one_sample", *decodings.in_order(sorted(filter(None, map(decodings.judge_of, keys)))))
+    return in_order(dict.fromkeys(known, ""), keys)
+
+
+def verdict(key: str) -> str:
+    """Return the display name of who judges a step: a reward model's prediction, or labels."""
+    judge, _, what = key.rpartition("_")
+    return JUDGES.get(key) or f"{_judge(judge)} {what}"
+
+
+def verdicts_in_order(keys: Iterable[str]) -> list[str]:
+    """Return who judges a step in the order of the paper's figure, other reward models before the labels."""
+    place = {key: i for i, key in enumerate(JUDGES)}
+    return sorted(keys, key=lambda key: (place.get(key, 1.5), key))
+
+
+def _judge(name: str) -> str:
+    return name.upper() if name in (roster.ORM, roster.PRM) else name
 
 
 def slug(*keys: str) -> str:
@@ -74,9 +98,9 @@ def points(difference: float) -> str:
     return "0.0" if written in ("+0.0", "-0.0") else written.replace("-", "−")
 
 
-def approach(model: str, decoding: str) -> str:
+def approach(model: str, how: str) -> str:
     """Write a model with its decoding: `SFT (ORM-weighted)`."""
-    return f"{label(MODELS, model)} ({label(DECODINGS, decoding)})"
+    return f"{label(MODELS, model)} ({decoding(how)})"
 
 
 def reward_model(name: str) -> str:

@@ -31,7 +31,7 @@ def _table_1_row(
     key = cells.key(row.letter, row.model, row.decoding)
     return element(
         "tr",
-        cells.row_head(names.label(names.MODELS, row.model), names.label(names.DECODINGS, row.decoding), key),
+        cells.row_head(names.label(names.MODELS, row.model), names.decoding(row.decoding), key),
         _trace_cell(row, found, traces),
         _final_cell("Final-answer error", row.model, found, row.final, finals),
         _ood_cell(row, results.decoding(row.model, row.decoding, ood_set)),
@@ -63,7 +63,7 @@ def _ood_cell(row: Table1Row, found: Decoding | None) -> str:
     run = cells.measure(found.final) if found else cells.NOT_RUN
     if row.ood is None:
         return cells.cell("Out-of-distribution, %", None, run)
-    note = "" if row.ood_decoding is None else f"by {names.label(names.DECODINGS, row.ood_decoding)}"
+    note = "" if row.ood_decoding is None else f"by {names.decoding(row.ood_decoding)}"
     return cells.cell("Out-of-distribution, %", None, run, f"{row.ood:.1f}", note)
 
 
@@ -85,7 +85,7 @@ def _table_3_row(results: Results, row: Table3Row, scale: svg.Scale, test_set: s
         "tr",
         cells.row_head(names.label(names.MODELS, row.model)),
         *(
-            _final_cell(names.label(names.DECODINGS, decoding), row.model, each, paper, scale, _rm(decoding))
+            _final_cell(names.decoding(decoding), row.model, each, paper, scale, _rm(decoding))
             for decoding, paper, each in found
         ),
         class_=kind if any(each for *_, each in found) else f"{kind} absent",

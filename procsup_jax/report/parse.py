@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from procsup_jax.errors import UserError
-from procsup_jax.report.results import Agreement, Approach, Decoding, Difference, Epoch, Estimate, Evaluation, Results
+from procsup_jax.evals.findings import Approach
+from procsup_jax.report.results import Agreement, Decoding, Difference, Epoch, Estimate, Evaluation, Results
 
 CURVES = ("validation_error", "test_error", "trace_error")
 

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from procsup_jax.evals.findings import Approach
+
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
@@ -50,9 +52,6 @@ class Evaluation:
     decodings: Mapping[str, Decoding]
     agreement: Mapping[str, Agreement]
     verifiers: Mapping[str, Mapping[str, Estimate]]
-
-
-Approach = tuple[str, str]  # model, decoding
 
 
 @dataclasses.dataclass(frozen=True)

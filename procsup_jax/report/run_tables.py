@@ -94,7 +94,7 @@ def everything(results: Results) -> str:
         _measured(results, model, test_set, decoding)
         for model in names.in_order(names.MODELS, results.models)
         for test_set in names.in_order(names.SETS, results.models[model])
-        for decoding in names.in_order(names.DECODINGS, results.models[model][test_set].decodings)
+        for decoding in names.decodings_in_order(results.models[model][test_set].decodings)
     ]
     caption = element("caption", "Every decoding measured", class_="visually-hidden")
     return element("table", caption, element("thead", head), element("tbody", *body), class_="plain wide")
@@ -109,7 +109,7 @@ def _measured(results: Results, model: str, test_set: str, decoding: str) -> str
         "tr",
         element("th", text(names.label(names.MODELS, model)), scope="row"),
         element("td", text(names.label(names.SETS, test_set))),
-        element("td", text(names.label(names.DECODINGS, decoding))),
+        element("td", text(names.decoding(decoding))),
         element("td", cells.measure(found.final), class_="num"),
         element("td", _count(found.final), class_="num"),
         element("td", cells.measure(found.trace), class_="num"),

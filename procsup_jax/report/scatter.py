@@ -6,8 +6,10 @@ import dataclasses
 import itertools
 import math
 
+from procsup_jax import roster
 from procsup_jax.report import markup, names, paper_results, svg
 from procsup_jax.report.results import Estimate, Results
+from procsup_jax.searching import decodings
 
 WIDTH, HEIGHT = 400.0, 330.0
 MARKER_R = 5.0
@@ -85,10 +87,11 @@ def _mark(point: Point, x: svg.Scale, y: svg.Scale) -> str:
 
 def marker(model: str, decoding: str, x: float, y: float, r: float = MARKER_R) -> str:
     """Return the mark of a row: colour by RL, hollow when few-shot-based, shape by decoding."""
-    fill = "dot hollow" if model.startswith("few_shot") else "dot"
-    if decoding.startswith("orm"):
+    fill = "dot hollow" if roster.start_of(model) == roster.FEW_SHOT else "dot"
+    judge = decodings.judge_of(decoding)
+    if judge == roster.ORM:
         return markup.element("rect", x=x - r * 0.9, y=y - r * 0.9, width=r * 1.8, height=r * 1.8, class_=fill)
-    if decoding.startswith("prm"):
+    if judge == roster.PRM:
         tip = r * 1.3
         path = f"M{markup.number(x)} {markup.number(y - tip)}l{markup.number(tip)} {markup.number(tip)}"
         path += f"l{markup.number(-tip)} {markup.number(tip)}l{markup.number(-tip)} {markup.number(-tip)}z"

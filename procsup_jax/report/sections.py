@@ -127,7 +127,7 @@ def scatter_legend() -> str:
     colours = [("none", "no RL"), ("final", "Final-Answer RL"), ("orm", "ORM-RL"), ("prm", "PRM-RL")]
     shapes = [("sft", "majority"), ("sft", "orm_weighted"), ("sft", "prm_weighted")]
     items = [element("li", cells.swatch(kind), meaning) for kind, meaning in colours]
-    items += [element("li", cells.mark(model, how), names.label(names.DECODINGS, how)) for model, how in shapes]
+    items += [element("li", cells.mark(model, how), names.decoding(how)) for model, how in shapes]
     items.append(element("li", cells.mark("few_shot", "majority"), "hollow: few-shot-based"))
     return element("ul", *items, class_="legend")
 

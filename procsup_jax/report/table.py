@@ -42,7 +42,7 @@ def _rows(results: Results, test_set: str) -> list[tuple[str, ...]]:
     for row in TABLE_1:
         found = results.decoding(row.model, row.decoding, test_set)
         if found is not None:
-            model, decoding = names.label(names.MODELS, row.model), names.label(names.DECODINGS, row.decoding)
+            model, decoding = names.label(names.MODELS, row.model), names.decoding(row.decoding)
             rows.append((model, decoding, *_cells(found.final), *_cells(found.trace)))
     return rows
 

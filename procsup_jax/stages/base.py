@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import pathlib
-import shutil
 from collections.abc import Iterable, Iterator
 
 import jax
 
 from procsup_jax.data import pack
-from procsup_jax.data.examples import document_ids
 from procsup_jax.data.worlds.corpus import base_documents
 from procsup_jax.errors import UserError
-from procsup_jax.io.models import SHIPPED, read_model, shipped
-from procsup_jax.io.params import SavedModel, load_params, save_params
+from procsup_jax.io.models import SHIPPED, load_encoding, load_model, read_digest, save_model
 from procsup_jax.models import api
+from procsup_jax.models.model import Model
 from procsup_jax.progress import Progress
-from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
+from procsup_jax.stages.context import BASE, Context, model_files, problems_file
 from procsup_jax.stages.stage import Stage, used
-from procsup_jax.text.prompts import problem_prompt
+from procsup_jax.text.encoding import Encoding
+from procsup_jax.text.layout import LINES
+from procsup_jax.text.vocab import FILE as VOCAB
 from procsup_jax.text.vocab import Vocab, train_vocab
-from procsup_jax.train.loop import fit
+from procsup_jax.training.loop import fit, forget
 
-BASE = "base"
 # Documents of the worlds corpus number on from the training ones; these are held out for the validation loss.
 NUM_VALIDATION_DOCUMENTS = 500
 
@@ -35,15 +33,13 @@ def run_base(ctx: Context) -> None:
     if source == "train":
         _run_training(ctx)
         return
-    folder = shipped(SHIPPED) if source == "shipped" else pathlib.Path(source)
-    settings = {"config.base.source": source, "base digest": load_params(folder).digest}
-    ctx.folder.run(Stage("base", settings, (), (VOCAB, *model_files(BASE)), functools.partial(_copy_base, ctx, folder)))
+    folder = SHIPPED if source == "shipped" else source
+    settings = {"config.base.source": source, "base digest": read_digest(folder)}
+    ctx.folder.run(Stage("base", settings, (), model_files(BASE), functools.partial(_copy_base, ctx, folder)))
 
 
-def _copy_base(ctx: Context, folder: pathlib.Path) -> None:
-    saved, vocab = read_model(folder, None)
-    vocab.save(ctx.path(VOCAB).parent)
-    save_params(ctx.path(f"models/{BASE}"), saved.params, saved.config, saved.metadata)
+def _copy_base(ctx: Context, folder: str) -> None:
+    save_model(ctx.path(f"models/{BASE}"), load_model(folder))
 
 
 def _run_training(ctx: Context) -> None:
@@ -53,7 +49,7 @@ def _run_training(ctx: Context) -> None:
     base = {key: value for key, value in used("base", settings.base).items() if ".fit." not in key}
     text = {"config.seed": settings.seed, **data, **base}
     if settings.base.start:
-        text["start digest"] = load_params(settings.base.start).digest
+        text["start digest"] = read_digest(settings.base.start)
     ctx.folder.run(Stage("vocab", text, inputs, (VOCAB,), functools.partial(_train_vocab, ctx)))
     ctx.folder.run(
         Stage(
@@ -74,34 +70,33 @@ def documents(ctx: Context, num: int, first: int = 0) -> Iterator[str]:
         return
     problems = ctx.problems("sft" if first == settings.base.first_document else "validation")
     for problem in problems:
-        yield f"{problem_prompt(problem.question)}{problem.solution}"
+        yield LINES.worked_example(problem)
 
 
 def _train_vocab(ctx: Context) -> None:
     base = ctx.settings.base
     if base.start:
-        read_model(pathlib.Path(base.start), None)[1].save(ctx.path(VOCAB).parent)
+        load_encoding(base.start).tokenizer.save(ctx.path(VOCAB).parent)
         return
     texts = list(documents(ctx, min(base.num_documents, 5000), first=base.first_document))
     train_vocab(texts, base.vocab_size, ctx.path(VOCAB), seed=ctx.settings.seed)
 
 
 def _train_base(ctx: Context) -> None:
-    settings, base, vocab = ctx.settings, ctx.settings.base, ctx.vocab
+    settings, base, vocab = ctx.settings, ctx.settings.base, Vocab.load(ctx.path(VOCAB))
+    encoding = Encoding(vocab, LINES)
     config = api.preset(base.preset, vocab.size, shift_width=base.shift_width, max_len=base.max_len)
     first, end = base.first_document, base.first_document + base.num_documents
     held_out = list(documents(ctx, NUM_VALIDATION_DOCUMENTS, first=end))
-    train = _pack(vocab, documents(ctx, base.num_documents, first=first), base.num_documents, base.seq_len)
-    valid = _pack(vocab, held_out, len(held_out), base.seq_len)
+    train = _pack(encoding, documents(ctx, base.num_documents, first=first), base.num_documents, base.seq_len)
+    valid = _pack(encoding, held_out, len(held_out), base.seq_len)
     if base.start:
-        started = load_params(base.start, mesh=ctx.mesh)
+        started = load_model(base.start, mesh=ctx.mesh)
         params = _fitting(started, config, base.start)
     else:
         params = api.init_params(config, jax.random.key(settings.seed), ctx.mesh)
-    result = fit(
-        config, params, "lm", train, valid, base.fit,
-        seed=settings.seed, mesh=ctx.mesh, workdir=ctx.path("train"), name=BASE,
-    )  # fmt: skip
+    network = api.Network(config, params, mesh=ctx.mesh)
+    result = fit(network, train, valid, base.fit, seed=settings.seed, workdir=ctx.path("train"), name=BASE)
     last = [record for record in result.history if "valid_loss" in record][-1]
     metadata = {
         "vocab": vocab.digest,
@@ -114,11 +109,11 @@ def _train_base(ctx: Context) -> None:
     }
     if base.start:
         metadata["start"] = {"digest": started.digest, **started.metadata}
-    save_params(ctx.path(f"models/{BASE}"), result.params, config, metadata, dtype="float32")
-    shutil.rmtree(ctx.path(f"train/{BASE}/checkpoints"), ignore_errors=True)
+    save_model(ctx.path(f"models/{BASE}"), Model(config, result.params, vocab, LINES, metadata=metadata))
+    forget(ctx.path("train"), BASE)
 
 
-def _fitting(started: SavedModel, config: api.ModelConfig, folder: str) -> api.Params:
+def _fitting(started: Model, config: api.ModelConfig, folder: str) -> api.Params:
     """Return parameters to start from, their token shift as wide as the config's."""
     found, params = started.config, started.params
     if 0 < found.shift_width < config.shift_width:
@@ -134,10 +129,10 @@ def _command(name: str) -> str:
     return f"procsup run --config=configs/{config}.py{colon}{argument}"
 
 
-def _pack(vocab: Vocab, texts: Iterable[str], num: int, seq_len: int) -> pack.Packed:
+def _pack(encoding: Encoding, texts: Iterable[str], num: int, seq_len: int) -> pack.Packed:
     examples = []
     with Progress("corpus", num, "doc") as bar:
         for text in texts:
-            examples.append(pack.document_example(document_ids(vocab, text)))
+            examples.append(pack.document_example(encoding.document_ids(text)))
             bar.update()
     return pack.pack(examples, seq_len)

@@ -10,14 +10,16 @@ import zlib
 import jax
 
 from procsup_jax import records
-from procsup_jax.io.params import SavedModel, load_params
-from procsup_jax.parallel.mesh import make_mesh
+from procsup_jax.io.models import HEADER, load_encoding, load_model
+from procsup_jax.io.params import PARAMS
+from procsup_jax.models.model import Model
+from procsup_jax.parallel.mesh import mesh_or_none
 from procsup_jax.stages.experiment import ExperimentSettings
 from procsup_jax.stages.stage import RunFolder
-from procsup_jax.text.vocab import Vocab
+from procsup_jax.text.encoding import Encoding
 from procsup_jax.types import Problem
 
-VOCAB = "vocab.model"
+BASE = "base"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,22 +32,21 @@ class Context:
     @functools.cached_property
     def mesh(self) -> jax.sharding.Mesh | None:
         """Return the mesh, None for a single device."""
-        mesh = self.settings.mesh
-        return None if (mesh.data, mesh.fsdp, mesh.tensor) == (1, 1, 1) else make_mesh(mesh)
+        return mesh_or_none(self.settings.mesh)
 
     @functools.cached_property
-    def vocab(self) -> Vocab:
-        """Return the run's vocabulary; the base stage has put it there."""
-        return Vocab.load(self.folder / VOCAB)
+    def encoding(self) -> Encoding:
+        """Return how the run's models read and write; the base stage has put it there."""
+        return load_encoding(self.folder / f"models/{BASE}")
 
     @functools.lru_cache(maxsize=16)  # noqa: B019 - a run has one Context
     def problems(self, split: str) -> list[Problem]:
         """Return a split's problems; the data stage has written them."""
         return records.read_problems(self.folder / problems_file(split))
 
-    def model(self, name: str) -> SavedModel:
+    def model(self, name: str) -> Model:
         """Return a model that an earlier stage saved."""
-        return load_params(self.folder / f"models/{name}", mesh=self.mesh)
+        return load_model(self.folder / f"models/{name}", mesh=self.mesh).replace(name=name)
 
     def seed(self, name: str) -> int:
         """Return the seed of a stage: a function of the run's seed and the stage's name."""
@@ -62,5 +63,5 @@ def problems_file(split: str) -> str:
 
 
 def model_files(name: str) -> tuple[str, str]:
-    """Return the names of a saved model's files."""
-    return f"models/{name}/params.safetensors", f"models/{name}/model.json"
+    """Return the names of a saved model's files, its tokenizer's apart."""
+    return f"models/{name}/{PARAMS}", f"models/{name}/{HEADER}"

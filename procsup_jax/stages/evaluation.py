@@ -12,7 +12,7 @@ from typing import Any
 from procsup_jax import files, grouping, records
 from procsup_jax.data.worlds import graph, oracle
 from procsup_jax.evals.evaluate import evaluate
-from procsup_jax.search import vote
+from procsup_jax.searching import vote
 from procsup_jax.stages.context import Context, problems_file
 from procsup_jax.stages.solutions import (
     Policy,
@@ -115,9 +115,7 @@ def read_measured(ctx: Context, what: Evaluated, split: str, names: Sequence[str
 
 def _evaluate(ctx: Context, what: Evaluated, split: str, names: Sequence[str]) -> None:
     found, seed = read_measured(ctx, what, split, names), ctx.settings.seed
-    metrics = evaluate(
-        found.problems, found.samples, found.scores.get("orm"), found.scores.get("prm"), found.labels, seed=seed
-    )
+    metrics = evaluate(found.problems, found.samples, found.scores, found.labels, seed=seed)
     name = what.policy.name
     files.write_text(ctx.path(evaluation_file(name, split)), json.dumps(metrics, indent=1) + "\n")
     rows = _examples(what, found, split, seed, ctx.settings.evaluate.num_examples)

@@ -8,15 +8,13 @@ from typing import Literal
 from procsup_jax.data.worlds.settings import CorpusSettings, WorldSettings
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
-from procsup_jax.models.api import RMReading
+from procsup_jax.models.api import HeadKind
 from procsup_jax.parallel.mesh import MeshSettings
-from procsup_jax.search.aggregate import Aggregate
-from procsup_jax.search.step_search import StepSearchSettings
+from procsup_jax.roster import APPROACHES, SFT
+from procsup_jax.searching.aggregate import Aggregate
+from procsup_jax.searching.step_search import StepSearchSettings
 from procsup_jax.settings import Config
-from procsup_jax.train.settings import FitSettings
-
-# The rows of the paper's Table 1 that differ in their policy; PRM-RL was run from SFT alone.
-APPROACHES = ("sft_final_answer_rl", "sft_orm_rl", "sft_prm_rl", "few_shot_final_answer_rl", "few_shot_orm_rl")
+from procsup_jax.training.settings import FitSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +85,7 @@ class EvaluateSettings:
 
     num_samples: int = 96
     aggregate: Aggregate = "last"
-    step_search_models: tuple[str, ...] = ("sft",)
+    step_search_models: tuple[str, ...] = (SFT,)
     """The policies that are also decoded step by step by their reward models."""
     num_examples: int = 40
     """Solutions per model that the report's browser holds."""
@@ -113,8 +111,9 @@ class ExperimentSettings:
     orm: FitSettings = FitSettings()
     prm: FitSettings = FitSettings()
     distil: FitSettings = FitSettings()
-    rm_reading: RMReading = "verdict"
-    """How reward models read a solution: "verdict" as in the paper, or "product" of what each token tells."""
+    rm_head: HeadKind = "verdict"
+    """How reward models read a solution: "verdict" as in the paper, "product" of what each token tells, "classifier" by
+    a linear layer on the hidden state after a step."""
     rm_samples: int = 8
     """Samples per problem that reward models are trained on (paper: 96)."""
     sample: DecodeSettings = DecodeSettings()

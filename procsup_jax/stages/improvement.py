@@ -11,7 +11,8 @@ from typing import Any, Literal
 from procsup_jax import files, records
 from procsup_jax.evals.outcomes import majority_error
 from procsup_jax.improve import collect
-from procsup_jax.search.aggregate import with_aggregate
+from procsup_jax.roster import FEW_SHOT, ORM, ORM_RL, PRM, PRM_RL, SFT, method_of, rm_of, start_of
+from procsup_jax.searching.aggregate import with_aggregate
 from procsup_jax.stages.context import Context, model_files, problems_file
 from procsup_jax.stages.solutions import (
     Policy,
@@ -24,8 +25,6 @@ from procsup_jax.stages.solutions import (
 )
 from procsup_jax.stages.stage import Stage
 from procsup_jax.stages.training import run_distil, run_reward_model
-
-FEW_SHOT, SFT = "few_shot", "sft"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,17 +43,15 @@ class Approach:
 
 def approach(name: str, start: Policy) -> Approach:
     """Return the approach of a name such as sft_orm_rl, starting from the policy of its first part."""
-    few_shot = name.startswith(FEW_SHOT)
-    origin = FEW_SHOT if few_shot else SFT
-    method = name.removeprefix(f"{origin}_")
-    fixed = {"orm_rl": None if few_shot else f"{SFT}_orm", "prm_rl": f"{SFT}_prm"}.get(method)
+    few_shot, method = start_of(name) == FEW_SHOT, method_of(name)
+    fixed = {ORM_RL: None if few_shot else rm_of(SFT, ORM), PRM_RL: rm_of(SFT, PRM)}.get(method)
     return Approach(
         name=name,
         method=method,
         start=start,
         distil_from=start.model,
         accumulate="last" if few_shot else "all",
-        retrain_rm=few_shot and method == "orm_rl",
+        retrain_rm=few_shot and method == ORM_RL,
         rm=fixed,
     )
 
@@ -107,7 +104,7 @@ def _run_rm(ctx: Context, plan: Approach, epoch: int, policy: Policy) -> str | N
     valid = _run_round(ctx, plan, epoch - 1, "validation", policy)
     for samples, split in ((train, "rl"), (valid, "validation")):
         run_labels(ctx, samples, split, "outcome")
-    run_reward_model(ctx, name, plan.distil_from, "outcome", "orm", (train, "rl"), (valid, "validation"))
+    run_reward_model(ctx, name, plan.distil_from, "outcome", ORM, (train, "rl"), (valid, "validation"))
     return name
 
 
@@ -116,7 +113,7 @@ def _run_experts(
 ) -> str:
     """Write the expert samples of an epoch and return their name."""
     name = f"{epoch_name(plan, epoch)}.experts.{split}"
-    if plan.method == "prm_rl":
+    if plan.method == PRM_RL:
         assert rm is not None
         drawn = f"{epoch_name(plan, epoch)}.search.{split}"
         run_search(ctx, drawn, policy, rm, None, split)
@@ -124,7 +121,7 @@ def _run_experts(
         drawn = drawn or _run_round(ctx, plan, epoch - 1, split, policy)
     inputs = [problems_file(split), samples_file(drawn)]
     settings: dict[str, Any] = {"config.seed": ctx.settings.seed}
-    if plan.method == "orm_rl":
+    if plan.method == ORM_RL:
         assert rm is not None
         run_scores(ctx, drawn, split, rm)
         inputs.append(scores_file(drawn, rm))
@@ -137,9 +134,9 @@ def _run_experts(
 def keep_experts(ctx: Context, plan: Approach, name: str, split: str, drawn: str, rm: str | None) -> None:
     """Write as samples `name` those of samples `drawn` that an approach learns from; ORM-RL reads `rm`'s scores."""
     problems, samples = ctx.problems(split), records.read_samples(ctx.path(samples_file(drawn)))
-    if plan.method == "prm_rl":
+    if plan.method == PRM_RL:
         kept = collect.as_searched(samples)
-    elif plan.method == "orm_rl":
+    elif plan.method == ORM_RL:
         assert rm is not None
         scores = records.read_scores(ctx.path(scores_file(drawn, rm)))
         kept = collect.best_scored(samples, with_aggregate(scores, ctx.settings.improve.aggregate))
@@ -163,7 +160,7 @@ def _run_choice(ctx: Context, plan: Approach) -> None:
     outputs = [*model_files(plan.name), curve_file(plan.name)]
     if plan.retrain_rm:
         inputs += [file for name in names for file in model_files(f"{name}.orm")]
-        outputs += model_files(f"{plan.name}_orm")
+        outputs += model_files(rm_of(plan.name, ORM))
     settings = {
         "config.improve.choose_epoch_by": by,
         "config.improve.num_epochs": num,
@@ -178,7 +175,7 @@ def _choose(ctx: Context, plan: Approach) -> None:
     chosen = epoch_name(plan, best)
     _copy_model(ctx, chosen, plan.name)
     if plan.retrain_rm:
-        _copy_model(ctx, f"{chosen}.orm", f"{plan.name}_orm")
+        _copy_model(ctx, f"{chosen}.orm", rm_of(plan.name, ORM))
     files.write_text(ctx.path(curve_file(plan.name)), json.dumps(rows) + "\n")
 
 
@@ -201,6 +198,5 @@ def _round_name(plan: Approach, epoch: int) -> str:
 
 
 def _copy_model(ctx: Context, source: str, target: str) -> None:
-    for old, new in zip(model_files(source), model_files(target), strict=True):
-        ctx.path(new).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ctx.path(old), ctx.path(new))
+    with files.whole_folder(ctx.path(f"models/{target}")) as folder:
+        shutil.copytree(ctx.path(f"models/{source}"), folder, dirs_exist_ok=True)

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from procsup_jax import files, records
-from procsup_jax.evals import outcomes, reward_models
+from procsup_jax.evals import findings, outcomes, reward_models
 from procsup_jax.evals.evaluate import difference
 from procsup_jax.evals.join import join
 from procsup_jax.models import api
+from procsup_jax.roster import CONTROLS, FEW_SHOT, ORM, PRM, SFT, rm_of
 from procsup_jax.settings import flatten
-from procsup_jax.stages.base import BASE
-from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
+from procsup_jax.stages.context import BASE, Context, model_files, problems_file
 from procsup_jax.stages.data import splits_of
 from procsup_jax.stages.evaluation import (
     Evaluated,
@@ -26,25 +26,14 @@ from procsup_jax.stages.evaluation import (
     measured_files,
     read_measured,
 )
-from procsup_jax.stages.improvement import FEW_SHOT, SFT, curve_file
+from procsup_jax.stages.improvement import curve_file
 from procsup_jax.stages.lookup import lookup_accuracy
 from procsup_jax.stages.solutions import labels_file, run_labels, run_scores, samples_file, scores_file
 from procsup_jax.stages.stage import Stage
 from procsup_jax.stages.supervision import SUPERVISION
-from procsup_jax.stages.surprise import CONTROLS
 
 PACKAGES = ("procsup_jax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "sentencepiece", "numpy")
 LOOKUP, REWARD_MODELS, DIFFERENCES = (f"evaluations/{name}.json" for name in ("lookup", "reward_models", "differences"))
-# Pairs of policies and decodings whose difference the paper's findings 1 and 4 are about.
-COMPARED = (
-    (("few_shot_final_answer_rl", "majority"), ("sft", "majority")),
-    (("sft_orm_rl", "orm_weighted"), ("sft_final_answer_rl", "orm_weighted")),
-    (("sft_prm_rl", "prm_weighted"), ("sft_final_answer_rl", "orm_weighted")),
-    (("few_shot_orm_rl", "orm_weighted"), ("few_shot_final_answer_rl", "orm_weighted")),
-    (("sft_orm_rl", "majority"), ("sft_final_answer_rl", "majority")),
-    (("sft_prm_rl", "majority"), ("sft_final_answer_rl", "majority")),
-    (("few_shot_final_answer_rl", "majority"), ("few_shot_orm_rl", "majority")),
-)
 
 
 def evaluation_sets(ctx: Context) -> list[str]:
@@ -58,10 +47,10 @@ def run_lookup(ctx: Context) -> None:
     def work() -> None:
         problems = ctx.problems("validation")
         seq_len, like = ctx.settings.seq_len, ctx.settings.sft
-        accuracy, num = lookup_accuracy(ctx.model(BASE), ctx.vocab, problems, seq_len, like)
+        accuracy, num = lookup_accuracy(ctx.model(BASE), problems, seq_len, like)
         _write(ctx, LOOKUP, {"lookup_accuracy": accuracy, "lookup_tokens": num})
 
-    inputs = (VOCAB, problems_file("validation"), *model_files(BASE))
+    inputs = (problems_file("validation"), *model_files(BASE))
     ctx.folder.run(Stage("measure-lookup", {"config.seq_len": ctx.settings.seq_len}, inputs, (LOOKUP,), work))
 
 
@@ -77,15 +66,15 @@ def run_reward_model_report(ctx: Context, evaluated: Sequence[Evaluated]) -> Non
         inputs.append(samples_file(samples))
         for part in parts:
             if part not in CONTROLS:
-                run_scores(ctx, samples, "validation", f"{policy}_{part}")
-            inputs.append(scores_file(samples, f"{policy}_{part}"))
+                run_scores(ctx, samples, "validation", rm_of(policy, part))
+            inputs.append(scores_file(samples, rm_of(policy, part)))
         if has_oracle(ctx):
             run_labels(ctx, samples, "validation", "oracle")
             inputs.append(labels_file(samples, "oracle"))
     improved = {
         what.orm: evaluation_file(what.policy.name, "test")
         for what in evaluated
-        if what.orm == f"{what.policy.name}_orm" and what.policy.name not in (SFT, FEW_SHOT)
+        if what.orm == rm_of(what.policy.name, ORM) and what.policy.name not in (SFT, FEW_SHOT)
     }
     work = functools.partial(_measure_reward_models, ctx, improved)
     inputs += improved.values()
@@ -94,21 +83,21 @@ def run_reward_model_report(ctx: Context, evaluated: Sequence[Evaluated]) -> Non
 
 def _measured_rms(ctx: Context) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield the policies and reward models that are measured on the policies' validation samples."""
-    yield SFT, ("orm", "prm", *(CONTROLS if ctx.settings.evaluate.surprise_samples else ()))
-    yield FEW_SHOT, ("orm",)
+    yield SFT, (ORM, PRM, *(CONTROLS if ctx.settings.evaluate.surprise_samples else ()))
+    yield FEW_SHOT, (ORM,)
 
 
 def _measure_reward_models(ctx: Context, improved: Mapping[str, str]) -> None:
     found = {}
     for policy, parts in _measured_rms(ctx):
         samples = f"{policy}.validation"
-        scores = {part: records.read_scores(ctx.path(scores_file(samples, f"{policy}_{part}"))) for part in parts}
+        scores = {part: records.read_scores(ctx.path(scores_file(samples, rm_of(policy, part)))) for part in parts}
         labels = records.read_labels(ctx.path(labels_file(samples, "oracle"))) if has_oracle(ctx) else []
         joined = join(ctx.problems("validation"), records.read_samples(ctx.path(samples_file(samples))), scores, labels)
         for part, report in reward_models.report(joined)["reward_models"].items():
-            found[f"{policy}_{part}"] = report
+            found[rm_of(policy, part)] = report
     for orm, evaluation in improved.items():
-        found[orm] = _read(ctx, evaluation)["reward_models"]["orm"]
+        found[orm] = _read(ctx, evaluation)["reward_models"][ORM]
     _write(ctx, REWARD_MODELS, found)
 
 
@@ -132,7 +121,7 @@ def _differences(ctx: Context, drawn: dict[Evaluated, str]) -> Iterator[dict[str
         found = read_measured(ctx, what, "test", [name])
         joined = join(found.problems, found.samples, dict(found.scores), found.labels)
         measured[what.policy.name] = outcomes.measure_all(joined, seed)
-    for (a, how_a), (b, how_b) in COMPARED:
+    for (a, how_a), (b, how_b) in findings.PAIRED:
         if how_a in measured.get(a, {}) and how_b in measured.get(b, {}):
             gap = difference(measured[a][how_a], measured[b][how_b], seed=seed)
             yield {"a": [a, how_a], "b": [b, how_b], "set": "test", **gap}

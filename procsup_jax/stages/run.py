@@ -8,12 +8,13 @@ from typing import Any
 from procsup_jax import files
 from procsup_jax.report.page import build_report
 from procsup_jax.report.table import text_table
+from procsup_jax.roster import FEW_SHOT, FINAL_ANSWER_RL, ORM, ORM_RL, PRM, SFT, method_of, rm_of, start_of
 from procsup_jax.stages import base as base_stage
 from procsup_jax.stages import results as result_stages
 from procsup_jax.stages.context import Context
 from procsup_jax.stages.data import run_data
 from procsup_jax.stages.evaluation import Evaluated, run_evaluation
-from procsup_jax.stages.improvement import FEW_SHOT, SFT, approach, run_improvement
+from procsup_jax.stages.improvement import approach, run_improvement
 from procsup_jax.stages.solutions import Policy, run_labels, run_samples
 from procsup_jax.stages.supervision import run_supervision
 from procsup_jax.stages.surprise import run_surprise
@@ -29,11 +30,12 @@ def run_experiment(ctx: Context) -> dict[str, Any]:
     few_shot, sft = Policy(FEW_SHOT, base_stage.BASE, few_shot=True), Policy(SFT, SFT)
     run_sft(ctx, SFT, base_stage.BASE)
     process = ctx.settings.process_labels
-    _reward_model(ctx, sft, SFT, ("orm", f"{SFT}_orm", SFT, "outcome"), ("prm", f"{SFT}_prm", f"{SFT}_orm", process))
-    _reward_model(ctx, few_shot, FEW_SHOT, ("orm", f"{FEW_SHOT}_orm", base_stage.BASE, "outcome"))
-    evaluated = [Evaluated(few_shot, f"{FEW_SHOT}_orm", None), Evaluated(sft, f"{SFT}_orm", f"{SFT}_prm")]
+    orm, prm, few_shot_orm = rm_of(SFT, ORM), rm_of(SFT, PRM), rm_of(FEW_SHOT, ORM)
+    _reward_model(ctx, sft, SFT, (ORM, orm, SFT, "outcome"), (PRM, prm, orm, process))
+    _reward_model(ctx, few_shot, FEW_SHOT, (ORM, few_shot_orm, base_stage.BASE, "outcome"))
+    evaluated = [Evaluated(few_shot, few_shot_orm, None), Evaluated(sft, orm, prm)]
     for name in ctx.settings.improve.approaches:
-        start = few_shot if name.startswith(FEW_SHOT) else sft
+        start = few_shot if start_of(name) == FEW_SHOT else sft
         run_improvement(ctx, approach(name, start))
         evaluated.append(_evaluated(ctx, name, start))
     for split in result_stages.evaluation_sets(ctx):
@@ -64,13 +66,14 @@ def _evaluated(ctx: Context, name: str, start: Policy) -> Evaluated:
     ORM-RL keeps the one it was trained against; a Final-Answer RL policy gets one of its own, as the paper trains
     each on samples "from the policy of that approach", or else its start's; the PRM exists for the SFT-based ones.
     """
-    policy, prm = Policy(name, name), None if start.few_shot else f"{SFT}_prm"
-    if name == f"{FEW_SHOT}_orm_rl":
-        return Evaluated(policy, f"{name}_orm", prm)
-    if name.endswith("final_answer_rl") and ctx.settings.improve.own_orm:
-        _reward_model(ctx, policy, name, ("orm", f"{name}_orm", start.model, "outcome"))
-        return Evaluated(policy, f"{name}_orm", prm)
-    return Evaluated(policy, f"{start.name}_orm", prm)
+    policy, prm = Policy(name, name), None if start.few_shot else rm_of(SFT, PRM)
+    own = rm_of(name, ORM)
+    if start.few_shot and method_of(name) == ORM_RL:
+        return Evaluated(policy, own, prm)
+    if method_of(name) == FINAL_ANSWER_RL and ctx.settings.improve.own_orm:
+        _reward_model(ctx, policy, name, (ORM, own, start.model, "outcome"))
+        return Evaluated(policy, own, prm)
+    return Evaluated(policy, rm_of(start.name, ORM), prm)
 
 
 def _publish(ctx: Context, evaluated: list[Evaluated]) -> dict[str, Any]:

@@ -7,19 +7,17 @@ import functools
 from collections.abc import Callable, Sequence
 
 from procsup_jax import records
-from procsup_jax.data.examples import example_ids, prompt_ids
 from procsup_jax.decode.generate import sample_problems
 from procsup_jax.decode.score import score_samples
 from procsup_jax.decode.settings import DecodeSettings
-from procsup_jax.labels.sources import LABEL, Source
-from procsup_jax.search import decodings
-from procsup_jax.search.aggregate import to_scores
-from procsup_jax.search.step_search import StepSearchSettings, step_search
-from procsup_jax.stages.base import BASE
-from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
+from procsup_jax.labels.sources import SourceName, source
+from procsup_jax.searching import decodings
+from procsup_jax.searching.aggregate import to_scores
+from procsup_jax.searching.step_search import StepSearchSettings, step_search
+from procsup_jax.stages.context import BASE, Context, model_files, problems_file
 from procsup_jax.stages.data import splits_of
 from procsup_jax.stages.stage import Stage, used
-from procsup_jax.text.prompts import choose_examples
+from procsup_jax.text.worked_examples import choose_examples
 from procsup_jax.types import Problem
 
 # These set speed and memory and never change a solution.
@@ -40,7 +38,7 @@ def samples_file(name: str) -> str:
     return f"samples/{name}.jsonl"
 
 
-def labels_file(name: str, kind: Source) -> str:
+def labels_file(name: str, kind: SourceName) -> str:
     """Return the name of the file with one kind of labels of a samples file."""
     return f"labels/{name}.{kind}.jsonl"
 
@@ -66,12 +64,13 @@ def run_search(ctx: Context, name: str, policy: Policy, rm: str, decoding: str |
     _run(ctx, name, policy, split, used("search", settings), work, inputs=model_files(rm))
 
 
-def run_labels(ctx: Context, name: str, split: str, kind: Source) -> None:
+def run_labels(ctx: Context, name: str, split: str, kind: SourceName) -> None:
     """Label a samples file."""
 
     def work() -> None:
         samples = records.read_samples(ctx.path(samples_file(name)))
-        records.write_labels(ctx.path(labels_file(name, kind)), LABEL[kind](ctx.problems(split), samples))
+        labels = source(kind, ctx.encoding.layout.separator).label(ctx.problems(split), samples)
+        records.write_labels(ctx.path(labels_file(name, kind)), labels)
 
     inputs = (samples_file(name), problems_file(split))
     ctx.folder.run(Stage(f"label-{name}-{kind}", {}, inputs, (labels_file(name, kind),), work))
@@ -82,14 +81,11 @@ def run_scores(ctx: Context, name: str, split: str, rm: str) -> None:
     how = ctx.settings.evaluate.aggregate
 
     def work() -> None:
-        saved, samples = ctx.model(rm), records.read_samples(ctx.path(samples_file(name)))
-        probs = score_samples(
-            saved.config, saved.params, ctx.vocab, ctx.problems(split), samples,
-            batch_size=ctx.settings.score_batch, mesh=ctx.mesh,
-        )  # fmt: skip
+        samples = records.read_samples(ctx.path(samples_file(name)))
+        probs = score_samples(ctx.model(rm), ctx.problems(split), samples, batch_size=ctx.settings.score_batch)
         records.write_scores(ctx.path(scores_file(name, rm)), to_scores(samples, probs, how, rm))
 
-    inputs = (samples_file(name), problems_file(split), VOCAB, *model_files(rm))
+    inputs = (samples_file(name), problems_file(split), *model_files(rm))
     settings = {"config.evaluate.aggregate": how}
     ctx.folder.run(Stage(f"score-{name}-{rm}", settings, inputs, (scores_file(name, rm),), work))
 
@@ -110,7 +106,7 @@ def _run(
         kept["config.few_shot"] = ctx.settings.few_shot
         # Which examples are shown depends on what has to fit after them.
         inputs = (*inputs, *map(problems_file, splits_of(ctx)))
-    inputs = (problems_file(split), VOCAB, *model_files(policy.model), *inputs)
+    inputs = (problems_file(split), *model_files(policy.model), *inputs)
     ctx.folder.run(Stage(f"sample-{name}", kept, inputs, (samples_file(name),), work))
 
 
@@ -118,11 +114,14 @@ def worked_examples(ctx: Context) -> list[Problem]:
     """Return the problems that few-shot prompts show with their solutions: such that every problem fits after them."""
     settings = ctx.settings
     questions = (problem.question for split in splits_of(ctx) for problem in ctx.problems(split))
-    longest = max(len(prompt_ids(ctx.vocab, question)) for question in questions)
+    longest = max(len(ctx.encoding.prompt_ids(question)) for question in questions)
     new_tokens = max(settings.sample.max_new_tokens, settings.search.max_new_tokens)
     room = ctx.model(BASE).config.max_len - new_tokens - longest
     return choose_examples(
-        ctx.problems("sft"), settings.few_shot, settings.seed, lambda some: len(example_ids(ctx.vocab, some)) <= room
+        ctx.problems("sft"),
+        settings.few_shot,
+        settings.seed,
+        lambda some: len(ctx.encoding.example_ids(some)) <= room,
     )
 
 
@@ -131,11 +130,10 @@ def _examples(ctx: Context, policy: Policy) -> list[Problem]:
 
 
 def _sample(ctx: Context, name: str, policy: Policy, split: str, settings: DecodeSettings) -> None:
-    saved = ctx.model(policy.model)
+    model = ctx.model(policy.model).replace(name=policy.name).unstack()
     samples = sample_problems(
-        saved.config, saved.params, ctx.vocab, ctx.problems(split), settings,
-        seed=ctx.seed(name), mesh=ctx.mesh, examples=_examples(ctx, policy), policy=policy.name,
-    )  # fmt: skip
+        model, ctx.problems(split), settings, seed=ctx.seed(name), examples=_examples(ctx, policy)
+    )
     samples = [
         decodings.mark(sample, decodings.GREEDY)
         if settings.with_greedy and sample.sample == settings.num_samples
@@ -154,11 +152,9 @@ def _search(
     split: str,
     settings: StepSearchSettings,
 ) -> None:
-    saved, judge = ctx.model(policy.model), ctx.model(rm)
-    found = step_search(
-        (saved.config, saved.params), (judge.config, judge.params), ctx.vocab, ctx.problems(split), settings,
-        seed=ctx.seed(name), mesh=ctx.mesh, examples=_examples(ctx, policy), name=policy.name,
-    )  # fmt: skip
+    model = ctx.model(policy.model).replace(name=policy.name).unstack()
+    judge, shown = ctx.model(rm).unstack(), _examples(ctx, policy)
+    found = step_search(model, judge, ctx.problems(split), settings, seed=ctx.seed(name), examples=shown)
     samples = [
         dataclasses.replace(each.sample, policy_tokens=each.policy_tokens, rm_tokens=each.rm_tokens) for each in found
     ]

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 
 from procsup_jax import files, records
-from procsup_jax.stages.context import VOCAB, Context, problems_file
+from procsup_jax.roster import FEW_SHOT, FINAL_ANSWER_RL, ORM, ORM_RL, PRM, PRM_RL, SFT, improved, rm_of
+from procsup_jax.stages.context import BASE, Context, model_files, problems_file
 from procsup_jax.stages.data import splits_of
-from procsup_jax.stages.improvement import FEW_SHOT, SFT
 from procsup_jax.stages.solutions import labels_file, worked_examples
 from procsup_jax.stages.stage import Stage
-from procsup_jax.text.vocab import Vocab
+from procsup_jax.text.tokenizer import Tokenizer
 from procsup_jax.types import Problem, StepLabels
 
 SUPERVISION = "evaluations/supervision.json"
@@ -21,20 +21,20 @@ Cost = Mapping[str, int]
 def run_supervision(ctx: Context) -> None:
     """Count the supervision of every policy and reward model of the run."""
     kind = ctx.settings.process_labels
-    inputs = [VOCAB, *map(problems_file, splits_of(ctx)), labels_file(f"{SFT}.rm", kind)]
+    inputs = [*model_files(BASE), *map(problems_file, splits_of(ctx)), labels_file(f"{SFT}.rm", kind)]
     settings = {"config.few_shot": ctx.settings.few_shot, "config.seed": ctx.settings.seed}
 
     def work() -> None:
         labels = records.read_labels(ctx.path(labels_file(f"{SFT}.rm", kind))) if kind == "oracle" else None
         sft, rm, rl = (ctx.problems(split) for split in ("sft", "rm", "rl"))
-        found = supervision(ctx.vocab, worked_examples(ctx), sft, rm, rl, labels)
+        found = supervision(ctx.encoding.tokenizer, worked_examples(ctx), sft, rm, rl, labels)
         files.write_text(ctx.path(SUPERVISION), json.dumps(found, indent=1) + "\n")
 
     ctx.folder.run(Stage("count-supervision", settings, inputs, (SUPERVISION,), work))
 
 
 def supervision(
-    vocab: Vocab,
+    tokenizer: Tokenizer,
     examples: Sequence[Problem],
     sft: Sequence[Problem],
     rm: Sequence[Problem],
@@ -47,25 +47,27 @@ def supervision(
     and with the first wrong step; without `labels` they were derived from the problems' reference solutions, and those
     count. An ORM needs the answers of the problems it was trained on; ORM-RL and PRM-RL need no others.
     """
-    few_shot = _cost(solution_tokens=_tokens(vocab, [each.solution or "" for each in examples]))
-    on_sft = _cost(solution_tokens=_tokens(vocab, [each.solution or "" for each in sft]))
-    rl_answers, rm_answers = (_cost(answer_tokens=_tokens(vocab, [each.answer for each in some])) for some in (rl, rm))
+    few_shot = _cost(solution_tokens=_tokens(tokenizer, [each.solution or "" for each in examples]))
+    on_sft = _cost(solution_tokens=_tokens(tokenizer, [each.solution or "" for each in sft]))
+    rl_answers, rm_answers = (
+        _cost(answer_tokens=_tokens(tokenizer, [each.answer for each in some])) for some in (rl, rm)
+    )
     if labels is None:
-        marked = _cost(solution_tokens=_tokens(vocab, [each.solution or "" for each in rm]))
+        marked = _cost(solution_tokens=_tokens(tokenizer, [each.solution or "" for each in rm]))
     else:
         marked = _cost(step_labels=sum(_marked_steps(label) for label in labels))
     return {
         FEW_SHOT: few_shot,
-        f"{FEW_SHOT}_final_answer_rl": _add(few_shot, rl_answers),
-        f"{FEW_SHOT}_orm_rl": _add(few_shot, rl_answers),
+        improved(FEW_SHOT, FINAL_ANSWER_RL): _add(few_shot, rl_answers),
+        improved(FEW_SHOT, ORM_RL): _add(few_shot, rl_answers),
         SFT: on_sft,
-        f"{SFT}_final_answer_rl": _add(on_sft, rl_answers),
-        f"{SFT}_orm_rl": _add(on_sft, rm_answers),
+        improved(SFT, FINAL_ANSWER_RL): _add(on_sft, rl_answers),
+        improved(SFT, ORM_RL): _add(on_sft, rm_answers),
         # The PRM starts from the ORM.
-        f"{SFT}_prm_rl": _add(on_sft, rm_answers, marked),
-        f"{FEW_SHOT}_orm": _add(few_shot, rm_answers),
-        f"{SFT}_orm": _add(on_sft, rm_answers),
-        f"{SFT}_prm": _add(on_sft, rm_answers, marked),
+        improved(SFT, PRM_RL): _add(on_sft, rm_answers, marked),
+        rm_of(FEW_SHOT, ORM): _add(few_shot, rm_answers),
+        rm_of(SFT, ORM): _add(on_sft, rm_answers),
+        rm_of(SFT, PRM): _add(on_sft, rm_answers, marked),
     }
 
 
@@ -75,8 +77,8 @@ def _marked_steps(label: StepLabels) -> int:
     return label.num_steps if label.first_error < 0 else label.first_error + 1
 
 
-def _tokens(vocab: Vocab, texts: Sequence[str]) -> int:
-    return sum(len(vocab.encode(text)) for text in texts)
+def _tokens(tokenizer: Tokenizer, texts: Sequence[str]) -> int:
+    return sum(len(tokenizer.encode(text)) for text in texts)
 
 
 def _cost(solution_tokens: int = 0, answer_tokens: int = 0, step_labels: int = 0) -> dict[str, int]:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
+
 from procsup_jax import files, grouping, records
 from procsup_jax.data import pack
-from procsup_jax.data.examples import label_examples, solution_examples
+from procsup_jax.data.examples import label_examples, references, solution_examples
 from procsup_jax.errors import UserError
-from procsup_jax.io.params import save_params
-from procsup_jax.labels.sources import Source
-from procsup_jax.models import api
-from procsup_jax.stages.context import VOCAB, Context, model_files, problems_file
+from procsup_jax.io.models import save_model
+from procsup_jax.labels.sources import SourceName
+from procsup_jax.models.api import Head, make_head
+from procsup_jax.stages.context import Context, model_files, problems_file
 from procsup_jax.stages.solutions import labels_file, samples_file
 from procsup_jax.stages.stage import Stage, used
-from procsup_jax.train.loop import fit
-from procsup_jax.train.losses import LossName
-from procsup_jax.train.settings import FitSettings
+from procsup_jax.training.loop import fit, forget
+from procsup_jax.training.settings import FitSettings
 
 
 def history_file(name: str) -> str:
@@ -33,13 +33,13 @@ def run_sft(ctx: Context, name: str, start: str) -> None:
     """Fine-tune a model on the reference solutions of the problems."""
 
     def examples(split: str) -> list[pack.Example]:
-        pairs = [(problem, problem.solution) for problem in ctx.problems(split) if problem.solution]
+        pairs = references(ctx.problems(split))
         if not pairs:
             raise UserError(f"no problem of split {split} has a reference solution; SFT needs them")
-        return solution_examples(ctx.vocab, pairs)
+        return solution_examples(ctx.encoding, pairs)
 
     inputs = [problems_file("sft"), problems_file("validation")]
-    work = functools.partial(_fit, ctx, name, start, "lm", "sft", lambda: (examples("sft"), examples("validation")))
+    work = functools.partial(_fit, ctx, name, start, "sft", lambda: (examples("sft"), examples("validation")))
     _run(ctx, name, start, "sft", inputs, work)
 
 
@@ -52,15 +52,15 @@ def run_distil(ctx: Context, name: str, start: str, experts: Sequence[str], vali
     def examples(names: Sequence[str], split: str) -> list[pack.Example]:
         problems = grouping.by_uid(ctx.problems(split))
         samples = [sample for each in names for sample in records.read_samples(ctx.path(samples_file(each)))]
-        return solution_examples(ctx.vocab, [(problems[sample.problem_uid], sample.solution) for sample in samples])
+        return solution_examples(ctx.encoding, [(problems[sample.problem_uid], sample) for sample in samples])
 
     inputs = [problems_file("rl"), problems_file("validation"), *map(samples_file, [*experts, valid_experts])]
     data = lambda: (examples(experts, "rl"), examples([valid_experts], "validation"))  # noqa: E731
-    _run(ctx, name, start, "distil", inputs, functools.partial(_fit, ctx, name, start, "lm", "distil", data))
+    _run(ctx, name, start, "distil", inputs, functools.partial(_fit, ctx, name, start, "distil", data))
 
 
 def run_reward_model(
-    ctx: Context, name: str, start: str, kind: Source, group: str, train: tuple[str, str], valid: tuple[str, str]
+    ctx: Context, name: str, start: str, kind: SourceName, group: str, train: tuple[str, str], valid: tuple[str, str]
 ) -> None:
     """Train a reward model on labelled samples; `train` and `valid` are pairs of a samples name and its split."""
 
@@ -68,7 +68,7 @@ def run_reward_model(
         problems = grouping.by_uid(ctx.problems(split))
         samples = records.read_samples(ctx.path(samples_file(samples_name)))
         labels = records.read_labels(ctx.path(labels_file(samples_name, kind)))
-        return label_examples(ctx.vocab, problems, samples, labels)
+        return label_examples(ctx.encoding, problems, samples, labels)
 
     inputs = [
         part
@@ -76,8 +76,9 @@ def run_reward_model(
         for part in (problems_file(split), samples_file(samples_name), labels_file(samples_name, kind))
     ]
     data = lambda: (examples(*train), examples(*valid))  # noqa: E731
-    work = functools.partial(_fit, ctx, name, start, "rm", group, data)
-    _run(ctx, name, start, group, inputs, work, {"config.rm_reading": ctx.settings.rm_reading})
+    head = make_head(ctx.settings.rm_head, ctx.encoding.verdict_ids)
+    work = functools.partial(_fit, ctx, name, start, group, data, head)
+    _run(ctx, name, start, group, inputs, work, {"config.rm_head": ctx.settings.rm_head})
 
 
 def _run(
@@ -97,19 +98,18 @@ def _run(
     }
     settings = {key: value for key, value in settings.items() if not key.endswith((".checkpoint_every",))}
     outputs = (*model_files(name), history_file(name))
-    ctx.folder.run(Stage(f"train-{name}", settings, (VOCAB, *model_files(start), *inputs), outputs, work))
+    ctx.folder.run(Stage(f"train-{name}", settings, (*model_files(start), *inputs), outputs, work))
 
 
-def _fit(ctx: Context, name: str, start: str, loss: LossName, group: str, data) -> None:  # type: ignore[no-untyped-def]
+def _fit(  # type: ignore[no-untyped-def]
+    ctx: Context, name: str, start: str, group: str, data, head: Head | None = None
+) -> None:
     settings: FitSettings = getattr(ctx.settings, group)
-    saved, vocab = ctx.model(start), ctx.vocab
-    config, params = saved.config, saved.params
-    if loss == "rm":
-        config, params = api.with_reading(config, params, ctx.settings.rm_reading)
+    model = ctx.model(start).with_head(head, jax.random.key(ctx.seed(f"{name} head")))
     train_examples, valid_examples = data()
     if not train_examples:
         print(f"{name}: there is nothing to train on, so this is {start} itself")
-        save_params(ctx.path(f"models/{name}"), params, config, {"vocab": vocab.digest, "start": start})
+        save_model(ctx.path(f"models/{name}"), model.replace(metadata={"start": start}))
         files.write_text(ctx.path(history_file(name)), "")
         return
     train = pack.pack(train_examples, ctx.settings.seq_len)
@@ -118,12 +118,8 @@ def _fit(ctx: Context, name: str, start: str, loss: LossName, group: str, data) 
         settings = dataclasses.replace(settings, patience=0)
     if train.num_left_out:
         print(f"{name}: {train.num_left_out} examples are longer than seq_len={ctx.settings.seq_len} and left out")
-    result = fit(
-        config, params, loss, train, valid, settings,
-        vocab_ids=(vocab.correct_id, vocab.incorrect_id), seed=ctx.seed(name), mesh=ctx.mesh,
-        workdir=ctx.path("train"), name=name,
-    )  # fmt: skip
-    metadata = {"vocab": vocab.digest, "start": start, "best_step": result.best_step, "examples": train.num_examples}
-    save_params(ctx.path(f"models/{name}"), result.params, config, metadata)
+    result = fit(model.network, train, valid, settings, seed=ctx.seed(name), workdir=ctx.path("train"), name=name)
+    metadata = {"start": start, "best_step": result.best_step, "examples": train.num_examples}
+    save_model(ctx.path(f"models/{name}"), model.replace(params=result.params, metadata=metadata))
     files.write_text(ctx.path(history_file(name)), "".join(json.dumps(each) + "\n" for each in result.history))
-    shutil.rmtree(ctx.path(f"train/{name}/checkpoints"), ignore_errors=True)
+    forget(ctx.path("train"), name)

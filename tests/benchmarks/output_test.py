@@ -7,8 +7,11 @@ from procsup_jax.errors import UserError
 
 
 def answers(*specs_and_seconds, cost=None):
-    ready = {"amount": 12.0, "unit": "tokens", "versions": {"jax": "1"}, "threads": 1, "cost": cost}
-    return [(spec, ready, [{"seconds": s, "facts": {}} for s in seconds]) for spec, seconds in specs_and_seconds]
+    ready = {"amount": 12.0, "unit": "tokens", "versions": {"jax": "1"}, "threads": 1, "cost": cost, "peak_mb": 1500.0}
+    return [
+        (spec, ready, [{"seconds": s, "facts": {}, "peak_mb": s} for s in seconds])
+        for spec, seconds in specs_and_seconds
+    ]
 
 
 def test_records_hold_medians_the_best_rival_and_the_share_of_the_limit():
@@ -22,7 +25,7 @@ def test_records_hold_medians_the_best_rival_and_the_share_of_the_limit():
     assert (ours["ratio"], ours["ratio_to"]) == (2.0, "transformers, dynamic")
     assert ours["share_of_limit"] == pytest.approx((0.5 + 0.5) / 3, rel=1e-3)
     shown = table.tables([*records, {"benchmark": "sampling", "size": "2m", "contender": "x", "left_out": "no y"}])
-    assert "| procsup | 4 | 3 to 6 | tokens/s | 33 % | 2.00 x transformers, dynamic |" in shown
+    assert "| procsup | 4 | 3 to 6 | tokens/s | 33 % | 2.00 x transformers, dynamic | 1,500, 4 |" in shown
     assert "Left out: x: no y." in shown and "rounds: 1, 3" in shown
 
 

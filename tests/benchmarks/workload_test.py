@@ -16,11 +16,11 @@ def test_schedules_and_prompts_are_the_problem_s_own():
 
 
 def test_flops_are_those_of_the_model():
-    from benchmarks import weights
+    from benchmarks.ours.export import model_config
 
     for size in SIZES.values():
         mine = cost.kernel_flops(size) + cost.unembed_flops(size) + cost.attention_flops(size, 128)
-        assert mine == api.forward_flops_per_token(weights.model_config(size), 128)
+        assert mine == api.forward_flops_per_token(model_config(size), 128)
 
 
 def test_the_limit_counts_matmuls_and_each_sample_s_own_cache():

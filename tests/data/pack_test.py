@@ -78,14 +78,14 @@ def test_document_example_has_loss_everywhere_and_shares_its_memory():
 
 
 def test_rm_example_labels_the_last_token_of_each_step():
-    example = pack.rm_example([5, 6], [[7, 1], [8, 9, 1], [3]], [True, None, False], weight=4.0)
+    example = pack.rm_example([5, 6], [7, 1, 8, 9, 1, 3], [1, 4, 5], [True, None, False], weight=4.0)
     assert example.tokens_l.tolist() == [5, 6, 7, 1, 8, 9, 1, 3]
     assert example.weights_l.tolist() == [0, 0, 0, 4, 0, 0, 0, 4]
     assert example.targets_l.tolist() == [0, 0, 0, 1, 0, 0, 0, 0]
 
 
 def test_soft_labels_are_packed_as_they_are():
-    packed = pack.pack([pack.rm_example([5, 6], [[7, 1], [8, 1]], [0.37, None])], 7)
+    packed = pack.pack([pack.rm_example([5, 6], [7, 1, 8, 1], [1, 3], [0.37, None])], 7)
     assert packed.targets.dtype == np.float32
     assert packed.targets[0].tolist() == pytest.approx([0, 0, 0, 0.37, 0, 0, 0])
     assert packed.weights[0].tolist() == [0, 0, 0, 1, 0, 0, 0]
@@ -98,15 +98,15 @@ def test_large_vocabularies_keep_their_ids():
 
 
 def test_the_digest_sees_every_array():
-    base = pack.pack([pack.rm_example([5], [[6, 1]], [True])], 4)
+    base = pack.pack([pack.rm_example([5], [6, 1], [1], [True])], 4)
     others = [
-        pack.pack([pack.rm_example([5], [[6, 1]], [False])], 4),
-        pack.pack([pack.rm_example([5], [[6, 1]], [True], weight=2.0)], 4),
-        pack.pack([pack.rm_example([4], [[6, 1]], [True])], 4),
-        pack.pack([pack.rm_example([5], [[6, 1]], [True])], 5),
+        pack.pack([pack.rm_example([5], [6, 1], [1], [False])], 4),
+        pack.pack([pack.rm_example([5], [6, 1], [1], [True], weight=2.0)], 4),
+        pack.pack([pack.rm_example([4], [6, 1], [1], [True])], 4),
+        pack.pack([pack.rm_example([5], [6, 1], [1], [True])], 5),
     ]
     assert len({base.digest, *(other.digest for other in others)}) == 5
-    assert base.digest == pack.pack([pack.rm_example([5], [[6, 1]], [True])], 4).digest
+    assert base.digest == pack.pack([pack.rm_example([5], [6, 1], [1], [True])], 4).digest
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,9 @@ def test_the_digest_sees_every_array():
         (lambda: pack.pack([], 8), "empty split: no examples"),
         (lambda: pack.lm_example([1, 2], []), "empty completion"),
         (lambda: pack.document_example([1]), "has 1 token"),
-        (lambda: pack.rm_example([1], [[2], [3]], [True]), "2 steps but 1 labels"),
-        (lambda: pack.rm_example([1], [[2], []], [True, True]), "a step without tokens"),
-        (lambda: pack.rm_example([1], [[2]], [None]), "no label that counts"),
-        (lambda: pack.rm_example([1], [[2]], [True], weight=0), "weight 0 and no label that counts"),
+        (lambda: pack.rm_example([1], [2, 3], [0, 1], [True]), "2 steps but 1 labels"),
+        (lambda: pack.rm_example([1], [2], [0], [None]), "no label that counts"),
+        (lambda: pack.rm_example([1], [2], [0], [True], weight=0), "weight 0 and no label that counts"),
         (
             lambda: pack.pack([pack.document_example([1, 2])._replace(weights_l=np.zeros(1))], 8),
             "none of the 1 examples has a label",

@@ -76,7 +76,7 @@ def test_arrays_are_what_the_model_takes():
         "tokens": np.int32, "positions": np.int32, "segments": np.int32, "targets": np.int32, "weights": np.float32,
     }  # fmt: skip
     assert all(array.shape == (2, 2) for array in batch.values())
-    labelled = pack.pack([pack.rm_example([1], [[2]], [0.5])], 2)
+    labelled = pack.pack([pack.rm_example([1], [2], [0], [0.5])], 2)
     assert pipeline.take_rows(labelled, np.zeros(1, int))["targets"].dtype == np.float32
 
 

@@ -7,12 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tokenizer_fixtures import word_problems
 
 from procsup_jax.decode import automaton
 from procsup_jax.errors import UserError
+from procsup_jax.text import written
+from procsup_jax.text.tokenizer import load_tokenizer
 
 BOX = b"\\boxed{"
 LAYOUTS = [(b"\n", b"#### "), (b"\n\n", BOX), (b"\n\n", b"#### "), (b"\n", BOX), (b"\n\n", b""), (b" ki\n", b"A: {")]
+KINDS = ("vocab", "bpe", "digits_bpe", "triples_bpe", "sentencepiece")
 advance = jax.jit(automaton.advance)
 
 
@@ -40,7 +44,7 @@ def unfinished(step, separator):
 
 
 def reference_events(pieces, separator, marker):
-    """Say what each token does: (step ends, answer here, visible, exact)."""
+    """Say what each token does: (step ends, answer here, visible, head)."""
     data, events = b"", []
     for piece in pieces:
         start, data = len(data), data + piece
@@ -50,7 +54,8 @@ def reference_events(pieces, separator, marker):
         here = new or [data[ends[-1] if ends else 0 :]]
         answer = any(holds_answer(step, marker) for step in here)
         visible = any(step.strip() for step in (new or [unfinished(here[0], separator)]))
-        events.append((bool(new), answer, visible, bool(new) and ends[-1] == len(data)))
+        head = min(next(end for end in ends if end > start) - start, len(separator) + 1) if new else 0
+        events.append((bool(new), answer, visible, head))
     return events
 
 
@@ -59,7 +64,7 @@ def events_of(advance, tables, ids):
     for token in ids:
         state, events = advance(tables, state, np.array([token]))
         assert bool(events.solution_ends[0]) == bool(events.step_ends[0] & events.answer_here[0])
-        found.append(tuple(bool(e[0]) for e in (events.step_ends, events.answer_here, events.visible, events.exact)))
+        found.append(tuple(e[0].item() for e in (events.step_ends, events.answer_here, events.visible, events.head)))
     return found
 
 
@@ -90,6 +95,36 @@ def test_equals_a_reading_of_the_bytes_however_they_are_cut(separator, marker):
     check()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_tokenizer_finds_the_same_ends(kind, request):
+    tokenizer = load_tokenizer(request.getfixturevalue(f"{kind}_folder"))
+    token_bytes = tokenizer.token_bytes()
+    for separator, marker, text in zip((b"\n", b"\n\n"), (b"#### ", BOX), word_problems()[:2], strict=True):
+        solution = text.split("Solution:\n")[-1] + separator.decode()
+        ids = tokenizer.encode(solution)
+        tables = automaton.make_tables(token_bytes, separator, marker, size=len(token_bytes) + 3)
+        found = events_of(advance, tables, ids)
+        assert found == reference_events([token_bytes[i] for i in ids], separator, marker)
+        assert [i for i, event in enumerate(found) if event[0] and event[1]] == [len(ids) - 1]
+        assert tables.kind_v.shape == tables.len_v.shape == (len(token_bytes) + 3,)
+
+
+def test_todays_vocabulary_does_what_single_tokens_did(vocab_folder):
+    """A step ended at the token of the newline, and was final from the token of the marker on."""
+    tokenizer = load_tokenizer(vocab_folder)
+    [newline], [marker] = tokenizer.encode("\n"), tokenizer.encode("#### ")
+    pieces = tokenizer.token_bytes()
+    tables = automaton.make_tables(pieces, b"\n", b"#### ")
+    able = [i for i, piece in enumerate(pieces) if i in (newline, marker) or not set(piece) & set(b"\n#")]
+    ids = np.random.default_rng(0).choice([*able, *[newline, marker] * 40], 2000)
+    marked = False
+    for token, (ends, answer, _, head) in zip(ids, events_of(advance, tables, ids), strict=True):
+        marked |= token == marker
+        assert (ends, answer, head) == (token == newline, marked, token == newline)
+        marked &= token != newline
+    assert not automaton.can_mix(tables, b"\n")
+
+
 def test_a_box_gives_up_at_too_many_braces_and_ignores_escaped_ones():
     def answers(text):
         pieces = [bytes([byte]) for byte in text]
@@ -106,18 +141,33 @@ def test_a_box_gives_up_at_too_many_braces_and_ignores_escaped_ones():
 
 @pytest.mark.parametrize(
     ("pieces", "mixes"),
-    [([b"a", b"\n"], False), ([b"a", b".\n"], True), ([b"a", b"\nb"], True), ([b"\n\n"], True), ([b"b\t"], False)],
+    [([b"a", b"\n", b"\nb"], False), ([b"a", b".\n"], True), ([b"\n\n"], False), ([b"b\t"], False), ([b"a\nb"], True)],
 )
-def test_says_whether_a_token_can_hold_more_than_a_separator(pieces, mixes):
+def test_says_whether_a_token_can_hold_content_and_a_separator(pieces, mixes):
     assert automaton.can_mix(automaton.make_tables(pieces, b"\n", b"#### "), b"\n") == mixes
 
 
-def test_final_len_drops_the_separators_tokens():
-    pieces = [b"", b"\n", b"\n\n", b".\n", b"a"]
+@pytest.mark.parametrize(
+    ("pieces", "remain"),
+    [
+        ([b"a", b"\n", b"\n"], 1),
+        ([b"a", b"\n\n"], 1),
+        ([b"a", b"\n", b"\n\n"], 1),
+        ([b"a", b"\n", b"\nI"], 1),
+        ([b"a", b"\n\nI"], 1),
+        ([b"a", b".\n\n"], 2),
+        ([b"a", b".\n", b"\nI"], 2),
+        ([b"\n", b"\n"], 0),
+    ],
+)
+def test_final_len_drops_what_is_the_separators_alone(pieces, remain):
     tables = automaton.make_tables(pieces, b"\n\n", b"")
-    rows = jnp.array([[4, 1, 1, 4], [4, 2, 2, 2], [4, 4, 3, 1], [1, 1, 4, 4]])
-    lens = jnp.array([3, 2, 4, 2])
-    assert automaton.final_len(tables, rows, lens, 2).tolist() == [1, 1, 3, 0]
+    row = [*range(len(pieces)), 0, 0]
+    head = events_of(advance, tables, range(len(pieces)))[-1][3]
+    found = automaton.final_len(tables, jnp.array([row]), jnp.array([len(pieces)]), jnp.array([head]), 2)
+    assert found.tolist() == [remain]
+    body = written.body(list(range(len(pieces))), pieces, b"\n\n", ())
+    assert len(body.ids) == remain
 
 
 def test_reset_starts_single_slots_anew():

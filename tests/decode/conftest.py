@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from procsup_jax.models import api
+from procsup_jax.models.model import Model
 from procsup_jax.text import vocab as vocabs
 
 TEXTS = [
@@ -47,7 +48,12 @@ def params(config, vocab):
 
 
 @pytest.fixture(scope="session")
-def scripted(config):
+def model(config, params, vocab):
+    return Model(config, params, vocab, name="sft")
+
+
+@pytest.fixture(scope="session")
+def scripted(config, vocab):
     """Return a maker of models whose greedy continuation of each token is the next one of a script.
 
     The layers add nothing, and each token's embedding points at its successor: a script can't hold a token twice
@@ -62,11 +68,11 @@ def scripted(config):
                 successor[before, after] = 1.0
         assert successor.sum(-1).max() == 1.0
         params = jax.tree.map(jnp.zeros_like, api.init_params(wide, jax.random.key(0)))
-        return wide, {
-            **params,
+        params |= {
             "embedding": jnp.asarray(successor),
             "unembedding": 0.4 * jnp.eye(wide.vocab_size),
             "final_norm": jax.tree.map(jnp.ones_like, params["final_norm"]),
         }
+        return Model(wide, params, vocab, name="sft")
 
     return make

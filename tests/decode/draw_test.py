@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from procsup_jax.decode import draw
+from procsup_jax.decode.automaton import make_tables
 from procsup_jax.decode.settings import DecodeSettings
 
 KEYS_N2 = np.array([[1, 2], [3, 4]], np.uint32)
@@ -15,7 +16,9 @@ def logits(seed=0, shape=(2, 3, 20)):
 
 
 def tables(allowed):
-    return draw.VocabTables(jnp.asarray(allowed), None)
+    allowed_v = jnp.asarray(allowed)
+    automaton = make_tables([b"x"] * len(allowed_v), b"\n", b"#### ")
+    return draw.VocabTables(allowed_v, jnp.zeros_like(allowed_v), automaton, None)
 
 
 def keys(samples, index=0):

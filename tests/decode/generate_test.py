@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from procsup_jax.decode import feeder, generate
+from procsup_jax.decode import batching, feeder, generate
 from procsup_jax.decode.generate import DecodeSettings, Prompt
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
@@ -18,22 +18,23 @@ from procsup_jax.types import Problem
 BASE = DecodeSettings(num_samples=4, max_new_tokens=10, calculator=False, lanes=2, slots=2)
 
 
-def random_prompts(vocab, num):
+def random_prompts(model, num):
     rng = random.Random(0)
     words = ["Ann", " has", " 5", " apples", "7", "\n", "How", " many", "?"]
     texts = ["".join(rng.choices(words, k=rng.randint(1, 12))) for _ in range(num)]
-    return [Prompt(f"p{i}", vocab.encode(text)) for i, text in enumerate(texts)]
+    return [Prompt(f"p{i}", model.encode(text)) for i, text in enumerate(texts)]
 
 
-def naive_sample(config, params, vocab, prompt, settings, seed, sample):
+def naive_sample(model, prompt, settings, seed, sample):
     """Write one sample by re-reading everything for each token, choosing tokens by the documented keys."""
     key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(prompt.uid.encode()))
     key = jax.random.fold_in(key, sample)
-    allowed = np.array([bool(b) for b in vocab.token_bytes()] + [False] * (config.vocab_size - vocab.size))
+    vocab = model.tokenizer
+    allowed = np.array([bool(b) for b in vocab.token_bytes()] + [False] * (model.config.vocab_size - vocab.size))
     allowed[vocab.eos_id] = True
     tokens, logprob, marked = [], 0.0, False
     for index in range(settings.max_new_tokens):
-        logits = next_logits(config, params, [*prompt.tokens, *tokens])
+        logits = next_logits(model, [*prompt.tokens, *tokens])
         kept = np.where(allowed, logits, -np.inf)
         if settings.temperature == 0.0:
             token = int(np.argmax(kept))
@@ -60,10 +61,10 @@ def _all_logits(config, params, tokens_1l, length):
     return api.unembed(config, params, hidden)
 
 
-def next_logits(config, params, tokens):
+def next_logits(model, tokens):
     padded = np.zeros((1, _PADDED), np.int32)
     padded[0, : len(tokens)] = tokens
-    return np.asarray(_all_logits(config, params, padded, len(tokens))[0, len(tokens) - 1])
+    return np.asarray(_all_logits(model.config, model.params, padded, len(tokens))[0, len(tokens) - 1])
 
 
 def flat(generated):
@@ -74,107 +75,103 @@ def logprobs(generated):
     return np.array([g.logprob for samples in generated for g in samples])
 
 
-def assert_equals_naive(config, params, vocab, prompts, settings):
-    got = generate.generate(config, params, vocab, prompts, settings, seed=5)
+def assert_equals_naive(model, prompts, settings):
+    got = generate.generate(model, prompts, settings, seed=5)
     for prompt, samples in zip(prompts, got, strict=True):
         for sample in samples:
-            tokens, logprob, stopped = naive_sample(config, params, vocab, prompt, settings, 5, sample.sample)
+            tokens, logprob, stopped = naive_sample(model, prompt, settings, 5, sample.sample)
             assert (sample.tokens, sample.stopped) == (tokens, stopped)
             assert sample.logprob == pytest.approx(logprob, abs=1e-3)
     return got
 
 
-def test_equals_sampling_by_uncached_forward_passes(config, params, vocab):
-    prompts = [*random_prompts(vocab, 3), Prompt("long", vocab.encode("5") * 160), Prompt("short", [vocab.sep_id])]
-    assert len({generate.length_bucket(len(p.tokens)) for p in prompts}) == 2
-    got = assert_equals_naive(config, params, vocab, prompts, BASE)
+def test_equals_sampling_by_uncached_forward_passes(model, vocab):
+    prompts = [*random_prompts(model, 3), Prompt("long", vocab.encode("5") * 160), Prompt("short", [vocab.sep_id])]
+    assert len({batching.length_bucket(len(p.tokens)) for p in prompts}) == 2
+    got = assert_equals_naive(model, prompts, BASE)
     assert len({len(s.tokens) for samples in got for s in samples}) > 3
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7])
-def test_temperature_divides_the_logits_and_zero_is_greedy(config, params, vocab, temperature):
+def test_temperature_divides_the_logits_and_zero_is_greedy(model, temperature):
     settings = dataclasses.replace(BASE, temperature=temperature)
-    got = assert_equals_naive(config, params, vocab, random_prompts(vocab, 3), settings)
+    got = assert_equals_naive(model, random_prompts(model, 3), settings)
     distinct = {len({s.tokens for s in samples}) for samples in got}
     assert distinct == {1} if temperature == 0.0 else max(distinct) > 1
 
 
-def test_the_greedy_sample_follows_the_others_and_changes_none(config, params, vocab):
-    prompts = random_prompts(vocab, 5)
-    drawn = generate.generate(config, params, vocab, prompts, BASE, seed=1)
-    both = generate.generate(config, params, vocab, prompts, dataclasses.replace(BASE, with_greedy=True), seed=1)
+def test_the_greedy_sample_follows_the_others_and_changes_none(model):
+    prompts = random_prompts(model, 5)
+    drawn = generate.generate(model, prompts, BASE, seed=1)
+    both = generate.generate(model, prompts, dataclasses.replace(BASE, with_greedy=True), seed=1)
     assert flat([samples[:-1] for samples in both]) == flat(drawn)
     greedy_alone = dataclasses.replace(BASE, temperature=0.0, num_samples=1)
-    alone = generate.generate(config, params, vocab, prompts, greedy_alone, seed=1)
+    alone = generate.generate(model, prompts, greedy_alone, seed=1)
     last = [samples[-1] for samples in both]
     assert [g.sample for g in last] == [BASE.num_samples] * 5
     assert [(g.tokens, g.stopped) for g in last] == [(g.tokens, g.stopped) for [g] in alone]
 
 
-def test_the_number_of_samples_compiles_nothing_anew(config, vocab):
+def test_the_number_of_samples_compiles_nothing_anew(model):
     more = dataclasses.replace(BASE, num_samples=7, with_greedy=True, lanes=3)
-    assert generate.make_program(config, vocab, BASE) == generate.make_program(config, vocab, more)
+    assert generate.make_program(model, BASE) == generate.make_program(model, more)
 
 
-def test_samples_depend_on_nothing_but_prompt_seed_and_index(config, params, vocab):
-    prompts = random_prompts(vocab, 7)
-    base = generate.generate(config, params, vocab, prompts, BASE, seed=1)
+def test_samples_depend_on_nothing_but_prompt_seed_and_index(model):
+    prompts = random_prompts(model, 7)
+    base = generate.generate(model, prompts, BASE, seed=1)
     assert [[g.sample for g in samples] for samples in base] == [[0, 1, 2, 3]] * 7
     assert [samples[0].uid for samples in base] == [p.uid for p in prompts]
-    wide = generate.generate(config, params, vocab, prompts, dataclasses.replace(BASE, lanes=5, slots=9), seed=1)
+    wide = generate.generate(model, prompts, dataclasses.replace(BASE, lanes=5, slots=9), seed=1)
     assert flat(wide) == flat(base)
     np.testing.assert_allclose(logprobs(wide), logprobs(base), rtol=1e-5, atol=1e-5)
-    assert flat(generate.generate(config, params, vocab, prompts[::-2], BASE, seed=1)) == flat(base[::-2])
-    later = generate.generate(config, params, vocab, prompts, BASE, seed=1, first_sample=2)
+    assert flat(generate.generate(model, prompts[::-2], BASE, seed=1)) == flat(base[::-2])
+    later = generate.generate(model, prompts, BASE, seed=1, first_sample=2)
     assert flat([samples[:2] for samples in later]) == flat([samples[2:] for samples in base])
-    assert flat(generate.generate(config, params, vocab, prompts, BASE, seed=2)) != flat(base)
+    assert flat(generate.generate(model, prompts, BASE, seed=2)) != flat(base)
 
 
-def test_streams_change_no_sample(config, params, vocab, monkeypatch):
-    prompts, wide = random_prompts(vocab, 7), dataclasses.replace(BASE, lanes=4)
-    alone = generate.generate(config, params, vocab, prompts, wide, seed=1)
+def test_streams_change_no_sample(model, monkeypatch):
+    prompts, wide = random_prompts(model, 7), dataclasses.replace(BASE, lanes=4)
+    alone = generate.generate(model, prompts, wide, seed=1)
     monkeypatch.setattr(feeder, "split", lambda *_: feeder.Streams(2, 2))
-    streamed = generate.generate(config, params, vocab, prompts, wide, seed=1)
+    streamed = generate.generate(model, prompts, wide, seed=1)
     assert flat(streamed) == flat(alone)
     np.testing.assert_allclose(logprobs(streamed), logprobs(alone), atol=1e-4)
 
 
 @pytest.mark.parametrize("shared_len", [1, 150])
-def test_what_stands_before_every_prompt_is_read_once_and_changes_no_sample(config, params, vocab, shared_len):
+def test_what_stands_before_every_prompt_is_read_once_and_changes_no_sample(model, vocab, shared_len):
     rng = np.random.default_rng(3)
     shared = rng.integers(8, vocab.size, shared_len).tolist()
-    prompts = [*random_prompts(vocab, 5), Prompt("short", [vocab.sep_id])]
+    prompts = [*random_prompts(model, 5), Prompt("short", [vocab.sep_id])]
     whole = [Prompt(p.uid, [*shared, *p.tokens]) for p in prompts]
-    base = generate.generate(config, params, vocab, whole, BASE, seed=1)
-    got = generate.generate(config, params, vocab, prompts, BASE, seed=1, shared=shared)
+    base = generate.generate(model, whole, BASE, seed=1)
+    got = generate.generate(model, prompts, BASE, seed=1, shared=shared)
     assert flat(got) == flat(base)
     np.testing.assert_allclose(logprobs(got), logprobs(base), rtol=1e-4, atol=1e-4)
     too_long = dataclasses.replace(BASE, max_new_tokens=256 - shared_len)
     with pytest.raises(UserError, match=f"a prompt of {shared_len + len(prompts[0].tokens)} tokens"):
-        generate.generate(config, params, vocab, prompts, too_long, seed=1, shared=shared)
-
-
-@pytest.mark.parametrize(("wanted", "num_samples", "slots"), [(8, 9, 5), (8, 8, 8), (8, 3, 3), (40, 96, 32), (1, 5, 1)])
-def test_no_round_of_samples_is_nearly_empty(wanted, num_samples, slots):
-    assert generate.num_slots(wanted, num_samples) == slots
+        generate.generate(model, prompts, too_long, seed=1, shared=shared)
 
 
 @pytest.mark.parametrize(("axes", "calculator"), [((8, 1, 1), True), ((1, 2, 2), False)])
-def test_a_mesh_changes_no_sample(config, params, vocab, axes, calculator):
+def test_a_mesh_changes_no_sample(model, axes, calculator):
     settings = dataclasses.replace(BASE, calculator=calculator)
-    prompts = random_prompts(vocab, 5)
-    base = generate.generate(config, params, vocab, prompts, settings, seed=1)
+    prompts = random_prompts(model, 5)
+    base = generate.generate(model, prompts, settings, seed=1)
     mesh = meshes.make_mesh(meshes.MeshSettings(*axes))
-    placed = jax.device_put(params, rules.tree_sharding(mesh, api.param_axes(config), api.abstract_params(config)))
-    got = generate.generate(config, placed, vocab, prompts, settings, seed=1, mesh=mesh)
+    axes, shapes = api.param_axes(model.config), api.abstract_params(model.config)
+    placed = model.replace(params=jax.device_put(model.params, rules.tree_sharding(mesh, axes, shapes)), mesh=mesh)
+    got = generate.generate(placed, prompts, settings, seed=1)
     assert flat(got) == flat(base)
     np.testing.assert_allclose(logprobs(got), logprobs(base), rtol=1e-4, atol=1e-4)
 
 
-def test_bfloat16_caches_change_few_greedy_tokens(config, params, vocab):
-    prompts, greedy = random_prompts(vocab, 8), dataclasses.replace(BASE, temperature=0.0, num_samples=1)
+def test_bfloat16_caches_change_few_greedy_tokens(model):
+    prompts, greedy = random_prompts(model, 8), dataclasses.replace(BASE, temperature=0.0, num_samples=1)
     exact, rough = (
-        generate.generate(config, params, vocab, prompts, dataclasses.replace(greedy, cache_dtype=each), seed=0)
+        generate.generate(model, prompts, dataclasses.replace(greedy, cache_dtype=each), seed=0)
         for each in ("", "bfloat16")
     )
     assert sum(a == b for a, b in zip(flat(exact), flat(rough), strict=True)) >= 6
@@ -183,76 +180,73 @@ def test_bfloat16_caches_change_few_greedy_tokens(config, params, vocab):
 
 def test_the_calculator_writes_the_value(scripted, vocab):
     to_nine = [*vocab.encode("\n<<5+3="), vocab.encode("9")[0], vocab.eos_id]
-    wide, params = scripted(to_nine, [vocab.encode(">>")[0], vocab.eos_id])
+    wide = scripted(to_nine, [vocab.encode(">>")[0], vocab.eos_id])
     settings = DecodeSettings(temperature=0.0, num_samples=2, max_new_tokens=16, lanes=2, slots=1)
     prompt = [Prompt("a", vocab.encode("Ann\n"))]
     theirs = Prompt("b", vocab.encode("<<"))
-    [[forced, second], [open_before, _]] = generate.generate(wide, params, vocab, [*prompt, theirs], settings, seed=0)
+    [[forced, second], [open_before, _]] = generate.generate(wide, [*prompt, theirs], settings, seed=0)
     assert vocab.decode(forced.tokens) == vocab.decode(second.tokens) == "<<5+3=8>>"
     assert vocab.decode(open_before.tokens) == "5+3=9", "an expression that the prompt left open is not the policy's"
     assert forced.tokens[-1] == vocab.eos_id and forced.stopped
-    each = float(jax.nn.log_softmax(next_logits(wide, params, vocab.encode("Ann\n"))).max())
+    each = float(jax.nn.log_softmax(next_logits(wide, vocab.encode("Ann\n"))).max())
     assert forced.logprob == pytest.approx(6 * each, rel=1e-3)  # << 5 + 3 = and eos: two tokens were forced
 
     off = dataclasses.replace(settings, calculator=False)
-    [[free, _]] = generate.generate(wide, params, vocab, prompt, off, seed=0)
+    [[free, _]] = generate.generate(wide, prompt, off, seed=0)
     assert vocab.decode(free.tokens) == "<<5+3=9"
 
 
 def test_stop_rules(scripted, vocab):
     settings = DecodeSettings(temperature=0.0, max_new_tokens=9, slots=1, calculator=False)
-    wide, params = scripted([vocab.sep_id, *vocab.encode("#### 5"), vocab.sep_id])
-    [[final]] = generate.generate(wide, params, vocab, [Prompt("a", [vocab.sep_id])], settings, seed=0)
+    wide = scripted([vocab.sep_id, *vocab.encode("#### 5"), vocab.sep_id])
+    [[final]] = generate.generate(wide, [Prompt("a", [vocab.sep_id])], settings, seed=0)
     assert (vocab.decode(final.tokens), final.stopped) == ("#### 5\n", True)
-    assert generate.to_sample(vocab, final, None).solution == "#### 5"
+    assert generate.to_sample(wide, final).solution == "#### 5"
 
-    _, params = scripted([*vocab.encode("5\n7+"), vocab.eos_id])
+    wide = scripted([*vocab.encode("5\n7+"), vocab.eos_id])
     start = [Prompt("a", vocab.encode("5"))]
-    [[whole]] = generate.generate(wide, params, vocab, start, settings, seed=0)
+    [[whole]] = generate.generate(wide, start, settings, seed=0)
     assert (vocab.decode(whole.tokens), whole.stopped) == ("\n7+", True)
-    [[step]] = generate.generate(wide, params, vocab, start, dataclasses.replace(settings, stop="step"), seed=0)
+    [[step]] = generate.generate(wide, start, dataclasses.replace(settings, stop="step"), seed=0)
     assert (step.tokens, step.stopped) == ((vocab.sep_id,), True)
-    record = generate.to_sample(vocab, whole, "sft")
+    record = generate.to_sample(wide, whole)
     assert (record.solution, record.tokens, record.policy) == ("\n7+", 4, "sft")
 
 
 def test_a_sample_at_its_limit_did_not_stop(scripted, vocab):
-    wide, params = scripted(vocab.encode("0123456789+0"))
+    wide = scripted(vocab.encode("0123456789+0"))
     settings = DecodeSettings(temperature=0.0, max_new_tokens=9, slots=1, calculator=False)
-    [[cut]] = generate.generate(wide, params, vocab, [Prompt("a", vocab.encode("0"))], settings, seed=0)
+    [[cut]] = generate.generate(wide, [Prompt("a", vocab.encode("0"))], settings, seed=0)
     assert (vocab.decode(cut.tokens), cut.stopped) == ("123456789", False)
-    assert generate.to_sample(vocab, cut, None).solution == "123456789"
+    assert generate.to_sample(wide, cut).solution == "123456789"
 
 
-def test_reserved_tokens_and_rows_past_the_vocabulary_are_never_written(config, params, vocab):
+def test_reserved_tokens_and_rows_past_the_vocabulary_are_never_written(model, vocab):
     settings = DecodeSettings(temperature=50.0, num_samples=40, max_new_tokens=16, slots=40, calculator=False)
-    [samples] = generate.generate(config, params, vocab, random_prompts(vocab, 1), settings, seed=0)
+    [samples] = generate.generate(model, random_prompts(model, 1), settings, seed=0)
     written = {t for s in samples for t in s.tokens}
     assert len(written) > 150
-    reserved = {vocab.pad_id, vocab.unk_id, vocab.bos_id, vocab.correct_id, vocab.incorrect_id}
+    reserved = {vocab.pad_id, vocab.unk_id, vocab.token_id("<bos>"), vocab.correct_id, vocab.incorrect_id}
     assert not written & reserved and max(written) < vocab.size
 
 
-def test_records_hold_text_answer_and_worked_examples(config, params, vocab):
+def test_records_hold_text_answer_and_worked_examples(model):
     problems = [Problem("a", "How many?", "5", "x\n#### 5"), Problem("b", "7 apples?", "7")]
     settings = dataclasses.replace(BASE, num_samples=2)
-    zero = generate.sample_problems(config, params, vocab, problems, settings, seed=0, policy="sft")
-    assert [s.key for s in zero] == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+    zero = generate.sample_problems(model, problems, settings, seed=0)
+    assert [s.key for s in zero] == [("a", 0, None), ("a", 1, None), ("b", 0, None), ("b", 1, None)]
     assert {s.policy for s in zero} == {"sft"}
-    few = generate.sample_problems(config, params, vocab, problems, settings, seed=0, examples=problems[:1])
+    few = generate.sample_problems(model, problems, settings, seed=0, examples=problems[:1])
     assert [s.solution for s in few] != [s.solution for s in zero]
 
 
-def test_errors_name_the_value_and_the_fix(config, params, vocab):
+def test_errors_name_the_value_and_the_fix(model, vocab):
     settings = DecodeSettings(max_new_tokens=255)
     long = [Prompt("long-one", vocab.encode("Ann has"))]
     with pytest.raises(UserError, match="'long-one'.*max_new_tokens=255.*max_len=256.*lower max_new_tokens"):
-        generate.generate(config, params, vocab, long, settings, seed=0)
-    small = dataclasses.replace(config, vocab_size=10)
-    with pytest.raises(UserError, match=f"has {vocab.size} tokens.*vocab_size=10"):
-        generate.generate(small, params, vocab, long, DecodeSettings(), seed=0)
+        generate.generate(model, long, settings, seed=0)
     with pytest.raises(UserError, match="prompt is empty"):
-        generate.generate(config, params, vocab, [Prompt("e", [])], settings, seed=0)
+        generate.generate(model, [Prompt("e", [])], settings, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -264,9 +258,9 @@ def test_settings_out_of_range_are_refused(change):
         DecodeSettings(**change)
 
 
-def test_no_prompts_give_no_samples(config, params, vocab):
-    assert generate.generate(config, params, vocab, [], DecodeSettings(), seed=0) == []
+def test_no_prompts_give_no_samples(model):
+    assert generate.generate(model, [], DecodeSettings(), seed=0) == []
 
 
-def test_no_prompts_make_no_samples(config, params, vocab):
-    assert generate.generate(config, params, vocab, [], BASE, seed=0) == []
+def test_no_prompts_make_no_samples(model):
+    assert generate.generate(model, [], BASE, seed=0) == []

@@ -11,6 +11,7 @@ import pytest
 from procsup_jax.decode import engine, generate, memory
 from procsup_jax.decode.generate import DecodeSettings, Prompt
 from procsup_jax.errors import UserError
+from procsup_jax.models import api
 from procsup_jax.parallel import mesh as meshes
 from procsup_jax.parallel.mesh import MeshSettings
 
@@ -19,14 +20,16 @@ SETTINGS = DecodeSettings(num_samples=8, max_new_tokens=64, calculator=False, la
 
 
 @pytest.fixture
-def plan(config, params, vocab):
+def plan(model):
     """Return what says how many bytes a size needs."""
 
     def make_state(config, lanes, slots):
-        program = generate.make_program(config, vocab, SETTINGS)
+        program = generate.make_program(model.replace(config=config), SETTINGS)
         return engine.init_lanes(program, lanes, slots, PREFIX_LEN, ROOM)
 
-    return functools.partial(memory.sampling_bytes, config, params, make_state, (PREFIX_LEN, SETTINGS.max_new_tokens))
+    return functools.partial(
+        memory.sampling_bytes, model.config, model.params, make_state, (PREFIX_LEN, SETTINGS.max_new_tokens)
+    )
 
 
 def shapes(program, size):
@@ -34,19 +37,19 @@ def shapes(program, size):
 
 
 @pytest.mark.parametrize("cache_dtype", ["float32", "bfloat16"])
-def test_the_plan_is_what_the_compiler_says(config, params, vocab, plan, cache_dtype):
-    config = dataclasses.replace(config, cache_dtype=cache_dtype)
-    size = memory.size_of(config, 8, 8, None)
-    program = generate.make_program(config, vocab, SETTINGS)
+def test_the_plan_is_what_the_compiler_says(model, plan, cache_dtype):
+    model = generate.with_cache_dtype(model, cache_dtype)
+    size = memory.size_of(model.config, 8, 8, None)
+    program = generate.make_program(model, SETTINGS)
     state, number = shapes(program, size), np.int32(0)
-    dparams = jax.eval_shape(functools.partial(generate.decoder_params, config), params)
-    tables = generate.vocab_tables(config, vocab, False)
+    dparams = jax.eval_shape(functools.partial(api.unstack, model.config, donate=False), model.params)
+    tables = generate.vocab_tables(model, False)
     found = engine.run.lower(program, dparams, tables, state, number, number, number).compile().memory_analysis()
     real = found.argument_size_in_bytes + found.temp_size_in_bytes
     assert real == pytest.approx(plan(size), rel=0.1)
 
 
-def test_bfloat16_halves_the_caches(config, vocab):
+def test_bfloat16_halves_the_caches(config):
     sizes = [
         memory.kv_bytes(dataclasses.replace(config, cache_dtype=cache_dtype), 4, 100)
         for cache_dtype in ("float32", "bfloat16")
@@ -68,9 +71,9 @@ def test_smaller_sizes_halve_the_lanes_and_then_the_slots():
     assert [s.lanes for s in memory.Size(4, None, "float32").smaller()] == [2, 1]
 
 
-def test_what_does_not_fit_is_refused_with_what_would(config, params, vocab, monkeypatch):
-    prompts = [Prompt(f"p{i}", vocab.encode("Ann has 5")) for i in range(8)]
-    sample = functools.partial(generate.generate, config, params, vocab, prompts, SETTINGS, seed=0)
+def test_what_does_not_fit_is_refused_with_what_would(model, monkeypatch):
+    prompts = [Prompt(f"p{i}", model.encode("Ann has 5")) for i in range(8)]
+    sample = functools.partial(generate.generate, model, prompts, SETTINGS, seed=0)
     monkeypatch.setattr(memory, "available", lambda mesh: 1_600_000)
     with pytest.raises(UserError) as error:
         sample()

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from procsup_jax.evals import intervals, outcomes
 from procsup_jax.evals.evaluate import difference, evaluate
 from procsup_jax.evals.join import join
-from procsup_jax.search import decodings
-from procsup_jax.search.aggregate import to_scores
+from procsup_jax.searching import decodings
+from procsup_jax.searching.aggregate import to_scores
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 
 def make(seed, num_problems=12, num_samples=5, raters=("one",)):
-    """Return random problems, samples (greedy and step-searched ones too), ORM scores, PRM scores and labels."""
+    """Return random problems, samples (greedy and step-searched ones too), an ORM's and a PRM's scores and labels."""
     rng = random.Random(seed)
     problems = [Problem(f"p{i}", "?", str(i % 3)) for i in range(num_problems)]
     samples, scores, labels = [], ([], []), []
@@ -39,7 +39,7 @@ def make(seed, num_problems=12, num_samples=5, raters=("one",)):
                 )
                 for rater in raters
             ]
-    return problems, samples, *scores, labels
+    return problems, samples, dict(zip(("orm", "prm"), scores, strict=True)), labels
 
 
 def test_a_set_worked_out_by_hand():
@@ -52,7 +52,7 @@ def test_a_set_worked_out_by_hand():
     labels = [
         StepLabels(s.problem_uid, s.sample, 0 if s.key in wrong_traces else -1, 1, "r", "oracle") for s in samples
     ]
-    found = evaluate(problems, samples, scores, None, labels)
+    found = evaluate(problems, samples, {"orm": scores}, labels)
 
     majority = found["decoding"]["majority"]
     assert (majority["final_answer_error"], majority["n"]) == (0.5, 4)
@@ -102,8 +102,8 @@ def test_everything_is_there_and_is_json():
 
 
 def test_trace_error_is_null_without_labels():
-    problems, samples, orm, prm, _ = make(1)
-    found = evaluate(problems, samples, orm, prm)
+    problems, samples, scores, _ = make(1)
+    found = evaluate(problems, samples, scores)
     for decoding in found["decoding"].values():
         assert decoding["trace_error"] is decoding["trace_error_min"] is decoding["trace_error_max"] is None
         assert decoding["intervals"]["trace_error"] is None
@@ -134,8 +134,10 @@ def test_greedy_solutions_alone_are_enough():
 @hypothesis.settings(max_examples=15)
 def test_the_order_of_records_does_not_matter(seed, rng):
     problems, *rest = make(seed)
-    shuffled = [rng.sample(records, len(records)) for records in rest]
-    assert evaluate(problems, *shuffled) == evaluate(problems, *rest)
+    samples, scores, labels = rest
+    shuffled = {judge: rng.sample(records, len(records)) for judge, records in scores.items()}
+    others = (rng.sample(records, len(records)) for records in (samples, labels))
+    assert evaluate(problems, next(others), shuffled, next(others)) == evaluate(problems, *rest)
 
 
 @hypothesis.given(st.integers(0, 10_000), st.randoms(use_true_random=False))
@@ -164,11 +166,12 @@ def test_the_mean_of_raters_lies_between_what_all_and_what_any_see(seed, raters)
 @hypothesis.given(st.integers(0, 10_000))
 @hypothesis.settings(max_examples=15)
 def test_a_sample_without_an_answer_changes_no_error(seed):
-    problems, samples, orm, prm, labels = make(seed)
+    problems, samples, scores, labels = make(seed)
     silent = [Sample(problem.uid, 900, "hm", None) for problem in problems]
     more = to_scores(silent, [(0.8,)] * len(silent), "last", None)
-    before = evaluate(problems, samples, orm, prm, labels)["decoding"]
-    after = evaluate(problems, [*samples, *silent], [*orm, *more], [*prm, *more], labels)["decoding"]
+    scored = {judge: [*records, *more] for judge, records in scores.items()}
+    before = evaluate(problems, samples, scores, labels)["decoding"]
+    after = evaluate(problems, [*samples, *silent], scored, labels)["decoding"]
     for name in before:
         for metric in ("final_answer_error", "trace_error", "trace_n"):
             assert after[name][metric] == before[name][metric]
@@ -182,3 +185,24 @@ def test_undecided_traces_are_left_out_and_counted():
     found = evaluate(problems, samples, labels=labels)
     for row in (found["decoding"]["majority"], found["one_sample"]):
         assert (row["trace_error"], row["trace_n"], row["trace_undecided"]) == (0.5, 2, 1)
+
+
+def test_any_number_of_named_judges_stand_side_by_side():
+    problems, samples, scores, labels = make(3)
+    scores = {"qwen-7b": scores["prm"], "orm": scores["orm"], "rollout": scores["prm"]}
+    found = evaluate(problems, samples, scores, labels)
+    judges = ["orm", "qwen-7b", "rollout"]
+    assert list(found["reward_models"]) == judges
+    votes = [f"{judge}_{how}" for how in ("weighted", "best") for judge in judges]
+    assert list(found["decoding"]) == ["greedy", "majority", *votes, "prm_step"]
+    assert found["decoding"]["qwen-7b_best"] == found["decoding"]["rollout_best"]
+    two = evaluate(problems, samples, {"orm": scores["orm"], "prm": scores["rollout"]}, labels)
+    assert two["decoding"]["prm_weighted"] == found["decoding"]["rollout_weighted"]
+    assert two["reward_models"]["prm"] == found["reward_models"]["qwen-7b"]
+    rows = found["agreement"]["all_steps"]
+    assert list(rows) == [
+        "orm_prediction", "prm_prediction", "qwen-7b_prediction", "rollout_prediction", "orm_label", "prm_label", "n",
+    ]  # fmt: skip
+    assert rows["qwen-7b_prediction"]["rollout_prediction"] == 1.0
+    assert rows["prm_prediction"]["orm_label"] is None
+    assert two["agreement"]["all_steps"]["prm_prediction"]["orm_label"] == rows["rollout_prediction"]["orm_label"]

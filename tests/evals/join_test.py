@@ -4,7 +4,7 @@ import pytest
 
 from procsup_jax.errors import UserError
 from procsup_jax.evals.join import TraceVerdict, join, keep_joined
-from procsup_jax.search import decodings
+from procsup_jax.searching import decodings
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2")]
@@ -55,7 +55,7 @@ def test_labels_of_single_steps_make_a_trace_wrong_where_any_is():
 def test_duplicates_are_refused():
     assert "1 problems are given twice, first problem 'a'" in refused(problems=[*PROBLEMS, PROBLEMS[0]])
     assert "1 samples are given twice, first sample 1 of problem 'b'" in refused(samples=[*SAMPLES, SAMPLES[3]])
-    assert "1 ORM scores are given twice, first sample 0 of" in refused(scores={"orm": [*SCORES, SCORES[0]]})
+    assert "1 scores by orm are given twice, first sample 0 of" in refused(scores={"orm": [*SCORES, SCORES[0]]})
     twice = [label(SAMPLES[2], 0), label(SAMPLES[2], 1)]
     assert "1 labels are given twice, first sample 0 of problem 'b' by 'r'" in refused(labels=twice)
     second = dataclasses.replace(GREEDY[0], sample=77)
@@ -67,7 +67,7 @@ def test_what_belongs_to_nothing_is_refused():
     message = refused(samples=[*SAMPLES, stray])
     assert "1 of 5 samples are of problems that are not given, first sample 5 of problem 'c'" in message
     message = refused(scores={"prm": [*SCORES, score(stray)]})
-    assert "1 of 5 PRM scores are of samples that are not given, first sample 5 of problem 'c'" in message
+    assert "1 of 5 scores by prm are of samples that are not given, first sample 5 of problem 'c'" in message
     message = refused(labels=[label(SAMPLES[0]), label(stray)])
     assert "1 of 2 labels are of samples that are not given, first sample 5 of problem 'c'" in message
 
@@ -78,7 +78,7 @@ def test_gaps_are_refused():
     assert "1 of 2 problems have no samples, first 'b'" in refused(samples=SAMPLES[:2])
     assert "1 of 2 problems have no greedy solution, first 'b'" in refused(samples=[*SAMPLES, GREEDY[0]])
     message = refused(scores={"orm": SCORES[1:3]})
-    assert "2 of 4 samples have no ORM score, first sample 0 of problem 'a'" in message
+    assert "2 of 4 samples have no score by orm, first sample 0 of problem 'a'" in message
 
 
 def test_greedy_solutions_need_no_score():
@@ -90,19 +90,19 @@ def test_greedy_solutions_need_no_score():
 def test_scores_have_to_be_probabilities(bad):
     for changed in (score(SAMPLES[0], 0.5, bad), dataclasses.replace(SCORES[0], score=bad)):
         message = refused(scores={"orm": [changed, *SCORES[1:]]})
-        assert "1 of 4 ORM scores are no probabilities from 0 to 1, first sample 0 of problem 'a'" in message
+        assert "1 of 4 scores by orm are no probabilities from 0 to 1, first sample 0 of problem 'a'" in message
 
 
 def test_aggregates_may_not_be_mixed():
     mixed = [score(SAMPLES[0], aggregate="min"), *SCORES[1:]]
-    assert "ORM scores mix the aggregates last, min" in refused(scores={"orm": mixed})
+    assert "scores by orm mix the aggregates last, min" in refused(scores={"orm": mixed})
 
 
 def test_steps_have_to_be_counted_alike():
     three = [score(SAMPLES[0], 0.1, 0.1, 0.1), *SCORES[1:]]
-    assert "1 of 4 PRM scores count other steps than the ORM scores" in refused(scores={"orm": SCORES, "prm": three})
+    assert "1 of 4 scores by prm count other steps than those by orm" in refused(scores={"orm": SCORES, "prm": three})
     labels = [label(SAMPLES[0])]
-    assert "1 of 1 labels count other steps than the ORM scores" in refused(scores={"orm": three}, labels=labels)
+    assert "1 of 1 labels count other steps than the scores by orm" in refused(scores={"orm": three}, labels=labels)
     labels += [label(SAMPLES[0], rater="other", num_steps=3)]
     assert "1 of 1 labelled samples have raters that count different steps" in refused(labels=labels)
 
@@ -139,3 +139,15 @@ def test_a_trace_with_unknown_steps_is_wrong_or_undecided():
     assert means == [1.0, None, 0.0]
     decided = join(PROBLEMS, SAMPLES, {}, [*labels, label(SAMPLES[1], 0, rater="t")])
     assert decided.trace[SAMPLES[1].key] == TraceVerdict(1.0, 1.0, 1.0)
+
+
+def test_a_judge_has_a_plain_name():
+    assert "reward model 'my rm': expected a name of letters" in refused(scores={"my rm": SCORES})
+
+
+def test_a_greedy_solution_and_a_sample_of_one_index_have_scores_and_labels_of_their_own():
+    scores = [*SCORES, *(dataclasses.replace(score(each, 0.9), score=0.9) for each in GREEDY)]
+    labels = [label(SAMPLES[0], 0), label(GREEDY[0], -1, num_steps=1)]
+    joined = join(PROBLEMS, [*SAMPLES, *GREEDY], {"orm": scores}, labels)
+    assert [joined.scores["orm"][each.key].score for each in (SAMPLES[0], GREEDY[0])] == [0.25, 0.9]
+    assert [joined.trace[each.key].mean for each in (SAMPLES[0], GREEDY[0])] == [1.0, 0.0]

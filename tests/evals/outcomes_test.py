@@ -3,8 +3,8 @@ import pytest
 
 from procsup_jax.evals import outcomes
 from procsup_jax.evals.join import join
-from procsup_jax.search import decodings
-from procsup_jax.search.aggregate import to_scores
+from procsup_jax.searching import decodings
+from procsup_jax.searching.aggregate import to_scores
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2"), Problem("c", "?", "3")]
@@ -16,6 +16,9 @@ GREEDY = [decodings.mark(Sample(uid, 0, "x", answer), "greedy") for uid, answer 
 SEARCHED = [decodings.mark(Sample(uid, 0, "x", answer), "prm_step") for uid, answer in zip("abc", "12 ", strict=True)]
 
 
+DECODINGS = decodings.in_order(["orm", "prm"])
+
+
 def measured(joined, seed=0):
     return outcomes.measure_all(joined, seed)
 
@@ -23,14 +26,12 @@ def measured(joined, seed=0):
 def test_decodings_follow_from_what_is_given():
     assert list(outcomes.choose(join(PROBLEMS, SAMPLES, {}, ()), 0)) == ["majority"]
     assert list(outcomes.choose(join(PROBLEMS, [*GREEDY], {}, ()), 0)) == ["greedy"]
-    searched = [
-        decodings.mark(SEARCHED[i], name) for name in filter(decodings.writes, outcomes.DECODINGS) for i in range(3)
-    ]
+    searched = [decodings.mark(SEARCHED[i], name) for name in filter(decodings.writes, DECODINGS) for i in range(3)]
     everything = join(PROBLEMS, [*SAMPLES, *searched], {"orm": SCORES, "prm": SCORES}, ())
-    assert list(outcomes.choose(everything, 0)) == list(outcomes.DECODINGS)
+    assert list(outcomes.choose(everything, 0)) == list(DECODINGS)
     some = join(PROBLEMS, [*SAMPLES, *GREEDY, *SEARCHED], {"orm": SCORES, "prm": SCORES}, ())
     without = {"orm_step", "orm_beam", "prm_beam", "orm_puct", "prm_puct"}
-    assert list(outcomes.choose(some, 0)) == [name for name in outcomes.DECODINGS if name not in without]
+    assert list(outcomes.choose(some, 0)) == [name for name in DECODINGS if name not in without]
 
 
 def test_final_answers_are_judged_for_each_problem():

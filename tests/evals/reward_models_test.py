@@ -2,7 +2,7 @@ import pytest
 
 from procsup_jax.evals import reward_models
 from procsup_jax.evals.join import join
-from procsup_jax.search import decodings
+from procsup_jax.searching import decodings
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2")]

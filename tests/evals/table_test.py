@@ -1,6 +1,6 @@
 from procsup_jax.evals.evaluate import evaluate
 from procsup_jax.evals.table import table
-from procsup_jax.search import decodings
+from procsup_jax.searching import decodings
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2")]
@@ -10,7 +10,7 @@ LABELS = [StepLabels("a", 0, 0, 1, "r", "oracle"), StepLabels("b", 0, -1, 1, "r"
 
 
 def test_rows_are_aligned_and_hold_the_figures():
-    lines = table(evaluate(PROBLEMS, SAMPLES, SCORES, SCORES, LABELS)).split("\n")
+    lines = table(evaluate(PROBLEMS, SAMPLES, {"orm": SCORES, "prm": SCORES}, LABELS)).split("\n")
     rows = {line.split("  ")[0]: line for line in lines}
     start = next(i for i, line in enumerate(lines) if line.startswith("decoding"))
     assert lines[0].startswith("2 problems")
@@ -19,7 +19,7 @@ def test_rows_are_aligned_and_hold_the_figures():
     assert "50.0 [9.5, 90.5]" in rows["orm_best"]
     assert "(50.0-50.0)" in rows["orm_best"]
     assert "one sample" in rows
-    assert "ORM (aggregate min)" in rows
+    assert rows["prm"].split()[1] == "min"
     assert "100.0" in rows["orm_label"]
 
 
@@ -30,3 +30,18 @@ def test_what_is_not_known_is_a_dash():
     assert row.split("  ")[-1].strip() == "-"
     assert "None" not in text and "nan" not in text
     assert "one sample" not in text
+
+
+def test_three_reward_models_are_three_rows_of_one_table():
+    lines = table(evaluate(PROBLEMS, SAMPLES, dict.fromkeys(("a", "judge-72b", "c"), SCORES), LABELS)).split("\n")
+    start = next(i for i, line in enumerate(lines) if line.startswith("reward model"))
+    assert [line.split()[0] for line in lines[start + 1 : start + 4]] == ["a", "judge-72b", "c"]
+    assert lines[start + 4] == ""
+    assert len({len(line) for line in lines[start : start + 4]}) == 1
+    assert any(line.startswith("judge-72b_weighted") for line in lines)
+
+
+def test_traces_that_unknown_steps_leave_open_are_counted():
+    labels = [StepLabels("a", 0, None, 1, "r", "human"), LABELS[1]]
+    text = table(evaluate(PROBLEMS, SAMPLES, labels=labels))
+    assert "traces left out of trace error, as unknown steps leave them open: one sample 1, majority 1" in text

@@ -8,8 +8,9 @@ import pytest
 
 from procsup_jax import records
 from procsup_jax.data.worlds import splits
-from procsup_jax.io.params import save_params
+from procsup_jax.io.models import save_model
 from procsup_jax.models import api
+from procsup_jax.models.model import Model
 from procsup_jax.text.vocab import train_vocab
 
 FINDINGS = pathlib.Path(__file__).parents[2] / "experiments/findings"
@@ -30,7 +31,9 @@ def finished_run(tmp_path_factory):
     texts = [f"{p.question}\n{p.solution}" for p in splits.problems("sft", 20)]
     vocab = train_vocab(texts, 400, run / "vocab.model", seed=0)
     config = api.ModelConfig(vocab.size, 2, 16, 2, 2, 8, 32, max_len=512)
-    for seed, name in enumerate(("base", "sft", "sft_orm", "sft_prm")):
+    verdict = api.VerdictHead(vocab.correct_id, vocab.incorrect_id)
+    heads = {"base": None, "sft": None, "sft_orm": verdict, "sft_prm": verdict}
+    for seed, (name, head) in enumerate(heads.items()):
         params = api.init_params(config, jax.random.key(seed))
-        save_params(run / "models" / name, params, config, {"vocab": vocab.digest})
+        save_model(run / "models" / name, Model(config, params, vocab, head=head))
     return run

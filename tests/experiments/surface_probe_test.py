@@ -10,7 +10,7 @@ import pytest
 
 from procsup_jax import records
 from procsup_jax.data.worlds import splits
-from procsup_jax.io.models import SHIPPED, shipped
+from procsup_jax.io.models import SHIPPED, model_folder
 from procsup_jax.types import Sample, StepLabels
 
 COMMAND = pathlib.Path(__file__).parents[2] / "experiments/testbed/surface_probe.py"
@@ -31,7 +31,7 @@ def test_the_probe_sees_words_alone(tmp_path, told, least, most):
     records.write_problems(tmp_path / "data/test.jsonl", problems)
     records.write_samples(tmp_path / "samples/sft.test.drawn.jsonl", samples)
     records.write_labels(tmp_path / "labels/sft.test.drawn.oracle.jsonl", labels)
-    shutil.copy(shipped(SHIPPED) / "vocab.model", tmp_path)
+    shutil.copy(model_folder(SHIPPED) / "vocab.model", tmp_path)
     done = subprocess.run([sys.executable, COMMAND, tmp_path], capture_output=True, text=True, check=True)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [each["read"] for each in found] == ["solution", "solution and question"]

@@ -5,20 +5,22 @@ import numpy as np
 import pytest
 
 from procsup_jax import main
-from procsup_jax.io import foreign
-from procsup_jax.io.params import load_params, save_params
+from procsup_jax.io.models import load_model, save_model
 from procsup_jax.models import api
+from procsup_jax.models.model import Model
+from procsup_jax.text.encoding import layout_for
+from procsup_jax.text.tokenizer import load_tokenizer
 
 CONFIG = api.ModelConfig(
-    vocab_size=40, num_layers=2, d_model=16, num_heads=4, num_kv_heads=2, head_dim=4, d_ff=24, max_len=64
+    vocab_size=484, num_layers=2, d_model=16, num_heads=4, num_kv_heads=2, head_dim=4, d_ff=24, max_len=64
 )
-TOKENIZER = {"tokenizer.json": b'{"version": "1.0"}', "generation_config.json": b'{"eos_token_id": [2, 3]}'}
 
 
 @pytest.fixture
-def saved(tmp_path):
-    params = api.init_params(CONFIG, jax.random.key(0))
-    save_params(tmp_path / "ours", params, CONFIG, {"seed": 1}, others=TOKENIZER)
+def saved(tmp_path, digits_bpe_folder):
+    tokenizer, params = load_tokenizer(digits_bpe_folder), api.init_params(CONFIG, jax.random.key(0))
+    layout = layout_for(tokenizer, "paragraphs")
+    save_model(tmp_path / "ours", Model(CONFIG, params, tokenizer, layout, metadata={"seed": 1}))
     return tmp_path / "ours"
 
 
@@ -29,12 +31,14 @@ def convert(*flags):
 def test_out_and_in_again_is_the_same_model(saved, tmp_path, capsys):
     assert convert(f"--input={saved}", f"--output={tmp_path / 'hf'}", "--to=hf") == 0
     assert "config.json, generation_config.json, model.safetensors, tokenizer.json" in capsys.readouterr().out
-    assert json.loads((tmp_path / "hf/config.json").read_text())["eos_token_id"] == [2, 3]
-    assert convert(f"--input={tmp_path / 'hf'}", "--from=hf", f"--output={tmp_path / 'back'}", "--to=procsup") == 0
-    first, second = load_params(saved), load_params(tmp_path / "back")
-    assert (first.config, first.digest) == (second.config, second.digest)
+    first = load_model(saved)
+    assert json.loads((tmp_path / "hf/config.json").read_text())["eos_token_id"] == list(first.tokenizer.eos_ids)
+    back = [f"--input={tmp_path / 'hf'}", "--from=hf", f"--output={tmp_path / 'back'}", "--to=procsup"]
+    assert convert(*back, "--layout=paragraphs") == 0
+    second = load_model(tmp_path / "back")
+    assert (first.config, first.digest, first.layout) == (second.config, second.digest, second.layout)
     assert second.metadata["source"]["kind"] == "hf"
-    assert foreign.read_foreign(tmp_path / "back").tokenizer_files == TOKENIZER
+    assert first.tokenizer.digest == second.tokenizer.digest and first.tokenizer.eos_ids == second.tokenizer.eos_ids
 
 
 def test_numbers_can_be_stored_in_another_type(saved, tmp_path):
@@ -43,7 +47,7 @@ def test_numbers_can_be_stored_in_another_type(saved, tmp_path):
     assert json.loads((tmp_path / "back/model.json").read_text())["dtype"] == "bfloat16"
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=2**-8),
-        load_params(saved).params, load_params(tmp_path / "back").params,
+        load_model(saved).params, load_model(tmp_path / "back").params,
     )  # fmt: skip
 
 

@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -8,10 +10,11 @@ from procsup_jax import records
 from procsup_jax.errors import UserError
 from procsup_jax.evals.evaluate import evaluate
 from procsup_jax.evals.table import table
-from procsup_jax.jobs.evaluate import run
-from procsup_jax.search import decodings
-from procsup_jax.search.aggregate import to_scores
-from procsup_jax.types import Problem, Sample, StepLabels
+from procsup_jax.jobs import data
+from procsup_jax.jobs.evaluate import EvaluateFlags, named_file, run
+from procsup_jax.searching import decodings
+from procsup_jax.searching.aggregate import to_scores
+from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2")]
 SAMPLES = [Sample(uid, i, "x\n#### 1", answer) for uid in "ab" for i, answer in enumerate(["1", "2", None])]
@@ -26,6 +29,10 @@ def labels_of(rater, first_error):
     ]
 
 
+def flags(paths, **others):
+    return EvaluateFlags(paths["output"], paths["problems"], [paths["samples"]], **others)
+
+
 @pytest.fixture
 def paths(tmp_path):
     found = {name: tmp_path / f"{name}.jsonl" for name in ("problems", "samples", "scores", "first", "second")}
@@ -38,10 +45,10 @@ def paths(tmp_path):
 
 
 def test_files_give_what_records_give(paths, capsys):
-    both = [paths["first"], paths["second"]]
-    result = run(paths["problems"], paths["samples"], paths["output"], paths["scores"], paths["scores"], both, seed=3)
+    both, judges = [paths["first"], paths["second"]], [f"orm={paths['scores']}", f"prm={paths['scores']}"]
+    result = run(flags(paths, scores=judges, labels=both, seed=3))
     labels = [*labels_of("first", -1), *labels_of("second", 1)]
-    expected = evaluate(PROBLEMS, [*SAMPLES, *GREEDY], SCORES, SCORES, labels, seed=3)
+    expected = evaluate(PROBLEMS, [*SAMPLES, *GREEDY], {"orm": SCORES, "prm": SCORES}, labels, seed=3)
     assert json.loads(paths["output"].read_text()) == result == {**expected, "left_out": 0}
     assert capsys.readouterr().out == table(expected) + "\n"
     greedy = result["decoding"]["greedy"]
@@ -49,7 +56,7 @@ def test_files_give_what_records_give(paths, capsys):
 
 
 def test_only_problems_and_samples_are_needed(paths):
-    run(paths["problems"], paths["samples"], paths["output"])
+    run(flags(paths))
     result = json.loads(paths["output"].read_text())
     assert result["decoding"].keys() == {"greedy", "majority"}
     assert result["decoding"]["greedy"]["final_answer_error"] == 0.5
@@ -58,33 +65,62 @@ def test_only_problems_and_samples_are_needed(paths):
 
 def test_mismatched_files_stop_the_job_before_anything_is_written(paths):
     records.write_scores(paths["scores"], SCORES[1:])
-    with pytest.raises(UserError, match="1 of 6 samples have no ORM score"):
-        run(paths["problems"], paths["samples"], paths["output"], orm_scores=paths["scores"])
+    with pytest.raises(UserError, match="1 of 6 samples have no score by orm"):
+        run(flags(paths, scores=[f"orm={paths['scores']}"]))
     assert not paths["output"].exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("o.jsonl", "--scores=o.jsonl: expected --scores=NAME=FILE"),
+        ("prm=", "--scores=prm=: expected --scores=NAME=FILE"),
+        ("=o.jsonl", "reward model '': expected a name of letters"),
+        ("a b=o.jsonl", "reward model 'a b': expected a name of letters"),
+    ],
+)
+def test_scores_are_named(given, message):
+    with pytest.raises(UserError) as caught:
+        named_file(given)
+    assert message in str(caught.value)
+    assert named_file("my.rm-2=a=b.jsonl") == ("my.rm-2", pathlib.Path("a=b.jsonl"))
+
+
+def test_samples_and_scores_may_lie_in_several_files(paths):
+    whole = run(flags(paths, scores=[f"orm={paths['scores']}"]))
+    records.write_samples(paths["samples"], SAMPLES[:4])
+    records.write_samples(paths["first"], [*SAMPLES[4:], *GREEDY])
+    records.write_scores(paths["scores"], SCORES[:1])
+    records.write_scores(paths["second"], SCORES[1:])
+    scores = [f"orm={paths[name]}" for name in ("scores", "second")]
+    parts = EvaluateFlags(paths["output"], paths["problems"], [paths["samples"], paths["first"]], scores)
+    assert run(parts) == whole
+    with pytest.raises(UserError, match="1 scores by orm are given twice"):
+        run(dataclasses.replace(parts, scores=[*scores, scores[0]]))
 
 
 def test_a_raters_file_given_twice_is_refused(paths):
     with pytest.raises(UserError, match="labels are given twice"):
-        run(paths["problems"], paths["samples"], paths["output"], labels=[paths["first"], paths["first"]])
+        run(flags(paths, labels=[paths["first"], paths["first"]]))
 
 
 def test_bad_lines_stop_the_job_or_are_left_out_with_what_hangs_on_them(paths, capsys):
     lines = paths["samples"].read_text().splitlines(keepends=True)
     paths["samples"].write_text("".join([lines[0], "{broken\n", *lines[2:]]))
-    arguments = paths["problems"], paths["samples"], paths["output"], paths["scores"], None, [paths["first"]]
+    arguments = {"scores": [f"orm={paths['scores']}"], "labels": [paths["first"]]}
     with pytest.raises(UserError, match="samples.jsonl:2: "):
-        run(*arguments)
-    result = run(*arguments, skip_bad=True)
+        run(flags(paths, **arguments))
+    result = run(flags(paths, **arguments, skip_bad=True))
     assert result["left_out"] == 1
     assert result["samples_per_problem"] == [2, 3]
     assert "left out 1 bad lines" in capsys.readouterr().out
     records.write_scores(paths["scores"], SCORES)
     scores = paths["scores"].read_text().splitlines(keepends=True)
     paths["scores"].write_text("".join(["{}\n", *scores[1:]]))
-    result = run(*arguments, skip_bad=True)
+    result = run(flags(paths, **arguments, skip_bad=True))
     assert (result["left_out"], result["samples_per_problem"]) == (2, [1, 3])
     paths["samples"].write_text("".join(["{broken\n", *lines[1:]]).replace(lines[-1], "{broken\n"))
-    result = run(*arguments, skip_bad=True)
+    result = run(flags(paths, **arguments, skip_bad=True))
     assert (result["left_out"], result["n"]) == (3, 1)  # b lost its greedy solution
     assert "with them 1 problems and" in capsys.readouterr().out
 
@@ -92,3 +128,47 @@ def test_bad_lines_stop_the_job_or_are_left_out_with_what_hangs_on_them(paths, c
 def test_the_job_needs_no_jax():
     code = "import sys, procsup_jax.jobs.evaluate, procsup_jax.improve.collect; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+BENCH = [
+    {"id": f"x-{i}", "generator": "g", "problem": "?", "steps": steps, "final_answer_correct": i == 1, "label": label}
+    for i, (steps, label) in enumerate([(["a\n\nb", "", "c"], 1), (["a", "b"], -1)])
+]
+
+
+def scored(path, probs):
+    records.write_scores(path, [Score(uid, 0, tuple(each), each[-1], "last") for uid, each in probs.items()])
+    return path
+
+
+def test_processbench_goes_from_its_file_to_samples_and_from_their_scores_to_figures(tmp_path, capsys):
+    bench, samples = tmp_path / "bench.jsonl", tmp_path / "s.jsonl"
+    bench.write_text("".join(json.dumps(line) + "\n" for line in BENCH))
+    data.run(data.DataFlags("processbench", tmp_path / "p.jsonl", bench, samples_output=samples))
+    found = records.read_samples(samples)
+    assert [list(sample.steps) for sample in found] == [line["steps"] for line in BENCH]
+    assert [(sample.problem_uid, sample.policy) for sample in found] == [("x-0", "g"), ("x-1", "g")]
+    good = scored(tmp_path / "good.jsonl", {"x-0": (0.9, 0.2, 0.9), "x-1": (0.6, 0.7)})
+    bad = scored(tmp_path / "bad.jsonl", {"x-0": (0.9, 0.9, 0.2), "x-1": (0.6, 0.4)})
+    chosen = EvaluateFlags(
+        tmp_path / "r.json", scores=[f"good={good}", f"bad={bad}"], dataset="processbench", path=bench
+    )
+    result = run(chosen)
+    assert json.loads((tmp_path / "r.json").read_text()) == result
+    assert [result["judges"][judge]["f1"] for judge in ("good", "bad")] == [1.0, 0.0]
+    lines = capsys.readouterr().out.splitlines()
+    assert next(line for line in lines if line.startswith("good")).split()[1] == "100.0"
+    result = run(dataclasses.replace(chosen, threshold_path=bench))
+    assert 0.2 < result["judges"]["good"]["threshold"] < 0.6
+    scored(bad, {"x-0": (0.9, 0.9, 0.2)})
+    with pytest.raises(UserError, match="1 of 2 ProcessBench solutions have no score by bad, first 'x-1'"):
+        run(chosen)
+    scored(bad, {"x-0": (0.9, 0.2), "x-1": (0.6, 0.4)})
+    with pytest.raises(UserError, match="solution 'x-0' has 2 step scores, expected 3"):
+        run(chosen)
+
+
+@pytest.mark.parametrize("given", [{}, {"dataset": "processbench"}, {"problems": pathlib.Path("p.jsonl")}])
+def test_what_is_missing_is_named(tmp_path, given):
+    with pytest.raises(UserError, match="procsup evaluate.* needs --p"):
+        run(EvaluateFlags(tmp_path / "r.json", **given))

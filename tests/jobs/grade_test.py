@@ -113,3 +113,15 @@ def test_every_reference_of_gsm8k_is_right_in_under_two_seconds(shared_data, tmp
     assert float(processor_s) < 2
     faults = [f for g in lines(tmp_path / "g.jsonl") for f in g["calculator_faults"]]
     assert [f["expression"] for f in faults] == ["560//10", "180//3"]
+
+
+def test_paragraphs_of_another_system_and_given_steps_are_graded(tmp_path):
+    records.write_problems(tmp_path / "p.jsonl", [Problem("a", "2+2?", "4")])
+    text = "2+2 is\n2+2=<<2+2=4>>4\n\nSo \\boxed{4}"
+    samples = [Sample("a", 0, text), Sample("a", 1, text, steps=("2+2 is", "2+2=<<2+2=4>>4", "So \\boxed{4}"))]
+    records.write_samples(tmp_path / "s.jsonl", samples)
+    paths = tmp_path / "p.jsonl", tmp_path / "s.jsonl", tmp_path / "g.jsonl"
+    assert grade.run(*paths, layout="paragraphs")["correct"] == 2
+    assert [len(line["steps"]) for line in lines(paths[2])] == [2, 3]
+    grade.run(*paths)
+    assert [len(line["steps"]) for line in lines(paths[2])] == [3, 3]

@@ -3,7 +3,7 @@
 import pytest
 
 from procsup_jax.errors import UserError
-from procsup_jax.labels import intermediate
+from procsup_jax.labels.intermediate import Intermediate
 from procsup_jax.types import Problem, Sample
 
 PROBLEM = Problem(
@@ -34,32 +34,32 @@ PROBLEM = Problem(
     ],
 )
 def test_each_step_is_judged_by_its_result(step, right):
-    (label,) = intermediate.label([PROBLEM], [Sample("p", 0, step)])
+    (label,) = Intermediate().label([PROBLEM], [Sample("p", 0, step)])
     assert label.steps == (right,) and label.first_error == (-1 if right else 0)
     assert (label.rater, label.source) == ("intermediate", "intermediate")
 
 
 def test_steps_are_judged_one_by_one():
-    (label,) = intermediate.label([PROBLEM], [Sample("p", 4, "<<48/2=24>>\n<<24+1=25>>\n<<48+24=72>>\n#### 72")])
+    (label,) = Intermediate().label([PROBLEM], [Sample("p", 4, "<<48/2=24>>\n<<24+1=25>>\n<<48+24=72>>\n#### 72")])
     assert label.correct == (True, False, True, True)
     assert (label.first_error, label.num_steps, label.key) == (1, 4, ("p", 4, None))
 
 
 def test_the_reference_solution_itself_is_right():
-    (label,) = intermediate.label([PROBLEM], [Sample("p", 0, PROBLEM.solution or "")])
+    (label,) = Intermediate().label([PROBLEM], [Sample("p", 0, PROBLEM.solution or "")])
     assert label.first_error == -1 and all(label.correct)
 
 
 def test_missing_references_and_problems_are_one_clear_line():
     with pytest.raises(UserError, match="problem 'u' has no \"solution\""):
-        intermediate.label([Problem("u", "q", "4")], [Sample("u", 0, "s")])
+        Intermediate().label([Problem("u", "q", "4")], [Sample("u", 0, "s")])
     with pytest.raises(UserError, match="'x', which is not among the 1 problems"):
-        intermediate.label([PROBLEM], [Sample("x", 0, "s")])
+        Intermediate().label([PROBLEM], [Sample("x", 0, "s")])
 
 
 def test_every_reference_of_gsm8k_is_right_by_its_own_results(shared_data):
     from procsup_jax.data import gsm8k
 
     problems = gsm8k.load_gsm8k("test", shared_data / "gsm8k")
-    labels = intermediate.label(problems, [Sample(p.uid, 0, p.solution or "", p.answer) for p in problems])
+    labels = Intermediate().label(problems, [Sample(p.uid, 0, p.solution or "", p.answer) for p in problems])
     assert all(label.first_error == -1 for label in labels)

@@ -3,7 +3,6 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from procsup_jax.models import api
 
@@ -66,29 +65,6 @@ def test_bfloat16_compute_is_close_to_float32(config, make_params, tokens_bl, ru
     assert api.unembed(half, params, rough).dtype == jnp.float32
     error = np.abs(rough.astype(np.float32) - exact)
     assert 0 < error.mean() < 0.05 * np.abs(exact).mean()
-
-
-def test_param_dtype_is_what_parameters_are_kept_in(config: api.ModelConfig) -> None:
-    config = dataclasses.replace(config, param_dtype="bfloat16")
-    assert {a.dtype for a in jax.tree.leaves(api.init_params(config, jax.random.key(0)))} == {jnp.dtype("bfloat16")}
-
-
-def test_a_wider_token_shift_says_the_same_until_it_is_trained(config, make_params, tokens_bl, run) -> None:
-    params = make_params(config)
-    wider, padded = api.with_shift_width(config, params, 5)
-    np.testing.assert_array_equal(run(wider, padded, tokens_bl), run(config, params, tokens_bl))
-    for back in range(config.shift_width, 5):  # each position mixed in now counts once its weights move
-        trained = jax.tree_util.tree_map_with_path(
-            lambda path, a, back=back: a.at[:, back].add(1) if "mix" in str(path[-1]) else a, padded
-        )
-        assert not np.allclose(run(wider, trained, tokens_bl), run(config, params, tokens_bl))
-
-
-@pytest.mark.parametrize(("has", "width"), [(2, 1), (0, 3)])
-def test_a_token_shift_that_is_not_there_gets_no_wider(config, make_params, has, width) -> None:
-    config = dataclasses.replace(config, shift_width=has)
-    with pytest.raises(ValueError, match=f"width={width}: expected at least"):
-        api.with_shift_width(config, make_params(config), width)
 
 
 def test_dropout_follows_its_key_and_is_off_without_one(config, make_params, tokens_bl, run, hidden) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from procsup_jax.models import api
 
-decoder_params = jax.jit(api.decoder_params, static_argnums=0)
+decoder_params = jax.jit(functools.partial(api.unstack, donate=False), static_argnums=0)
 extend = jax.jit(api.extend, static_argnums=0)
 prefill = jax.jit(api.prefill, static_argnums=0, static_argnames="capacity")
 commit = jax.jit(api.commit, static_argnums=0)
@@ -201,11 +201,10 @@ def test_the_compute_type_is_the_default_of_caches(config, make_params, tokens_b
     assert {a.dtype for a in jax.tree.leaves(api.init_kv(default, 3, 8))} == {jnp.dtype(dtype)}
 
 
-def test_the_cache_of_a_reading_stays_float32(config) -> None:
-    product = dataclasses.replace(config, rm_reading="product", cache_dtype="bfloat16")
-    *layers, reading = api.init_kv(product, 2, 8).layers
-    assert {a.dtype for a in jax.tree.leaves(layers)} == {jnp.dtype("uint16")}
-    assert {a.dtype for a in jax.tree.leaves(reading)} == {jnp.dtype("float32")}
+def test_what_a_head_keeps_stays_float32(config) -> None:
+    kv = api.init_kv(dataclasses.replace(config, cache_dtype="bfloat16"), 2, 8, api.ProductHead())
+    assert {a.dtype for a in jax.tree.leaves(kv.layers)} == {jnp.dtype("uint16")}
+    assert {a.dtype for a in jax.tree.leaves(kv.head)} == {jnp.dtype("float32")}
 
 
 def test_extend_runs_inside_a_while_loop(config, make_params, tokens_bl, run) -> None:

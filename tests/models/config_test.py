@@ -76,6 +76,6 @@ def test_forward_flops_agree_with_the_compiler(context_len: int) -> None:
 
     kv = jax.eval_shape(lambda: (api.init_kv(config, 1, 0), api.init_kv(config, 1, context_len)))
     token = jax.ShapeDtypeStruct((1, 1, 1), jax.numpy.int32)
-    dparams = jax.eval_shape(functools.partial(api.decoder_params, config), api.abstract_params(config))
+    dparams = jax.eval_shape(functools.partial(api.unstack, config, donate=False), api.abstract_params(config))
     cost = jax.jit(logits).lower(dparams, token, *kv).cost_analysis()
     assert api.forward_flops_per_token(config, context_len) == pytest.approx(cost["flops"], rel=0.05)

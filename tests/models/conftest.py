@@ -34,15 +34,26 @@ def make_params() -> Callable[[api.ModelConfig], api.Params]:
     return random_params
 
 
-@pytest.fixture(params=["verdict", "product"])
+HEADS = {
+    "verdict": api.VerdictHead(5, 11),
+    "product": api.ProductHead(),
+    "linear": api.ClassifierHead(),
+    "two layers": api.ClassifierHead(2, 2),
+}
+SCALES = {"verdict": 0.0, "product": 0.01, "classifier": 0.5}
+
+
+@pytest.fixture(params=list(HEADS))
 def reader(
     request: pytest.FixtureRequest, each_config: api.ModelConfig, make_params: Callable[[api.ModelConfig], api.Params]
-) -> tuple[api.ModelConfig, api.Params]:
-    """Return a model with one of the readings, all of its parameters random."""
-    config, params = api.with_reading(each_config, make_params(each_config), request.param)
-    if request.param == "product":
-        params = {**params, "reading": 0.01 * np.random.default_rng(3).standard_normal(params["reading"].shape)}
-    return config, params
+) -> tuple[api.ModelConfig, api.Head, api.Params]:
+    """Return a model with one of the heads, all of its parameters random."""
+    head, rng = HEADS[request.param], np.random.default_rng(3)
+    params = api.with_head(each_config, make_params(each_config), head)
+    if "head" not in params:
+        return each_config, head, params
+    own = jax.tree.map(lambda a: np.float32(SCALES[head.kind] * rng.standard_normal(a.shape)), params["head"])
+    return each_config, head, {**params, "head": own}
 
 
 @functools.cache
@@ -58,6 +69,27 @@ def random_params(config: api.ModelConfig) -> api.Params:
 @pytest.fixture
 def tokens_bl() -> np.ndarray:
     return np.random.default_rng(2).integers(0, CONFIG.vocab_size, (3, 24))
+
+
+@pytest.fixture
+def prompt_lens() -> np.ndarray:
+    return np.array([6, 2, 9])
+
+
+jitted_rm_logits = jax.jit(api.rm_logits, static_argnums=(0, 1))
+
+
+@pytest.fixture
+def read_whole(prompt_lens: np.ndarray) -> Callable[..., np.ndarray]:
+    """Return what reads the logits of unpacked rows whose prompts have `prompt_lens` tokens."""
+
+    def read(config: api.ModelConfig, head: api.Head, params: api.Params, tokens_bl: np.ndarray) -> np.ndarray:
+        positions = np.tile(np.arange(tokens_bl.shape[1]), (len(tokens_bl), 1))
+        solution = (positions >= prompt_lens[: len(tokens_bl), None]).astype(int)
+        ones = np.ones_like(positions)
+        return np.asarray(jitted_rm_logits(config, head, params, tokens_bl, positions, ones, solution))
+
+    return read
 
 
 @pytest.fixture

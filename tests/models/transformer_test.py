@@ -69,7 +69,7 @@ def test_sharded_decoding_equals_unsharded(settings: MeshSettings) -> None:
 
     @jax.jit
     def decode(params: api.Params) -> jax.Array:
-        dparams = api.decoder_params(CONFIG, params)
+        dparams = api.unstack(CONFIG, params, donate=False)
         lens = jnp.arange(1, 9)
         _, prefix = api.prefill(CONFIG, dparams, tokens[:, :8], lens, capacity=12)
         suffix, outs = api.init_kv(CONFIG, 16, 70), []

@@ -6,12 +6,11 @@ import pytest
 
 from procsup_jax.models import api, trees
 
-IDS = (5, 11)
 SHAPE = api.TreeShape(num_tokens=64, num_prompts=4, prompt_len=12, num_branches=6, branch_len=10)
 
 tree_hidden = jax.jit(api.tree_hidden, static_argnums=0)
-rm_tree_logits = jax.jit(api.rm_tree_logits, static_argnums=(0, 4))
-rm_logits = jax.jit(api.rm_logits, static_argnums=(0, 6))
+rm_tree_logits = jax.jit(api.rm_tree_logits, static_argnums=(0, 1))
+rm_logits = jax.jit(api.rm_logits, static_argnums=(0, 1))
 
 
 @pytest.fixture
@@ -50,26 +49,29 @@ def test_hidden_states_are_those_of_each_solution_after_its_prompt(each_config, 
         np.testing.assert_allclose(got[grown.prompt_bnp[0, n, : len(prompts[n])]], want[: len(prompts[n])], atol=2e-5)
 
 
-def test_both_readings_are_rm_logits_of_each_solution_after_its_prompt(reader, texts):
-    config, params = reader
+def test_all_heads_say_rm_logits_of_each_solution_after_its_prompt(reader, texts):
+    config, head, params = reader
     prompts, branches = texts
-    got = np.asarray(rm_tree_logits(config, params, *in_one_row([api.plant(SHAPE, prompts, branches)]), IDS))[0]
+    got = np.asarray(rm_tree_logits(config, head, params, *in_one_row([api.plant(SHAPE, prompts, branches)])))[0]
+    dparams = api.unstack(config, params, donate=False)
+    unstacked = rm_tree_logits(config, head, dparams, *in_one_row([api.plant(SHAPE, prompts, branches)]))
+    np.testing.assert_allclose(unstacked[0], got, rtol=1e-5, atol=1e-5)
     for r, (n, branch) in enumerate(branches):
-        want = np.asarray(rm_logits(config, params, *alone(prompts[n], branch), IDS))[0, len(prompts[n]) :]
+        want = np.asarray(rm_logits(config, head, params, *alone(prompts[n], branch)))[0, len(prompts[n]) :]
         np.testing.assert_allclose(got[r, : len(branch)], want[: len(branch)], rtol=1e-4, atol=1e-4)
 
 
 def test_rows_and_what_else_stands_in_them_change_nothing(reader, texts):
-    config, params = reader
+    config, head, params = reader
     prompts, branches = texts
     one = api.plant(SHAPE, prompts, branches)
-    want = np.asarray(rm_tree_logits(config, params, *in_one_row([one]), IDS))[0]
+    want = np.asarray(rm_tree_logits(config, head, params, *in_one_row([one])))[0]
     last = api.plant(SHAPE, [prompts[0], prompts[2]], [(1, branches[1][1])])
-    got = np.asarray(rm_tree_logits(config, params, *in_one_row([last, api.plant(SHAPE, [], []), one]), IDS))
+    got = np.asarray(rm_tree_logits(config, head, params, *in_one_row([last, api.plant(SHAPE, [], []), one])))
     np.testing.assert_allclose(got[2, :4], want[:4], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(got[0, 0], want[1], rtol=1e-5, atol=1e-5)
     roomy = api.TreeShape(*(2 * size for size in SHAPE))
-    got = np.asarray(rm_tree_logits(config, params, *in_one_row([api.plant(roomy, prompts, branches)]), IDS))[0]
+    got = np.asarray(rm_tree_logits(config, head, params, *in_one_row([api.plant(roomy, prompts, branches)])))[0]
     for r, (_, branch) in enumerate(branches):
         np.testing.assert_allclose(got[r, : len(branch)], want[r, : len(branch)], rtol=1e-5, atol=1e-5)
 

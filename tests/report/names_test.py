@@ -20,3 +20,15 @@ def test_durations_and_points_are_written_plainly():
     written = [names.duration(s) for s in (0, 7.44, 59.96, 185, 3600, 7800)]
     assert written == ["0.0 s", "7.4 s", "1 min 00 s", "3 min 05 s", "1 h 00 min", "2 h 10 min"]
     assert [names.points(d) for d in (0.012, -0.0651, -0.0001)] == ["+1.2", "−6.5", "0.0"]
+
+
+def test_decodings_and_verdicts_of_any_judge_have_names_and_an_order():
+    keys = ["qwen-7b_best", "majority", "prm_best", "orm_step", "new", "one_sample", "qwen-7b_puct"]
+    assert [names.decoding(key) for key in names.decodings_in_order(keys)] == [
+        "one sample", "majority", "best by PRM", "best by qwen-7b", "step search by ORM", "tree search by qwen-7b",
+        "new",
+    ]  # fmt: skip
+    judges = ["prm_label", "qwen-7b_prediction", "orm_prediction", "orm_label"]
+    assert [names.verdict(key) for key in names.verdicts_in_order(judges)] == [
+        "ORM prediction", "qwen-7b prediction", "outcome label", "process label",
+    ]  # fmt: skip

@@ -171,7 +171,7 @@ def test_results_of_evaluate_are_understood(tmp_path):
             orm.append(Score(problem.uid, k, (0.6, 0.8 if right else 0.3), 0.8 if right else 0.3, "last"))
             prm.append(Score(problem.uid, k, (0.9 if clean else 0.2,) * 2, 0.9 if clean else 0.2, "last"))
             labels.append(StepLabels(problem.uid, k, -1 if clean and right else 1, 2, "oracle", "oracle"))
-    evaluation = json.loads(json.dumps(evaluate(problems, samples, orm, prm, labels)))
+    evaluation = json.loads(json.dumps(evaluate(problems, samples, {"orm": orm, "prm": prm}, labels)))
     page.build_report({"models": {"sft": {"test": evaluation}}}, [], tmp_path / "report.html")
     text = shown(tmp_path / "report.html")
     majority = evaluation["decoding"]["majority"]

@@ -1,6 +1,7 @@
 import pytest
 
 from procsup_jax.report import names, paper_results
+from procsup_jax.searching import decodings
 
 
 @pytest.mark.parametrize("row", [r for r in paper_results.TABLE_1 if r.trace is not None], ids=lambda r: r.letter)
@@ -13,7 +14,7 @@ def test_rows_are_named_once_by_known_names():
     keys = [(row.model, row.decoding) for row in paper_results.TABLE_1]
     assert len(set(keys)) == len(keys) == 12
     assert {m for m, _ in keys} == set(names.MODELS) == {row.model for row in paper_results.TABLE_3}
-    assert {d for _, d in keys} <= set(names.DECODINGS)
+    assert {d for _, d in keys} <= set(decodings.in_order(["orm", "prm"]))
     assert "".join(row.letter for row in paper_results.TABLE_1) == "ABCDEFGHIJKL"
 
 

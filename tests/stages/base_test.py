@@ -30,7 +30,7 @@ def test_it_goes_on_from_another_runs_base(first, tmp_path):
     start = first.path("models/base")
     second = train(tmp_path, f"--config.base.start={start}", "--config.base.first_document=60")
     old, new = first.model("base"), second.model("base")
-    assert second.vocab.digest == first.vocab.digest
+    assert second.encoding.tokenizer.digest == first.encoding.tokenizer.digest
     assert new.metadata["start"]["digest"] == old.digest != new.digest
     assert new.metadata["data"] != old.metadata["data"]
 

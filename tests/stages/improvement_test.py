@@ -6,7 +6,7 @@ import pytest
 
 from procsup_jax import records
 from procsup_jax.errors import UserError
-from procsup_jax.search.aggregate import to_scores
+from procsup_jax.searching.aggregate import to_scores
 from procsup_jax.stages.context import Context, problems_file
 from procsup_jax.stages.experiment import ExperimentSettings, ImproveSettings
 from procsup_jax.stages.improvement import approach, keep_experts

@@ -2,11 +2,11 @@ import jax
 import numpy as np
 
 from procsup_jax.data.worlds import splits
-from procsup_jax.io.params import SavedModel
 from procsup_jax.models import api
+from procsup_jax.models.model import Model
 from procsup_jax.stages.lookup import lookup_accuracy
 from procsup_jax.text.vocab import train_vocab
-from procsup_jax.train.settings import FitSettings
+from procsup_jax.training.settings import FitSettings
 
 
 def test_only_tokens_inside_expressions_count(tmp_path):
@@ -18,7 +18,7 @@ def test_only_tokens_inside_expressions_count(tmp_path):
     params["embedding"][:, 0], params["embedding"][0, 0] = 1.0, 2.0
     params["final_norm"]["scale"][:] = 1.0
     like = FitSettings(batch_size=4)
-    accuracy, total = lookup_accuracy(SavedModel(params, config, {}, ""), vocab, problems, 384, like)
+    accuracy, total = lookup_accuracy(Model(config, params, vocab), problems, 384, like)
     expressions = [part.split("=")[0] for p in problems for part in p.solution.split("<<")[1:]]
     assert total == sum(len(vocab.encode(expression)) for expression in expressions)
     assert accuracy == 0.0

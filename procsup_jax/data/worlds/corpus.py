@@ -9,7 +9,7 @@ from procsup_jax.data.worlds.draw import choose, pick
 from procsup_jax.data.worlds.settings import CorpusSettings
 from procsup_jax.data.worlds.splits import draw_split
 from procsup_jax.data.worlds.write import CLOSINGS, GSM8K, Style, write_trace
-from procsup_jax.text import prompts
+from procsup_jax.text.layout import LINES
 
 
 def base_documents(
@@ -17,8 +17,8 @@ def base_documents(
 ) -> list[str]:
     """Write documents `first`, `first + 1`, ... of the base corpus.
 
-    Each is a worksheet of one to three problems of split "base" in the format of `text.prompts`, a blank line between,
-    all in one style. Document i depends on (seed, i, settings) only.
+    Each is a worksheet of one to three problems of split "base" in the layout `lines`, a blank line between, all in
+    one style. Document i depends on (seed, i, settings) only.
     """
     settings = settings or CorpusSettings()
     return [_document(seed, index, settings) for index in range(first, first + num_documents)]
@@ -32,7 +32,7 @@ def _document(seed: int, index: int, settings: CorpusSettings) -> str:
         world, words_rng = draw_split("base", seed, 4 * index + number, settings.worlds)
         question = language.story_words(world, words_rng, settings.worlds)
         trace = write_trace(world, words_rng, settings.slop, style)
-        part = prompts.problem_prompt(question) + "\n".join(trace.steps)
+        part = LINES.prompt_text(question) + "\n".join(trace.steps)
         if settings.marked:
             part += "\nMarked: " + ("right" if trace.answer == str(world.answer) else "wrong")
         parts.append(part)

@@ -1,0 +1,123 @@
+"""The jobs as functions: what `import procsup_jax` offers (see docs/api.md).
+
+Records in, records out; models are `Model` objects that `load_model` reads. Each function is one of the jobs of the
+`procsup` command, under its name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from procsup_jax.decode.generate import sample_problems
+from procsup_jax.decode.score import score_samples
+from procsup_jax.decode.settings import DecodeSettings
+from procsup_jax.evals import evaluate as evaluation
+from procsup_jax.labels.sources import Source, SourceName
+from procsup_jax.labels.sources import source as named_source
+from procsup_jax.models.model import Model
+from procsup_jax.searching import decodings
+from procsup_jax.searching.aggregate import Aggregate, to_scores
+from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
+from procsup_jax.searching.step_search import step_search
+from procsup_jax.searching.tree_search import tree_search
+from procsup_jax.training.tasks import Lesson, Trained, TrainSettings
+from procsup_jax.training.tasks import train as train
+from procsup_jax.types import Problem, Sample, Score, StepLabels
+
+__all__ = ["Lesson", "TrainSettings", "Trained", "evaluate", "label", "sample", "score", "search", "train"]
+
+
+def sample(
+    model: Model,
+    problems: Sequence[Problem],
+    settings: DecodeSettings | None = None,
+    *,
+    seed: int = 0,
+    examples: Sequence[Problem] = (),
+) -> list[Sample]:
+    """Sample solutions of problems, zero-shot or after worked `examples`; all of a problem, in order, then the next's.
+
+    At temperature 0 they are greedy, and say so. A sample depends on the model, its problem, its number and the seed
+    alone. Raises UserError when the model is a reward model, a prompt leaves too little room in it, or memory lacks.
+    """
+    model.check_policy()
+    settings = settings or DecodeSettings()
+    samples = sample_problems(model, problems, settings, seed=seed, examples=examples)
+    if settings.temperature > 0:
+        return samples
+    return [decodings.mark(each, decodings.GREEDY) for each in samples]
+
+
+def search(
+    policy: Model,
+    rm: Model,
+    problems: Sequence[Problem],
+    settings: StepSearchSettings | TreeSearchSettings | None = None,
+    *,
+    seed: int = 0,
+    examples: Sequence[Problem] = (),
+    judge: str = "prm",
+) -> list[Sample]:
+    """Search one solution of each problem step by step: the best next step, a beam of paths, or a tree (PUCT).
+
+    `settings` decide which. The reward model is called `judge` in the samples' decoding. Raises UserError when `rm` is
+    no reward model or `policy` is one, and where a prompt leaves too little room or memory lacks.
+    """
+    policy.check_policy()
+    settings = settings or StepSearchSettings()
+    found: Sequence[Any]
+    if isinstance(settings, TreeSearchSettings):
+        found, method = tree_search(policy, rm, problems, settings, seed=seed, examples=examples), settings.method
+    else:
+        found, method = step_search(policy, rm, problems, settings, seed=seed, examples=examples), "step"
+    return [
+        decodings.mark(
+            dataclasses.replace(each.sample, policy_tokens=each.policy_tokens, rm_tokens=each.rm_tokens),
+            decodings.by(judge, method),
+        )
+        for each in found
+    ]
+
+
+def score(
+    model: Model,
+    problems: Sequence[Problem],
+    samples: Sequence[Sample],
+    *,
+    aggregate: Aggregate | str = "last",
+    batch_size: int = 64,
+) -> list[Score]:
+    """Return a reward model's probability of `correct` after each step of each sample, and their aggregate.
+
+    `batch_size` sets speed and memory, and never changes a score. Raises UserError when the model is no reward model,
+    for a sample of another problem, and for one that is longer than the model reads.
+    """
+    probs = score_samples(model, problems, samples, batch_size=batch_size)
+    return to_scores(samples, probs, aggregate, model.name)
+
+
+def label(source: Source | SourceName, problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLabels]:
+    """Label the steps of samples by a source (see `labels.sources`), or by the name of one, for steps in lines.
+
+    Raises UserError for a sample of another problem, and where a source cannot label a problem's samples.
+    """
+    chosen = named_source(source) if isinstance(source, str) else source
+    return chosen.label(problems, samples)
+
+
+def evaluate(
+    problems: Sequence[Problem],
+    samples: Sequence[Sample],
+    scores: Mapping[str, Sequence[Score]] | None = None,
+    labels: Sequence[StepLabels] = (),
+    *,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Return every metric of a model's samples: both errors, abstention, agreement (docs/metrics.md).
+
+    `scores` are those of any number of reward models, by the names to call them by; `labels` are process labels, of
+    one rater or several.
+    """
+    return evaluation.evaluate(problems, samples, scores or {}, labels, seed=seed)

@@ -1,0 +1,69 @@
+"""Will it fit: what a search holds in a device's memory; what is counted and how, `decode.memory` says."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+
+from procsup_jax.decode import memory
+from procsup_jax.decode.memory import Size
+from procsup_jax.models.model import Model
+from procsup_jax.searching.branch import Program
+from procsup_jax.searching.feed import swap_size
+from procsup_jax.searching.judge import READ_SLOTS
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Hold what decides the memory of a search.
+
+    `init` makes its state from a program and a number of lanes; `prefix_lens` are the rooms for the policy's and the
+    reward model's prompts; `num_nodes` prefixes of a lane are gone on from at a time, `is_tree`: gathered from a store.
+    """
+
+    policy: Model
+    rm: Model
+    program: Program
+    init: Callable[[Program, int], Any]
+    prefix_lens: tuple[int, int]
+    num_nodes: int = 1
+    is_tree: bool = False
+
+
+def check(what: str, plan: Plan, lanes: int, mesh: Mesh | None) -> None:
+    """Raise UserError, with numbers of lanes or a type of caches that would fit, when the plan does not."""
+    memory.check(what, memory.size_of(plan.policy.config, lanes, None, mesh), functools.partial(need, plan), mesh)
+
+
+def need(plan: Plan, size: Size) -> int:
+    """Return the bytes that a search of this size needs on each device, beside the params given."""
+    configs = [dataclasses.replace(each.config, cache_dtype=size.cache_dtype) for each in (plan.policy, plan.rm)]
+    program = dataclasses.replace(plan.program, policy=configs[0], rm=configs[1])
+    state = memory.tree_bytes(jax.eval_shape(functools.partial(plan.init, program, size.lanes)))
+    reads = [
+        memory.prompt_bytes(config, swap_size(size.lanes), length, head)
+        for config, head, length in zip(configs, (None, program.head), plan.prefix_lens, strict=True)
+    ]
+    spread = state + max(sum(reads), _round_bytes(plan, program, size.lanes * plan.num_nodes))
+    params = sum(memory.decoder_bytes(each.config, each.params) for each in (plan.policy, plan.rm))
+    return -(-spread // size.shards) + params
+
+
+def _round_bytes(plan: Plan, program: Program, num_prefixes: int) -> int:
+    """Return what one round takes beside the state: the candidates' caches, logits and, in a tree, the prefixes."""
+    k, t = program.sampling.num_samples, program.sampling.max_new_tokens
+    rows, caches = num_prefixes * k, 0
+    models = (program.policy, None), (program.rm, program.head)
+    for (config, head), length in zip(models, plan.prefix_lens, strict=True):
+        # The reward model may read one more token of a step.
+        caches += memory.kv_bytes(config, rows, t + (program.mixes and head is not None), head)
+        if plan.is_tree:
+            caches += memory.kv_bytes(config, num_prefixes, length + program.max_tokens, head)
+        caches += memory.widened_bytes(config, rows, t)
+    read = program.head.num_logit_rows(program.rm, num_prefixes * min(k, READ_SLOTS), t)
+    return caches + max(memory.logit_bytes(program.policy, rows), memory.logit_bytes(program.rm, read))

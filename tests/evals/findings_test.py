@@ -1,0 +1,30 @@
+import pytest
+
+from procsup_jax import roster
+from procsup_jax.evals import findings
+
+RESULTS = {
+    "models": {
+        policy: {"test": {"decoding": {"majority": {"final_answer_error": error, "trace_error": None}}}}
+        for policy, error in (("sft", 0.25), ("few_shot_final_answer_rl", 0.5))
+    }
+}
+
+
+def test_pairs_are_of_the_rosters_policies():
+    pairs = [*(each.pair for each in findings.COMPARISONS), *findings.PAIRED]
+    assert {policy for pair in pairs for policy, _ in pair} <= set(roster.POLICIES)
+    assert all(pair.first != pair.second for pair in pairs)
+    assert len(set(findings.COMPARISONS)) == len(findings.COMPARISONS) == 16
+
+
+def test_a_difference_is_the_firsts_minus_the_seconds():
+    assert findings.difference(RESULTS, findings.WITHOUT_TRACES, findings.FINAL_ANSWER) == 0.25
+    assert findings.difference(RESULTS, findings.WITHOUT_TRACES, findings.TRACE) is None
+
+
+def test_an_orm_emulates_process_feedback_where_it_agrees_more_with_it():
+    cells = {"orm_prediction": {"prm_label": 0.9, "orm_label": 0.75}}
+    assert findings.emulation(cells) == pytest.approx(0.15)
+    assert findings.emulation({"orm_prediction": {"prm_label": None, "orm_label": 0.75}}) is None
+    assert findings.emulation({}) is None

@@ -1,0 +1,55 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from procsup_jax.training.interrupt import Interrupts
+
+
+@pytest.fixture(autouse=True)
+def default_handler():
+    """Let Ctrl-C act as in a terminal: in what a script starts in the background it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_waits_to_be_asked_for(number, error):
+    with Interrupts() as interrupts:
+        assert not interrupts.requested(1)
+        interrupts.leave()
+        os.kill(os.getpid(), number)
+        assert interrupts.requested(2)
+        with pytest.raises(error):
+            interrupts.leave()
+
+
+def test_a_second_signal_acts_at_once():
+    with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        while not interrupts.requested(1):  # two signals at once may arrive as one
+            threading.Event().wait(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(1)
+
+
+def test_the_old_handlers_come_back():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with Interrupts():
+        assert signal.getsignal(signal.SIGINT) != before[0]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_other_threads_install_nothing():
+    before, seen = signal.getsignal(signal.SIGINT), []
+
+    def work():
+        with Interrupts() as interrupts:
+            seen.extend([signal.getsignal(signal.SIGINT), interrupts.requested(1)])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before, False]
