@@ -23,9 +23,15 @@ Record = dict[str, Any]
 
 SPECS = {"sampling": suite.OURS, "scoring": suite.SCORING, "search": suite.CACHED, "training": suite.TRAINING}
 SIZES = ("2m", "25m")
-_EXPORT = (
-    "import pathlib, sys; from benchmarks.ours.export import export; export(sys.argv[1], pathlib.Path(sys.argv[2]))"
-)
+# Before there was benchmarks/ours/export.py, weights.py wrote them.
+_EXPORT = """
+import pathlib, sys
+try:
+    from benchmarks.ours.export import export
+except ModuleNotFoundError:
+    from benchmarks.weights import export
+export(sys.argv[1], pathlib.Path(sys.argv[2]))
+"""
 
 
 def records(names: Sequence[str], sizes: Sequence[str], old: pathlib.Path, setting: runner.Setting) -> Iterator[Record]:
@@ -60,6 +66,8 @@ def _measured(
         for side, root in roots.items():
             sides[side] = Contender(spec, tasks[side], setting, warm_up=True, settle=settle, root=root)
             ready[side] = sides[side].answer() | {"peak_mb": sides[side].peak_mb()}
+            if "missing" in ready[side]:
+                raise Failed(f"{side}: {ready[side]['missing']} is not installed")
         for number in range(setting.rounds):
             for side in list(sides)[:: -1 if number % 2 else 1]:
                 found[side].append(sides[side].answer("run") | {"peak_mb": sides[side].peak_mb()})
