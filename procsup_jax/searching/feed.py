@@ -34,21 +34,27 @@ def make_tasks(
 
     Raises UserError when a prompt leaves too little room in a model.
     """
-    return [_task(policy, rm, problem, max_new_tokens, examples) for problem in problems]
+    tasks = [
+        Task(p.uid, policy.encoding.prompt_ids(p.question, examples), rm.encoding.prompt_ids(p.question))
+        for p in problems
+    ]
+    # The reward model may read an end token behind all that was written.
+    rooms = max_new_tokens, max_new_tokens + _mixes(policy)
+    for task in tasks:
+        models = ("policy", policy, task.policy_tokens), ("reward model", rm, task.rm_tokens)
+        for (who, model, tokens), room in zip(models, rooms, strict=True):
+            if len(tokens) + room > model.config.max_len:
+                raise UserError(
+                    f"problem {task.uid!r}: a prompt of {len(tokens)} tokens and max_new_tokens={max_new_tokens} need "
+                    f"{len(tokens) + room} places, more than the {who}'s max_len={model.config.max_len}: lower "
+                    "max_new_tokens, give fewer worked examples, or leave the problem out"
+                )
+    return tasks
 
 
-def _task(policy: Model, rm: Model, problem: Problem, max_new_tokens: int, examples: Sequence[Problem]) -> Task:
-    shown = policy.encoding.prompt_ids(problem.question, examples)
-    alone = rm.encoding.prompt_ids(problem.question)
-    for who, config, tokens in (("policy", policy.config, shown), ("reward model", rm.config, alone)):
-        total = len(tokens) + max_new_tokens
-        if total > config.max_len:
-            raise UserError(
-                f"problem {problem.uid!r}: a prompt of {len(tokens)} tokens and max_new_tokens="
-                f"{max_new_tokens} make {total}, more than the {who}'s max_len={config.max_len}: "
-                "lower max_new_tokens, give fewer worked examples, or leave the problem out"
-            )
-    return Task(problem.uid, shown, alone)
+def _mixes(policy: Model) -> bool:
+    """Say whether a token may hold the end of a step's content and the separator behind it."""
+    return automaton.can_mix(generate.vocab_tables(policy, False).automaton, policy.encoding.separator)
 
 
 def make_program(policy: Model, rm: Model, settings: StepSearchSettings) -> Program:
@@ -68,7 +74,6 @@ def make_program(policy: Model, rm: Model, settings: StepSearchSettings) -> Prog
             f"step search max_step_tokens={settings.max_step_tokens}, max_new_tokens={settings.max_new_tokens}: "
             f"expected at least {len(encoding.separator_ids)}, the tokens of a separator"
         )
-    tables = generate.vocab_tables(policy, settings.calculator)
     return Program(
         policy=policy.config,
         rm=rm.config,
@@ -79,7 +84,7 @@ def make_program(policy: Model, rm: Model, settings: StepSearchSettings) -> Prog
         separator_ids=encoding.separator_ids,
         separator_len=len(encoding.separator),
         end_id=rm.encoding.end_id,
-        mixes=automaton.can_mix(tables.automaton, encoding.separator),
+        mixes=_mixes(policy),
         spills=settings.calculator and automaton.can_spill(encoding.token_bytes, encoding.separator, b"<"),
     )
 

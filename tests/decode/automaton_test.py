@@ -1,6 +1,6 @@
-import re
 import time
 
+import byte_ends
 import hypothesis
 import hypothesis.strategies as st
 import jax
@@ -18,45 +18,6 @@ BOX = b"\\boxed{"
 LAYOUTS = [(b"\n", b"#### "), (b"\n\n", BOX), (b"\n\n", b"#### "), (b"\n", BOX), (b"\n\n", b""), (b" ki\n", b"A: {")]
 KINDS = ("vocab", "bpe", "digits_bpe", "triples_bpe", "sentencepiece")
 advance = jax.jit(automaton.advance)
-
-
-def holds_answer(step, marker):
-    """Say whether a step holds the whole marker and, if that ends in a brace, its other brace."""
-    start = 0
-    while marker and (found := step.find(marker, start)) >= 0:
-        start = found + len(marker)
-        if not marker.endswith(b"{"):
-            return True
-        depth, place = 1, start
-        while place < len(step) and 0 < depth <= automaton.MAX_DEPTH:
-            depth += {b"{": 1, b"}": -1}.get(step[place : place + 1], 0)
-            place += 2 if step[place : place + 1] == b"\\" else 1
-        if depth == 0:
-            return True
-        start = place
-    return False
-
-
-def unfinished(step, separator):
-    """Return a step without what may yet be a separator."""
-    num = next(n for n in range(len(separator) - 1, -1, -1) if step.endswith(separator[:n]))
-    return step[: len(step) - num]
-
-
-def reference_events(pieces, separator, marker):
-    """Say what each token does: (step ends, answer here, visible, head)."""
-    data, events = b"", []
-    for piece in pieces:
-        start, data = len(data), data + piece
-        ends = [m.end() for m in re.finditer(re.escape(separator), data)]
-        steps = [data[a : b - len(separator)] for a, b in zip([0, *ends], ends, strict=False)]
-        new = [step for step, end in zip(steps, ends, strict=True) if end > start]
-        here = new or [data[ends[-1] if ends else 0 :]]
-        answer = any(holds_answer(step, marker) for step in here)
-        visible = any(step.strip() for step in (new or [unfinished(here[0], separator)]))
-        head = min(next(end for end in ends if end > start) - start, len(separator) + 1) if new else 0
-        events.append((bool(new), answer, visible, head))
-    return events
 
 
 def events_of(advance, tables, ids):
@@ -89,7 +50,7 @@ def test_equals_a_reading_of_the_bytes_however_they_are_cut(separator, marker):
     def check(pieces):
         vocab = sorted(set(pieces))
         tables = automaton.make_tables(vocab, separator, marker)
-        want = reference_events(pieces, separator, marker)
+        want = byte_ends.events(pieces, separator, marker)
         assert events_of(automaton.advance, jax.tree.map(np.asarray, tables), map(vocab.index, pieces)) == want
 
     check()
@@ -104,7 +65,7 @@ def test_every_kind_of_tokenizer_finds_the_same_ends(kind, request):
         ids = tokenizer.encode(solution)
         tables = automaton.make_tables(token_bytes, separator, marker, size=len(token_bytes) + 3)
         found = events_of(advance, tables, ids)
-        assert found == reference_events([token_bytes[i] for i in ids], separator, marker)
+        assert found == byte_ends.events([token_bytes[i] for i in ids], separator, marker)
         assert [i for i, event in enumerate(found) if event[0] and event[1]] == [len(ids) - 1]
         assert tables.kind_v.shape == tables.len_v.shape == (len(token_bytes) + 3,)
 
@@ -133,6 +94,7 @@ def test_a_box_gives_up_at_too_many_braces_and_ignores_escaped_ones():
         return events_of(advance, tables, [vocab.index(piece) for piece in pieces])[-1][1]
 
     assert answers(BOX + b"\\{1\\}}") and not answers(BOX + b"\\{1\\}") and answers(BOX + b"\\\\{}}")
+    assert automaton.MAX_DEPTH == byte_ends.MAX_DEPTH
     deep = automaton.MAX_DEPTH - 1
     assert answers(BOX + b"{" * deep + b"}" * deep + b"}")
     assert not answers(BOX + b"{" * (deep + 1) + b"}" * (deep + 1) + b"}")

@@ -1,0 +1,132 @@
+"""Searches hold for every kind of tokenizer and layout: steps end, and the reward model reads, as documented."""
+
+import dataclasses
+import zlib
+
+import byte_ends
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import small_models
+
+from procsup_jax.decode import generate, score
+from procsup_jax.models import api
+from procsup_jax.searching.step_search import StepSearchSettings, step_search
+from procsup_jax.searching.tree_search import TreeSearchSettings, tree_search
+from procsup_jax.text import written as written_tokens
+from procsup_jax.types import Problem
+
+PROBLEMS = [Problem("a", "How many?", "1"), Problem("b", "Why?", "2")]
+SETTINGS = StepSearchSettings(num_candidates=3, max_steps=4, max_step_tokens=24, max_new_tokens=64, lanes=2)
+
+
+@pytest.fixture(scope="module", params=small_models.KINDS[1:], ids="-".join)
+def models(request):
+    kind, layout = request.param
+    policy = small_models.writer(request.getfixturevalue(f"{kind}_folder"), layout)
+    return policy, small_models.judge(policy)
+
+
+@jax.jit(static_argnums=0)
+def _next_logits(config, params, tokens_1l, length):
+    positions = jnp.arange(tokens_1l.shape[1])[None]
+    return api.unembed(config, params, api.hidden(config, params, tokens_1l, positions, (positions < length) * 1))[0]
+
+
+@jax.jit(static_argnums=(0, 1))
+def _rm_logits(config, head, params, tokens_1l, prompt_len):
+    positions = jnp.arange(tokens_1l.shape[1])[None]
+    is_solution = (positions >= prompt_len).astype(jnp.int32)
+    return api.rm_logits(config, head, params, tokens_1l, positions, jnp.ones_like(positions), is_solution)[0]
+
+
+def pad(model, tokens):
+    padded = np.zeros((1, model.config.max_len), np.int32)
+    padded[0, : len(tokens)] = tokens
+    return padded
+
+
+def naive_step(policy, prompt, written, limit, key):
+    """Sample one step by re-reading everything for each token."""
+    separator_ids, allowed_v = policy.encoding.separator_ids, generate.vocab_tables(policy, False).allowed_v
+    step = []
+    while len(step) < limit:
+        tokens = prompt + written + step
+        logits = np.asarray(_next_logits(policy.config, policy.params, pad(policy, tokens), len(tokens)))[
+            len(tokens) - 1
+        ]
+        kept = np.where(allowed_v, logits, -np.inf)
+        probs = np.exp(kept - kept.max(), dtype=np.float64)
+        uniform = float(jax.random.uniform(jax.random.fold_in(key, len(written) + len(step))))
+        token = int(np.searchsorted(np.cumsum(probs), uniform * probs.sum(), side="right"))
+        place = len(separator_ids) - (limit - len(step))
+        if place >= 0 and not ends(policy, [*written, *step, token]):
+            token = separator_ids[place]
+        step.append(token)
+        if ends(policy, written + step):
+            break
+    return step
+
+
+def ends(policy, tokens):
+    step_ends, *_, is_end = byte_ends.of_tokens(policy, tokens)[-1]
+    return step_ends or is_end
+
+
+def naive_search(policy, rm, problem, settings, seed):
+    """Search greedily as documented, with no cache at all; return tokens and the chosen steps' probabilities."""
+    encoding = policy.encoding
+    prompt = encoding.prompt_ids(problem.question)
+    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(problem.uid.encode()))
+    written, chosen = [], []
+    while len(chosen) < settings.max_steps and len(written) + len(encoding.separator_ids) < settings.max_new_tokens:
+        limit = min(settings.max_step_tokens, settings.max_new_tokens - len(written))
+        best = None
+        for k in range(settings.num_candidates):
+            step = naive_step(policy, prompt, written, limit, jax.random.fold_in(key, k))
+            events = byte_ends.of_tokens(policy, written + step)
+            final = events[-1][4] or any(answer for _, answer, *_ in events[len(written) :])
+            if not events[-1][2]:
+                continue
+            read = written + step
+            if final:
+                body = written_tokens.body(read, encoding.token_bytes, encoding.separator, encoding.end_ids)
+                read = [*body.ids, encoding.end_id]
+            tokens = [*prompt, *read]
+            logits = _rm_logits(rm.config, rm.head, rm.params, pad(rm, tokens), len(prompt))
+            prob = float(jax.nn.sigmoid(logits[len(tokens) - 1]))
+            if best is None or prob > best[0]:
+                best = prob, step, final
+        if best is None:
+            break
+        chosen.append(best[0])
+        written = written + best[1]
+        if best[2]:
+            break
+    return written, chosen
+
+
+def test_equals_the_search_that_re_reads_everything(models):
+    settings = dataclasses.replace(SETTINGS, calculator=False)
+    found = step_search(*models, PROBLEMS, settings, seed=3)
+    for problem, got in zip(PROBLEMS, found, strict=True):
+        tokens, probs = naive_search(*models, problem, settings, 3)
+        assert got.sample.solution == models[0].encoding.written(tokens)[0]
+        assert got.sample.tokens == len(tokens)
+        np.testing.assert_allclose(got.step_probs, probs, rtol=1e-3)
+
+
+def test_step_probs_are_those_of_scoring_the_solution(models):
+    policy, rm = models
+    found = [f for seed in range(3) for f in step_search(policy, rm, PROBLEMS, SETTINGS, seed=seed)]
+    found += tree_search(policy, rm, PROBLEMS, TreeSearchSettings(SETTINGS, "puct", num_expansions=8), seed=1)
+    scored = score.score_samples(rm, PROBLEMS, [f.sample for f in found], batch_size=4)
+    num_final = 0
+    for f, probs in zip(found, scored, strict=True):
+        np.testing.assert_allclose(f.step_probs[:-1], probs[:-1], rtol=1e-3)
+        # What its caps ended is read at a separator there, and at an end token here.
+        if f.sample.answer is not None:
+            np.testing.assert_allclose(f.step_probs, probs, rtol=1e-3)
+            num_final += 1
+    assert num_final > 1

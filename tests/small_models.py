@@ -1,0 +1,69 @@
+"""Small models that write something like word problems' solutions, in any tokenizer's tokens and any layout."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tokenizer_fixtures import word_problems
+
+from procsup_jax.models import api
+from procsup_jax.models.model import Model
+from procsup_jax.text.encoding import layout_for
+from procsup_jax.text.tokenizer import load_tokenizer
+
+KINDS = [
+    ("vocab", "paragraphs"),
+    ("digits_bpe", "lines"),
+    ("bpe", "lines"),
+    ("bpe", "paragraphs"),
+    ("triples_bpe", "paragraphs"),
+    ("sentencepiece", "paragraphs"),
+]
+
+
+def solutions(layout):
+    """Return steps and an answer, as the layout writes them."""
+    texts = [text.split("Solution:\n")[1].split("\n") for text in word_problems()[:6:2]]
+    answers = [f"The answer is $\\boxed{{{t[-1].removeprefix('#### ')}}}$." for t in texts]
+    if layout.name == "lines":
+        return ["\n".join(text) for text in texts]
+    return ["\n\n".join([*text[:-1], answer]) for text, answer in zip(texts, answers, strict=True)]
+
+
+def writer(folder, name, *, max_len=160):
+    """Return a model that writes after each token one that followed it in a solution, mostly."""
+    tokenizer = load_tokenizer(folder)
+    layout = layout_for(tokenizer, name)
+    sizes = {"num_layers": 1, "num_heads": 2, "num_kv_heads": 1, "head_dim": 8, "d_ff": 24, "max_len": max_len}
+    config = api.ModelConfig(
+        vocab_size=tokenizer.size + 3, d_model=tokenizer.size + 3, tied_embeddings=False, shift_width=1, **sizes
+    )
+    model = Model(config, api.init_params(config, jax.random.key(0)), tokenizer, layout, name="writer")
+    follows = np.zeros((config.vocab_size, config.d_model), np.float32)
+    [start] = {model.encoding.prompt_ids(text)[-1] for text in ("How many?", "Why?")}
+    for text in solutions(layout):
+        for written in (model.encoding.solution(text).tokens, tokenizer.encode(text + layout.separator)):
+            for before, after in itertools.pairwise([start, *written]):
+                follows[before, after] = 1.0
+    # The layers' part makes a token depend on all before it.
+    layers = jax.tree.map(lambda a: 0.1 * a, model.params["layers"])
+    params = model.params | {
+        "layers": layers,
+        "embedding": jnp.asarray(follows + 0.02 * model.params["embedding"]),
+        "unembedding": jnp.eye(config.vocab_size),
+    }
+    return model.replace(params=params)
+
+
+def judge(policy):
+    """Return a reward model that reads products, of the policy's tokenizer and layout."""
+    config = api.ModelConfig(
+        vocab_size=policy.config.vocab_size, d_model=16, num_layers=2, num_heads=2, num_kv_heads=1, head_dim=8, d_ff=24,
+        max_len=policy.config.max_len, tied_embeddings=False,
+    )  # fmt: skip
+    params = api.init_params(config, jax.random.key(1))
+    model = policy.replace(config=config, params=params | {"embedding": params["embedding"] * 4}, name="judge")
+    model = model.with_head(api.ProductHead())
+    own = 0.01 * np.random.default_rng(1).standard_normal(model.params["head"].shape)
+    return model.replace(params=model.params | {"head": own})
