@@ -46,6 +46,7 @@ def writer(folder, name, *, max_len=160):
         for written in (model.encoding.solution(text).tokens, tokenizer.encode(text + layout.separator)):
             for before, after in itertools.pairwise([start, *written]):
                 follows[before, after] = 1.0
+    follows[:, model.encoding.end_id] *= 0.9  # so that some solutions end in a separator
     # The layers' part makes a token depend on all before it.
     layers = jax.tree.map(lambda a: 0.1 * a, model.params["layers"])
     params = model.params | {
