@@ -162,6 +162,9 @@ def vocab_tables(model: Model, with_calculator: bool) -> VocabTables:
 
 @functools.lru_cache(maxsize=8)
 def _vocab_tables(tokenizer: Any, layout: Layout, size: int, with_calculator: bool) -> VocabTables:
+    if with_calculator:
+        without = _vocab_tables(tokenizer, layout, size, False)
+        return without._replace(calculator=calculator_tables.make_tables(tokenizer))
     encoding = Encoding(tokenizer, layout)
     allowed_v, ends_v = np.zeros((2, size), bool)
     allowed_v[: tokenizer.size] = [bool(data) for data in encoding.token_bytes]
@@ -171,7 +174,7 @@ def _vocab_tables(tokenizer: Any, layout: Layout, size: int, with_calculator: bo
         allowed_v=jnp.asarray(allowed_v | ends_v),
         ends_v=jnp.asarray(ends_v),
         automaton=automaton.make_tables(encoding.token_bytes, encoding.separator, marker, size=size),
-        calculator=calculator_tables.make_tables(tokenizer) if with_calculator else None,
+        calculator=None,
     )
 
 

@@ -25,9 +25,9 @@ def run(
     """Grade samples.jsonl against problems.jsonl, write graded.jsonl to `output` and print a summary line.
 
     The answer is read from the solution anew. Steps are lines or, by `layout`, paragraphs, unless a sample gives its
-    own. Without `samples` the problems' own reference solutions are graded (as
-    sample 0 of the policy "reference"), without `output` nothing is written. `skip_bad` leaves bad lines out instead
-    of stopping, those of unknown problems and problems without a solution to grade included.
+    own. Without `samples` the problems' own reference solutions are graded (as sample 0 of the policy "reference"),
+    without `output` nothing is written. `skip_bad` leaves bad lines out instead of stopping, those of unknown problems
+    and problems without a solution to grade included.
 
     Returns the summary: `n` solutions, how many are `correct`, have `no_answer`, their calculator `faults`, and how
     many were `left_out`.

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from procsup_jax.errors import UserError
-from procsup_jax.text.layout import PRESETS, Layout
+from procsup_jax.text.layout import Layout, preset
 from procsup_jax.text.steps import split_steps
 from procsup_jax.text.tokenizer import Tokenizer
 from procsup_jax.text.written import Body, body, step_ends
@@ -32,9 +32,7 @@ def layout_for(tokenizer: Tokenizer, name: str) -> Layout:
 
     Raises UserError for an unknown name, and for "chat" where the tokenizer comes without a chat template.
     """
-    if name not in PRESETS:
-        raise UserError(f"layout {name!r} is unknown: expected one of {', '.join(PRESETS)}")
-    layout = PRESETS[name]
+    layout = preset(name)
     if name == "chat":
         if tokenizer.chat_template is None:
             raise UserError("layout chat: the tokenizer has no chat template; take lines or paragraphs, or give it one")

@@ -62,11 +62,7 @@ class PieceTokenizer(abc.ABC):
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of `ids`; special ids give nothing, broken UTF-8 the replacement character."""
-        data = b"".join([self._token_bytes[i] for i in ids])
-        try:
-            return data.decode("utf-8", "surrogatepass")
-        except UnicodeDecodeError:
-            return data.decode("utf-8", "replace")
+        return decode_bytes(b"".join([self._token_bytes[i] for i in ids]))
 
     def token_bytes(self) -> list[bytes]:
         """Return the UTF-8 bytes each id stands for, none for special ids."""
@@ -90,6 +86,14 @@ class PieceTokenizer(abc.ABC):
         if not self._byte_ids.keys() >= set(data):
             return self._encode_stretch("\ufffd" * len(text), False)
         return [self._byte_ids[value] for value in data]
+
+
+def decode_bytes(data: bytes) -> str:
+    """Return the text of tokens' bytes, broken UTF-8 as the replacement character."""
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "replace")
 
 
 def cut(text: str, pattern: re.Pattern[str]) -> Iterator[str | re.Match[str]]:

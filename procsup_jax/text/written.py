@@ -8,6 +8,8 @@ import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from procsup_jax.text.pieces import decode_bytes
+
 
 class Body(NamedTuple):
     """Hold a solution without what ended it: its tokens, and its text, which may end within the last of them."""
@@ -30,12 +32,12 @@ def body(
     was not `stopped` is kept whole.
     """
     if not stopped:
-        return Body(list(ids), _decode(b"".join(token_bytes[i] for i in ids)))
+        return Body(list(ids), decode_bytes(b"".join(token_bytes[i] for i in ids)))
     if ids and ids[-1] in end_ids:
         return body(ids[:-1], token_bytes, separator, (), stopped=False)
     pieces = [token_bytes[i] for i in ids]
     text = _before_separator(pieces, separator)
-    return Body(list(ids[: bisect.bisect_left(_starts(pieces), len(text))]), _decode(text))
+    return Body(list(ids[: bisect.bisect_left(_starts(pieces), len(text))]), decode_bytes(text))
 
 
 def step_ends(written: Body, token_bytes: Sequence[bytes], separator: bytes) -> list[int]:
@@ -46,11 +48,11 @@ def step_ends(written: Body, token_bytes: Sequence[bytes], separator: bytes) -> 
     """
     pieces = [token_bytes[i] for i in written.ids]
     data = b"".join(pieces)
-    text = data if _decode(data) == written.text else _before_separator(pieces, separator)
+    text = data if decode_bytes(data) == written.text else _before_separator(pieces, separator)
     separator_ends = _separator_ends(text, separator)
     part_starts = [0, *separator_ends]
     part_ends = [*(end - len(separator) for end in separator_ends), len(text)]
-    visible = [a for a, b in zip(part_starts, part_ends, strict=True) if _decode(text[a:b]).strip()]
+    visible = [a for a, b in zip(part_starts, part_ends, strict=True) if decode_bytes(text[a:b]).strip()]
     starts = _starts(pieces)
     # The separator before a step that is not blank ends the one before it.
     return [bisect.bisect_left(starts, start) - 1 for start in visible[1:]]
@@ -70,10 +72,3 @@ def _separator_ends(data: bytes, separator: bytes) -> list[int]:
 
 def _starts(pieces: Sequence[bytes]) -> list[int]:
     return [0, *itertools.accumulate(map(len, pieces))][:-1]
-
-
-def _decode(data: bytes) -> str:
-    try:
-        return data.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        return data.decode("utf-8", "replace")
