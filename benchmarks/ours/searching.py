@@ -20,6 +20,7 @@ from procsup_jax.decode.draw import VocabTables
 from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams
 from procsup_jax.models.model import Model
+from procsup_jax.parallel.streams import called
 from procsup_jax.searching import branch, feed, greedy
 from procsup_jax.searching.branch import Prefixes, Program, Starts
 from procsup_jax.searching.judge import READ_SLOTS as ROWS
@@ -82,7 +83,7 @@ def _cached(
         assign=lambda state, owners: greedy.assign(
             program, dparams, dparams, state, feed.new_problems(owners, 1, seed)
         ),
-        advance=lambda state, _: greedy.advance(program, greedy.highest, dparams, dparams, tables, state),
+        advance=lambda state, _: called(greedy.advance, program, greedy.highest, dparams, dparams, tables, state),
         results=greedy.results,
     )
     (_, (out_l, length, *_, read)), *_ = lanes.run(feed.longest_first(tasks))

@@ -50,7 +50,8 @@ class Feeder(Generic[State, Item]):
 
     `init` makes a stream's idle lanes, `lanes` of them; `assign` reads new items, at most `swap_size`, into their
     lanes; `advance` goes on in every lane, perhaps until so many are idle, and returns for each whether it is active
-    still (or how much); `results` returns arrays whose rows are the lanes'.
+    still (or how much); `results` returns arrays whose rows are the lanes'. All but `advance`, which may have work on
+    the host and takes it itself, are called with `parallel.streams.calling` held.
     """
 
     lanes: int
@@ -98,8 +99,8 @@ class _Stream(Generic[State, Item]):
         """Give idle lanes items and run the program once; return the items that are done then."""
         with calling:
             self._assign()
-            enough = self._feeder.swap_size if self._waiting else self._feeder.lanes
-            self._state, active_n = self._feeder.advance(self._state, enough)
+        enough = self._feeder.swap_size if self._waiting else self._feeder.lanes
+        self._state, active_n = self._feeder.advance(self._state, enough)
         active = np.asarray(active_n)
         done = [lane for lane in self._owners if not active[lane]]
         if not done:

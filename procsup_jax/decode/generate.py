@@ -22,6 +22,7 @@ from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams, ModelConfig
 from procsup_jax.models.model import Model
 from procsup_jax.parallel import rules
+from procsup_jax.parallel.streams import called
 from procsup_jax.progress import Progress
 from procsup_jax.text import answers
 from procsup_jax.text.encoding import Encoding
@@ -100,7 +101,7 @@ def generate(
             return engine.assign(program, dparams, state, new, before)
 
         def advance(state: Lanes, enough: int) -> tuple[Lanes, jax.Array]:
-            return engine.run(program, dparams, tables, state, first_sample, enough, _CHUNK_STEPS)
+            return called(engine.run, program, dparams, tables, state, first_sample, enough, _CHUNK_STEPS)
 
         lanes = feeder.Feeder(
             lanes=streams.lanes,

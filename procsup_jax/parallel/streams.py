@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 from jax.sharding import Mesh
@@ -21,6 +21,12 @@ Result = TypeVar("Result")
 
 # Held while a stream calls programs, not while they run: of two streams that need a program, one compiles it.
 calling = threading.Lock()
+
+
+def called(fn: Callable[..., Result], *args: Any) -> Result:
+    """Return fn(*args), called while no other stream calls a program."""
+    with calling:
+        return fn(*args)
 
 
 def num_streams(mesh: Mesh | None) -> int:

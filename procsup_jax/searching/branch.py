@@ -29,6 +29,7 @@ _CHILD = 2**31 - 1
 class Program:
     """Hold everything static about a round; `sampling.max_new_tokens` bounds a step, `max_tokens` the solution.
 
+    rm_step_tokens, rm_max_tokens: the same in the reward model's tokens; shares_tokens: those are the policy's.
     separator_ids: the tokens that write a separator, separator_len its bytes; end_id: what the reward model reads at
     the end of a solution. mixes: a token may hold the end of a step's content and the separator behind it; spills: one
     may hold a separator and the beginning of an expression behind it.
@@ -40,6 +41,9 @@ class Program:
     sampling: DecodeSettings
     max_steps: int
     max_tokens: int
+    rm_step_tokens: int
+    rm_max_tokens: int
+    shares_tokens: bool
     separator_ids: tuple[int, ...]
     separator_len: int
     end_id: int

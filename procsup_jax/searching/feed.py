@@ -18,6 +18,9 @@ from procsup_jax.searching.settings import StepSearchSettings
 from procsup_jax.text import answers
 from procsup_jax.types import Problem, Sample
 
+# What the policy writes may be so many times as many tokens of another vocabulary; longer steps can't be chosen.
+_ANEW = 4
+
 
 class Task(NamedTuple):
     """Hold a problem's uid and both models' prompts."""
@@ -60,20 +63,16 @@ def _mixes(policy: Model) -> bool:
 def make_program(policy: Model, rm: Model, settings: StepSearchSettings) -> Program:
     """Return what is static about sampling and scoring steps; equal inputs share compiled programs.
 
-    Raises UserError when the reward model is none or reads other tokens than the policy writes, or a step has no room
-    for a separator.
+    Raises UserError when the reward model is none, or a step has no room for a separator.
     """
     encoding, sampling = policy.encoding, settings.sampling()
-    if not encoding.same_tokens(rm.encoding):
-        raise UserError(
-            f"{rm.name} reads other tokens than {policy.name} writes (another tokenizer, separator, end or step "
-            "marker), which searches cannot do yet: sample solutions and score them, or give models of one tokenizer"
-        )
     if sampling.max_new_tokens < len(encoding.separator_ids):
         raise UserError(
             f"step search max_step_tokens={settings.max_step_tokens}, max_new_tokens={settings.max_new_tokens}: "
             f"expected at least {len(encoding.separator_ids)}, the tokens of a separator"
         )
+    mixes, shares_tokens = _mixes(policy), encoding.same_tokens(rm.encoding)
+    room = settings.max_new_tokens if shares_tokens else _ANEW * settings.max_new_tokens
     return Program(
         policy=policy.config,
         rm=rm.config,
@@ -81,10 +80,13 @@ def make_program(policy: Model, rm: Model, settings: StepSearchSettings) -> Prog
         sampling=sampling,
         max_steps=settings.max_steps,
         max_tokens=settings.max_new_tokens,
+        rm_step_tokens=sampling.max_new_tokens + mixes if shares_tokens else _ANEW * sampling.max_new_tokens,
+        rm_max_tokens=min(room, rm.config.max_len),
+        shares_tokens=shares_tokens,
         separator_ids=encoding.separator_ids,
         separator_len=len(encoding.separator),
         end_id=rm.encoding.end_id,
-        mixes=_mixes(policy),
+        mixes=mixes,
         spills=settings.calculator and automaton.can_spill(encoding.token_bytes, encoding.separator, b"<"),
     )
 

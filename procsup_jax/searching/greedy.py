@@ -17,9 +17,11 @@ from procsup_jax.decode.draw import VocabTables
 from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams
 from procsup_jax.parallel import rules
-from procsup_jax.searching import branch, judge
+from procsup_jax.parallel.streams import calling
+from procsup_jax.searching import anew, branch, judge
+from procsup_jax.searching.anew import Reader
 from procsup_jax.searching.branch import Candidates, NewProblems, Prefixes, Program
-from procsup_jax.searching.judge import Judged
+from procsup_jax.searching.judge import Judged, ReadSteps
 
 Choose = Callable[[jax.Array, jax.Array], jax.Array]
 
@@ -59,7 +61,7 @@ def init_search(program: Program, lanes: int, policy_len: int, rm_len: int) -> S
     zero, k, s = jnp.zeros(lanes, jnp.int32), program.sampling.num_samples, program.max_steps
     state = Search(
         policy=Prefixes(api.init_kv(program.policy, lanes, policy_len + program.max_tokens), zero),
-        rm=Prefixes(api.init_kv(program.rm, lanes, rm_len + program.max_tokens, program.head), zero),
+        rm=Prefixes(api.init_kv(program.rm, lanes, rm_len + program.rm_max_tokens, program.head), zero),
         start_n=zero,
         step_n=automaton.init_state((lanes,)),
         key_n2=jnp.zeros((lanes, 2), jnp.uint32),
@@ -104,35 +106,73 @@ def advance(
     program: Program, choose: Choose, policy: DecoderParams, rm: DecoderParams, tables: VocabTables, state: Search
 ) -> tuple[Search, jax.Array]:
     """Take one step in every active lane; return also which lanes are still active, whole on every device."""
+    found = _sample(program, policy, tables, state)
+    return _take(program, choose, rm, state, found, judge.as_written(program, tables, found))
+
+
+def advance_anew(
+    reader: Reader, choose: Choose, policy: DecoderParams, rm: DecoderParams, tables: VocabTables, state: Search
+) -> tuple[Search, jax.Array]:
+    """Do what `advance` does, for a reward model of other tokens: its steps are encoded on the host, between two calls.
+
+    `parallel.streams.calling` must not be held.
+    """
+    with calling:
+        found, written = _sample_for_host(reader.program, policy, tables, state)
+    steps = reader.read(written)
+    with calling:
+        return _take_read(reader.program, choose, rm, state, found, steps)
+
+
+def _sample(program: Program, policy: DecoderParams, tables: VocabTables, state: Search) -> Candidates:
     starts = branch.Starts(state.policy, state.start_n, state.step_n, state.key_n2, state.len_n, state.active_n)
-    found = branch.sample_steps(program, policy, tables, starts)
-    judged = judge.judge(program, rm, tables, state.rm, found, state.active_n)
-    state = _commit(program, choose, state, found, judged)
+    return branch.sample_steps(program, policy, tables, starts)
+
+
+@functools.partial(jax.jit, static_argnames=("program",))
+def _sample_for_host(
+    program: Program, policy: DecoderParams, tables: VocabTables, state: Search
+) -> tuple[Candidates, anew.Written]:
+    found = _sample(program, policy, tables, state)
+    return found, anew.written(state.out_nl, state.len_n, found, state.active_n, state.rm.len_n)
+
+
+def _take(
+    program: Program, choose: Choose, rm: DecoderParams, state: Search, found: Candidates, steps: ReadSteps
+) -> tuple[Search, jax.Array]:
+    """Judge the candidates and append those chosen."""
+    judged = judge.judge(program, rm, state.rm, found, steps, state.active_n)
+    state = _commit(program, choose, state, found, steps, judged)
     return _pin(state), rules.constrain(state.active_n, (None,))
 
 
-def _commit(program: Program, choose: Choose, state: Search, found: Candidates, judged: Judged) -> Search:
+_take_read = functools.partial(jax.jit, static_argnames=("program", "choose"), donate_argnames=("state",))(_take)
+
+
+def _commit(
+    program: Program, choose: Choose, state: Search, found: Candidates, steps: ReadSteps, judged: Judged
+) -> Search:
     """Append the chosen candidates; a lane without a possible one (all are blank) ends as it is."""
     choice_n = choose(judged.prob_nk, judged.possible_nk)
     # Of equal candidates the reward model has read the first.
     choice_n = jnp.take_along_axis(judged.first_nk, choice_n[:, None], 1)[:, 0]
     of_choice = lambda a: jnp.take_along_axis(a, choice_n.reshape(-1, *[1] * (a.ndim - 1)), 1)[:, 0]  # noqa: E731
     takes_n = of_choice(judged.possible_nk)
-    take_n = jnp.where(takes_n, of_choice(found.len_nk), 0)
+    take_n, read_n = (jnp.where(takes_n, of_choice(len_nk), 0) for len_nk in (found.len_nk, steps.len_nk))
     t = jnp.arange(found.tokens_nkt.shape[2])
     lane_n, step_n = jnp.arange(take_n.shape[0]), jnp.where(takes_n, state.num_steps_n, program.max_steps)
     place_nt = jnp.where(t < take_n[:, None], state.len_n[:, None] + t, program.max_tokens)
     tokens_nt = of_choice(found.tokens_nkt)
     newest_n = jnp.take_along_axis(tokens_nt, jnp.maximum(take_n - 1, 0)[:, None], 1)[:, 0]
     policy_kv = api.commit(program.policy, *state.policy, found.suffix, choice_n, take_n)
-    rm_kv = api.commit(program.rm, *state.rm, judged.suffix, choice_n, take_n)
+    rm_kv = api.commit(program.rm, *state.rm, judged.suffix, choice_n, read_n)
     len_n, num_steps_n = state.len_n + take_n, state.num_steps_n + takes_n
     is_full_n = len_n + len(program.separator_ids) >= program.max_tokens
     ends_n = of_choice(found.final_nk) | (num_steps_n >= program.max_steps) | is_full_n
     scored_nk = jnp.where(judged.possible_nk, judged.prob_nk, -1.0)
     return Search(
         policy=Prefixes(policy_kv, state.policy.len_n + take_n),
-        rm=Prefixes(rm_kv, state.rm.len_n + take_n),
+        rm=Prefixes(rm_kv, state.rm.len_n + read_n),
         start_n=jnp.where(takes_n, newest_n, state.start_n),
         step_n=jnp.where(takes_n, of_choice(found.step_nk), state.step_n),
         key_n2=state.key_n2,

@@ -1,18 +1,13 @@
 """The tree search's compiled half: choose nodes, branch from them, score, add what is kept to the tree.
 
-Each lane has one store for each model: the keys and values of its prompt and, behind them, of each node's own step, in
-the order of the nodes. To go on from a node, its path's are gathered into a prefix (a copy, no model work), so that
-steps are shared by all that goes on from them and no token is read twice. Beam and PUCT differ in which nodes they
-choose and which candidates they keep.
+Beam and PUCT differ in which nodes they choose and which candidates they keep.
 Axis letters: b lane (a problem), n node, w node expanded at a time, k candidate of one, j candidate of the lane,
-t token of a step, l token of a solution or of the store, m position of a prefix.
+t token of a step, l token of a solution or of the store.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,109 +16,13 @@ from procsup_jax.decode.draw import VocabTables
 from procsup_jax.models import api
 from procsup_jax.models.api import KV, DecoderParams
 from procsup_jax.parallel import rules
-from procsup_jax.searching import branch, judge, tree
-from procsup_jax.searching.branch import Candidates, NewProblems, Prefixes
-from procsup_jax.searching.judge import Judged
+from procsup_jax.parallel.streams import calling
+from procsup_jax.searching import anew, branch, judge, tree
+from procsup_jax.searching.anew import Reader
+from procsup_jax.searching.branch import Candidates, Prefixes
+from procsup_jax.searching.forest import Forest, TreeProgram, of_nodes, path_tokens, pin, prefixes
+from procsup_jax.searching.judge import Judged, ReadSteps
 from procsup_jax.searching.tree import NewNodes, Tree
-
-
-@dataclasses.dataclass(frozen=True)
-class TreeProgram:
-    """Hold everything static about a tree search.
-
-    `width` nodes are expanded at a time, `num_expansions` at most; there is room for `num_nodes` nodes of `num_tokens`
-    tokens in all, and for prompts of `policy_len` and `rm_len`.
-    """
-
-    steps: branch.Program
-    is_beam: bool
-    width: int
-    num_expansions: int
-    exploration: float
-    num_nodes: int
-    num_tokens: int
-    policy_len: int
-    rm_len: int
-
-
-class Forest(NamedTuple):
-    """Hold the state of b lanes, each with its tree.
-
-    policy, rm: each model's store and the prompts' lengths; what the policy has of a node are its inputs, the newest
-    token before the step and all of the step's but the last. last_b: the prompt's last token. key_bn2: nodes' random
-    keys; step_bn: the automaton's states behind them. tokens_bl: the steps' tokens, as in the store. beam_bw: the nodes
-    of the beam; next_bw: those to expand next (-1: none; a lane without one is done). policy_room_b, rm_room_b: how
-    many tokens it may still sample, and read.
-    """
-
-    policy: Prefixes
-    rm: Prefixes
-    last_b: jax.Array
-    key_bn2: jax.Array
-    step_bn: jax.Array
-    tokens_bl: jax.Array
-    trees: Tree
-    beam_bw: jax.Array
-    next_bw: jax.Array
-    policy_room_b: jax.Array
-    rm_room_b: jax.Array
-
-
-@functools.partial(jax.jit, static_argnames=("program", "lanes"))
-def init_forest(program: TreeProgram, lanes: int) -> Forest:
-    """Return idle lanes."""
-    zero, steps = jnp.zeros(lanes, jnp.int32), program.steps
-    forest = Forest(
-        policy=Prefixes(api.init_kv(steps.policy, lanes, program.policy_len + program.num_tokens), zero),
-        rm=Prefixes(api.init_kv(steps.rm, lanes, program.rm_len + program.num_tokens, steps.head), zero),
-        last_b=zero,
-        key_bn2=jnp.zeros((lanes, program.num_nodes, 2), jnp.uint32),
-        step_bn=jnp.zeros((lanes, program.num_nodes), jnp.int32),
-        tokens_bl=jnp.zeros((lanes, program.num_tokens), jnp.int32),
-        trees=_empty_trees(program, lanes),
-        beam_bw=jnp.zeros((lanes, program.width), jnp.int32) - 1,
-        next_bw=jnp.zeros((lanes, program.width), jnp.int32) - 1,
-        policy_room_b=zero,
-        rm_room_b=zero,
-    )
-    return _pin(forest)
-
-
-def _empty_trees(program: TreeProgram, lanes: int) -> Tree:
-    return jax.tree.map(lambda a: jnp.broadcast_to(a, (lanes, *a.shape)), tree.init_tree(program.num_nodes))
-
-
-@functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("forest",))
-def assign(
-    program: TreeProgram,
-    policy: DecoderParams,
-    rm: DecoderParams,
-    policy_budget: jax.Array,
-    rm_budget: jax.Array,
-    forest: Forest,
-    new: NewProblems,
-) -> Forest:
-    """Read new problems into their lanes; the prompts count against the reward model's budget."""
-    put = lambda old, value: old.at[new.row_r].set(value, mode="drop")  # noqa: E731
-    _, policy_kv = api.prefill(program.steps.policy, policy, new.policy_tokens_rp, new.policy_len_r)
-    _, rm_kv = api.prefill(program.steps.rm, rm, new.rm_tokens_rp, new.rm_len_r, head=program.steps.head)
-    policy_kv = api.put_rows(program.steps.policy, forest.policy.kv, new.row_r, policy_kv)
-    rm_kv = api.put_rows(program.steps.rm, forest.rm.kv, new.row_r, rm_kv)
-    rm_room_r = rm_budget - new.rm_len_r
-    root_w = jnp.where(jnp.arange(program.width) == 0, 0, -1)
-    forest = forest._replace(
-        policy=Prefixes(policy_kv, put(forest.policy.len_n, new.policy_len_r)),
-        rm=Prefixes(rm_kv, put(forest.rm.len_n, new.rm_len_r)),
-        last_b=put(forest.last_b, new.start_r),
-        key_bn2=forest.key_bn2.at[new.row_r, 0].set(new.key_r2, mode="drop"),
-        step_bn=forest.step_bn.at[new.row_r, 0].set(0, mode="drop"),
-        trees=jax.tree.map(put, forest.trees, _empty_trees(program, new.row_r.shape[0])),
-        beam_bw=put(forest.beam_bw, root_w),
-        next_bw=put(forest.next_bw, root_w),
-        policy_room_b=put(forest.policy_room_b, policy_budget),
-        rm_room_b=put(forest.rm_room_b, rm_room_r),
-    )
-    return _pin(forest)
 
 
 @functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("forest",))
@@ -131,12 +30,68 @@ def advance(
     program: TreeProgram, policy: DecoderParams, rm: DecoderParams, tables: VocabTables, forest: Forest
 ) -> tuple[Forest, jax.Array]:
     """Expand nodes in every active lane; return also which lanes are still active, whole on every device."""
+    policy_prefix, rm_prefix = prefixes(program, forest, forest.next_bw)
+    found = _sample(program, policy, tables, forest, policy_prefix)
+    return _take(program, rm, forest, found, judge.as_written(program.steps, tables, found), rm_prefix)
+
+
+def advance_anew(
+    program: TreeProgram,
+    reader: Reader,
+    policy: DecoderParams,
+    rm: DecoderParams,
+    tables: VocabTables,
+    forest: Forest,
+) -> tuple[Forest, jax.Array]:
+    """Do what `advance` does, for a reward model of other tokens: its steps are encoded on the host, between two calls.
+
+    `parallel.streams.calling` must not be held.
+    """
+    with calling:
+        found, written = _sample_for_host(program, policy, tables, forest)
+    steps = reader.read(written)
+    with calling:
+        return _take_read(program, rm, forest, found, steps)
+
+
+def _sample(
+    program: TreeProgram, policy: DecoderParams, tables: VocabTables, forest: Forest, prefix: Prefixes
+) -> Candidates:
+    starts = _starts(forest, forest.next_bw, prefix)
+    return branch.sample_steps(program.steps, policy, tables, starts, forest.policy_room_b)
+
+
+@functools.partial(jax.jit, static_argnames=("program",))
+def _sample_for_host(
+    program: TreeProgram, policy: DecoderParams, tables: VocabTables, forest: Forest
+) -> tuple[Candidates, anew.Written]:
     node_bw = forest.next_bw
-    policy_prefix, rm_prefix = prefixes(program, forest, node_bw)
-    starts = _starts(forest, node_bw, policy_prefix)
-    found = branch.sample_steps(program.steps, policy, tables, starts, forest.policy_room_b)
-    judged = judge.judge(program.steps, rm, tables, rm_prefix, found, starts.active_n, forest.rm_room_b)
-    forest, slot_bj, node_bj = _grow(program, forest, node_bw, found, judged)
+    found = _sample(program, policy, tables, forest, prefixes(program, forest, node_bw)[0])
+
+    def tokens(one: Tree, tokens_l: jax.Array, node: jax.Array) -> jax.Array:
+        return path_tokens(program, one, tokens_l, tree.path(one, node, program.steps.max_steps))
+
+    tokens_bwl = jax.vmap(jax.vmap(tokens, (None, None, 0)))(forest.trees, forest.tokens_bl, node_bw)
+    len_bw, rm_len_bw = (of_nodes(each.end_n, node_bw) for each in (forest.trees.written, forest.trees.read))
+    rm_len_bw += forest.rm.len_n[:, None]
+    lens_n = len_bw.reshape(-1), rm_len_bw.reshape(-1)
+    tokens_nl = tokens_bwl.reshape(-1, program.steps.max_tokens)
+    return found, anew.written(tokens_nl, lens_n[0], found, node_bw.reshape(-1) >= 0, lens_n[1])
+
+
+def _take(
+    program: TreeProgram,
+    rm: DecoderParams,
+    forest: Forest,
+    found: Candidates,
+    steps: ReadSteps,
+    rm_prefix: Prefixes,
+) -> tuple[Forest, jax.Array]:
+    """Judge the candidates, keep some, and choose the nodes to expand next."""
+    node_bw = forest.next_bw
+    active_n = node_bw.reshape(-1) >= 0
+    judged = judge.judge(program.steps, rm, rm_prefix, found, steps, active_n, forest.rm_room_b)
+    forest, slot_bj, node_bj = _grow(program, forest, found, steps, judged)
     forest = _store(program, forest, found, judged, slot_bj, node_bj)
     by_lane = lambda a: a.reshape(node_bw.shape[0], -1)  # noqa: E731
     forest = forest._replace(
@@ -147,7 +102,14 @@ def advance(
     is_out_b |= forest.trees.visits_n[:, 0] >= program.num_expansions
     goes_on_b1 = jnp.any(node_bw >= 0, -1, keepdims=True) & ~is_out_b[:, None]
     forest = forest._replace(next_bw=jnp.where(goes_on_b1, _choose(program, forest), -1))
-    return _pin(forest), rules.constrain(jnp.any(forest.next_bw >= 0, -1), (None,))
+    return pin(forest), rules.constrain(jnp.any(forest.next_bw >= 0, -1), (None,))
+
+
+@functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("forest",))
+def _take_read(
+    program: TreeProgram, rm: DecoderParams, forest: Forest, found: Candidates, steps: ReadSteps
+) -> tuple[Forest, jax.Array]:
+    return _take(program, rm, forest, found, steps, prefixes(program, forest, forest.next_bw)[1])
 
 
 def _choose(program: TreeProgram, forest: Forest) -> jax.Array:
@@ -158,39 +120,13 @@ def _choose(program: TreeProgram, forest: Forest) -> jax.Array:
     return jax.vmap(lambda one: tree.select(one, program.exploration))(forest.trees)[:, None]
 
 
-def prefixes(program: TreeProgram, forest: Forest, node_bw: jax.Array) -> tuple[Prefixes, Prefixes]:
-    """Gather what the policy and the reward model have read on the way to each node, rows b * w; -1: anything."""
-    num_tokens, max_steps = program.steps.max_tokens, program.steps.max_steps
-
-    def places(one: Tree, node: jax.Array) -> jax.Array:
-        return tree.token_places(one, tree.path(one, node, max_steps), num_tokens)
-
-    place_bwl = jax.vmap(jax.vmap(places, (None, 0)))(forest.trees, node_bw)
-    end_bw = _of_nodes(forest.trees.end_n, node_bw)
-
-    def gather(store: Prefixes, prompt_len: int) -> Prefixes:
-        position_m = jnp.arange(prompt_len + num_tokens)
-        prompt_b11 = store.len_n[:, None, None]
-        token_bwm = jnp.clip(position_m - prompt_b11, 0, num_tokens - 1)
-        token_bwm = jnp.broadcast_to(token_bwm, (*end_bw.shape, position_m.shape[0]))
-        step_bwm = prompt_b11 + jnp.take_along_axis(place_bwl, token_bwm, -1)
-        len_bw = store.len_n[:, None] + end_bw
-        step_bwm = jnp.where(position_m < len_bw[..., None], step_bwm, 0)
-        kv = api.take_positions(store.kv, jnp.where(position_m < prompt_b11, position_m, step_bwm))
-        return Prefixes(kv, len_bw.reshape(-1))
-
-    return gather(forest.policy, program.policy_len), gather(forest.rm, program.rm_len)
-
-
 def _starts(forest: Forest, node_bw: jax.Array, prefix: Prefixes) -> branch.Starts:
-    start_bw, len_bw, end_bw = (
-        _of_nodes(a, node_bw) for a in (forest.trees.start_n, forest.trees.len_n, forest.trees.end_n)
-    )
+    start_bw, len_bw, end_bw = (of_nodes(a, node_bw) for a in forest.trees.written)
     newest_bw = jnp.take_along_axis(forest.tokens_bl, jnp.maximum(start_bw + len_bw - 1, 0), 1)
     return branch.Starts(
         policy=prefix,
         start_n=jnp.where(node_bw > 0, newest_bw, forest.last_b[:, None]).reshape(-1),
-        step_n=_of_nodes(forest.step_bn, node_bw).reshape(-1),
+        step_n=of_nodes(forest.step_bn, node_bw).reshape(-1),
         key_n2=jnp.take_along_axis(forest.key_bn2, jnp.maximum(node_bw, 0)[..., None], 1).reshape(-1, 2),
         len_n=end_bw.reshape(-1),
         active_n=(node_bw >= 0).reshape(-1),
@@ -198,19 +134,20 @@ def _starts(forest: Forest, node_bw: jax.Array, prefix: Prefixes) -> branch.Star
 
 
 def _grow(
-    program: TreeProgram, forest: Forest, node_bw: jax.Array, found: Candidates, judged: Judged
+    program: TreeProgram, forest: Forest, found: Candidates, steps: ReadSteps, judged: Judged
 ) -> tuple[Forest, jax.Array, jax.Array]:
     """Add candidates to the trees and back their values up.
 
     Return also the candidates j of each lane that were added, in the nodes' order, and their nodes (-1: none).
     """
+    node_bw = forest.next_bw
     b, w = node_bw.shape
     by_lane = lambda a: a.reshape(b, -1)  # noqa: E731
     k, parent_bw = found.len_nk.shape[1], jnp.maximum(node_bw, 0)
     distinct_nk = judged.possible_nk & (judged.first_nk == jnp.arange(k))
     share_nk = judge.shares(judged)
-    end_n = _of_nodes(forest.trees.end_n, node_bw).reshape(-1, 1) + found.len_nk
-    deep_n = _of_nodes(forest.trees.depth_n, node_bw).reshape(-1, 1) + 1 >= program.steps.max_steps
+    end_n = of_nodes(forest.trees.written.end_n, node_bw).reshape(-1, 1) + found.len_nk
+    deep_n = of_nodes(forest.trees.depth_n, node_bw).reshape(-1, 1) + 1 >= program.steps.max_steps
     is_full_n = end_n + len(program.steps.separator_ids) >= program.steps.max_tokens
     new = NewNodes(
         keep_k=by_lane(distinct_nk),
@@ -219,7 +156,9 @@ def _grow(
         prob_k=by_lane(judged.prob_nk),
         open_k=by_lane(~found.final_nk & ~deep_n & ~is_full_n),
         final_k=by_lane(found.final_nk),
-        len_k=by_lane(found.len_nk),
+        written_len_k=by_lane(found.len_nk),
+        # Nothing goes on from what ends a solution.
+        read_len_k=by_lane(jnp.where(found.final_nk, 0, steps.len_nk)),
     )
     beam_bw = forest.beam_bw
     if program.is_beam:
@@ -241,20 +180,27 @@ def _store(
     """Keep the new nodes' tokens, random keys, and keys and values; slot_bj are their candidates."""
     b, t = forest.beam_bw.shape[0], found.tokens_nkt.shape[2]
     k, lane_b1 = found.len_nk.shape[1], jnp.arange(b)[:, None]
-    start_bj = _of_nodes(forest.trees.start_n, node_bj)
-    len_bj = jnp.where(node_bj >= 0, _of_nodes(forest.trees.len_n, node_bj), 0)
+    (start_bj, len_bj), (read_start_bj, read_len_bj) = (
+        (of_nodes(spans.start_n, node_bj), jnp.where(node_bj >= 0, of_nodes(spans.len_n, node_bj), 0))
+        for spans in (forest.trees.written, forest.trees.read)
+    )
     place_bjt = jnp.where(jnp.arange(t) < len_bj[..., None], start_bj[..., None] + jnp.arange(t), program.num_tokens)
     tokens_bjt = jnp.take_along_axis(found.tokens_nkt.reshape(b, -1, t), slot_bj[..., None], 1)
-    parent_bj = jnp.maximum(_of_nodes(forest.trees.parent_n, node_bj), 0)
+    parent_bj = jnp.maximum(of_nodes(forest.trees.parent_n, node_bj), 0)
     keys_bj2 = branch.child_keys(jnp.take_along_axis(forest.key_bn2, parent_bj[..., None], 1), slot_bj % k)
     step_bj = jnp.take_along_axis(found.step_nk.reshape(b, -1), slot_bj, 1)
     node_or_past = jnp.where(node_bj >= 0, node_bj, program.num_nodes)
     stores = (forest.policy.kv, forest.rm.kv)
 
     def keep(i: jax.Array, stores: tuple[KV, KV]) -> tuple[KV, KV]:
-        slot_b, start_b, len_b = slot_bj[:, i], start_bj[:, i], len_bj[:, i]
-        policy = api.commit(program.steps.policy, stores[0], forest.policy.len_n + start_b, found.suffix, slot_b, len_b)
-        return policy, api.commit(program.steps.rm, stores[1], forest.rm.len_n + start_b, judged.suffix, slot_b, len_b)
+        slot_b, start_b, rm_start_b = slot_bj[:, i], start_bj[:, i], read_start_bj[:, i]
+        policy = api.commit(
+            program.steps.policy, stores[0], forest.policy.len_n + start_b, found.suffix, slot_b, len_bj[:, i]
+        )
+        rm = api.commit(
+            program.steps.rm, stores[1], forest.rm.len_n + rm_start_b, judged.suffix, slot_b, read_len_bj[:, i]
+        )
+        return policy, rm
 
     stores = jax.lax.fori_loop(0, jnp.max(jnp.sum(node_bj >= 0, -1)), keep, stores)
     return forest._replace(
@@ -264,33 +210,3 @@ def _store(
         key_bn2=forest.key_bn2.at[lane_b1, node_or_past].set(keys_bj2, mode="drop"),
         step_bn=forest.step_bn.at[lane_b1, node_or_past].set(step_bj, mode="drop"),
     )
-
-
-def _of_nodes(a_bn: jax.Array, node_bx: jax.Array) -> jax.Array:
-    """Look nodes' numbers up; those of node -1 are the root's."""
-    return jnp.take_along_axis(a_bn, jnp.maximum(node_bx, 0), 1)
-
-
-@functools.partial(jax.jit, static_argnames=("program",))
-def results(program: TreeProgram, forest: Forest) -> tuple[jax.Array, ...]:
-    """Return each lane's best solution, whole on every device.
-
-    That is, its tokens [b, l] and how many, its steps and their probabilities [b, s]; then the tokens not sampled and
-    not read of the budgets, the nodes of the tree, and how many of them were expanded.
-    """
-
-    def one(found: Tree, tokens_l: jax.Array) -> tuple[jax.Array, ...]:
-        node = tree.best(found)
-        path_s = tree.path(found, node, program.steps.max_steps)
-        place_l = tree.token_places(found, path_s, program.steps.max_tokens)
-        out_l = tokens_l[jnp.clip(place_l, 0, program.num_tokens - 1)]
-        return out_l, found.end_n[node], found.depth_n[node], found.prob_n[path_s[1:]]
-
-    fields = jax.vmap(one)(forest.trees, forest.tokens_bl)
-    fields += (forest.policy_room_b, forest.rm_room_b, forest.trees.size, forest.trees.visits_n[:, 0])
-    return jax.tree.map(lambda a: rules.constrain(a, (None,) * a.ndim), fields)
-
-
-def _pin(forest: Forest) -> Forest:
-    """Shard every array over its lanes, so that the programs hand each other one layout."""
-    return jax.tree.map(lambda a: rules.constrain(a, ("batch",) + (None,) * (a.ndim - 1)), forest)

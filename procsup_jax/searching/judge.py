@@ -20,6 +20,13 @@ from procsup_jax.searching.branch import Candidates, Prefixes, Program
 READ_SLOTS = 16
 
 
+class ReadSteps(NamedTuple):
+    """Hold candidate steps as the reward model reads them, and how many tokens of each; 0: it can't be read."""
+
+    tokens_nkt: jax.Array
+    len_nk: jax.Array
+
+
 class Judged(NamedTuple):
     """Hold what the reward model says of candidates.
 
@@ -39,21 +46,20 @@ class Judged(NamedTuple):
 def judge(
     program: Program,
     rm: DecoderParams,
-    tables: VocabTables,
     prefix: Prefixes,
     found: Candidates,
+    steps: ReadSteps,
     active_n: jax.Array,
     room_x: jax.Array | None = None,
 ) -> Judged:
     """Read each distinct candidate that is not blank, and say how probably it is correct.
 
-    A step that ends the solution is read at the end token, any other at its separator, as in training. `room_x`: how
-    many tokens may still be read of each problem, whose prefixes stand together; candidates that do not fit are not
-    possible.
+    `steps` are the candidates found, in the reward model's tokens. `room_x`: how many tokens may still be read of each
+    problem, whose prefixes stand together; candidates that do not fit are not possible.
     """
-    tokens_nkt, len_nk = _as_read(program, tables, found)
+    tokens_nkt, len_nk = steps
     n, k = len_nk.shape
-    possible_nk = found.visible_nk & active_n[:, None] & ~found.cut_nk
+    possible_nk = found.visible_nk & active_n[:, None] & ~found.cut_nk & (len_nk > 0)
     first_nk = _first_equal(tokens_nkt, len_nk, possible_nk)
     distinct_nk = read_nk = possible_nk & (first_nk == jnp.arange(k))
     if room_x is not None:
@@ -71,10 +77,11 @@ def judge(
     )
 
 
-def _as_read(program: Program, tables: VocabTables, found: Candidates) -> tuple[jax.Array, jax.Array]:
-    """Return the steps' tokens as the reward model reads them, and how many: the last step's end token behind it.
+def as_written(program: Program, tables: VocabTables, found: Candidates) -> ReadSteps:
+    """Return the candidates as a reward model of the policy's tokens reads them: as they were written.
 
-    That takes the place of the tokens that are the separator's alone, or one more.
+    A step that ends the solution is read at the end token, any other at its separator, as in training. The end token
+    takes the place of the tokens that are the separator's alone, or one more.
     """
     rest_nk = automaton.final_len(
         tables.automaton, found.tokens_nkt, found.len_nk, found.head_nk, program.separator_len
@@ -85,7 +92,7 @@ def _as_read(program: Program, tables: VocabTables, found: Candidates) -> tuple[
     place_t = jnp.arange(tokens_nkt.shape[-1])
     is_end_nkt = (place_t == end_nk[..., None]) & found.final_nk[..., None]
     tokens_nkt = jnp.where(is_end_nkt, program.end_id, tokens_nkt)
-    return jnp.where(place_t < len_nk[..., None], tokens_nkt, 0), len_nk
+    return ReadSteps(jnp.where(place_t < len_nk[..., None], tokens_nkt, 0), len_nk)
 
 
 def shares(judged: Judged) -> jax.Array:

@@ -58,12 +58,12 @@ def _round_bytes(plan: Plan, program: Program, num_prefixes: int) -> int:
     """Return what one round takes beside the state: the candidates' caches, logits and, in a tree, the prefixes."""
     k, t = program.sampling.num_samples, program.sampling.max_new_tokens
     rows, caches = num_prefixes * k, 0
-    models = (program.policy, None), (program.rm, program.head)
-    for (config, head), length in zip(models, plan.prefix_lens, strict=True):
-        # The reward model may read one more token of a step.
-        caches += memory.kv_bytes(config, rows, t + (program.mixes and head is not None), head)
+    of_policy = program.policy, None, t, program.max_tokens
+    of_rm = program.rm, program.head, program.rm_step_tokens, program.rm_max_tokens
+    for (config, head, step, solution), length in zip((of_policy, of_rm), plan.prefix_lens, strict=True):
+        caches += memory.kv_bytes(config, rows, step, head)
         if plan.is_tree:
-            caches += memory.kv_bytes(config, num_prefixes, length + program.max_tokens, head)
-        caches += memory.widened_bytes(config, rows, t)
-    read = program.head.num_logit_rows(program.rm, num_prefixes * min(k, READ_SLOTS), t)
+            caches += memory.kv_bytes(config, num_prefixes, length + solution, head)
+        caches += memory.widened_bytes(config, rows, step)
+    read = program.head.num_logit_rows(program.rm, num_prefixes * min(k, READ_SLOTS), program.rm_step_tokens)
     return caches + max(memory.logit_bytes(program.policy, rows), memory.logit_bytes(program.rm, read))

@@ -10,7 +10,9 @@ import numpy as np
 
 from procsup_jax.decode.generate import with_cache_dtype
 from procsup_jax.models.model import Model
+from procsup_jax.parallel.streams import called
 from procsup_jax.searching import driver, feed, greedy, memory
+from procsup_jax.searching.anew import Reader
 from procsup_jax.searching.feed import Task
 from procsup_jax.searching.greedy import Choose
 from procsup_jax.searching.settings import StepSearchSettings
@@ -51,7 +53,8 @@ def step_search(
     is the samples' `policy`. `choose` maps the candidates' probabilities and which of them are possible, both [n, k],
     to indices [n]; it is traced. The key of a token is generate's with the candidate for the sample, so that with one
     candidate the search writes what `generate` writes as sample 0, up to a blank line. Results do not depend on lanes,
-    order or mesh (up to rounding).
+    order or mesh (up to rounding). A reward model of another tokenizer or layout reads the steps' text in its own
+    tokens (see `anew`).
 
     Raises UserError when the reward model has no head or a prompt leaves too little room in a model.
     """
@@ -60,12 +63,15 @@ def step_search(
     if not tasks:
         return []
     program, lens = feed.make_program(policy, rm, settings), feed.prefix_buckets(tasks)
+    advance = functools.partial(called, greedy.advance, program, choose)
+    if not program.shares_tokens:
+        advance = functools.partial(greedy.advance_anew, Reader(policy.encoding, rm.encoding, program), choose)
     search: driver.Search[greedy.Search, SearchedSample] = driver.Search(
         name="step search",
         plan=memory.Plan(policy, rm, program, lambda p, lanes: greedy.init_search(p, lanes, *lens), lens),
         init=lambda lanes: greedy.init_search(program, lanes, *lens),
         assign=functools.partial(greedy.assign, program),
-        advance=functools.partial(greedy.advance, program, choose),
+        advance=advance,
         results=greedy.results,
         found=functools.partial(_searched, policy),
     )

@@ -13,14 +13,24 @@ import jax
 import jax.numpy as jnp
 
 
+class Spans(NamedTuple):
+    """Hold where nodes' steps lie in a store of tokens that is filled in the nodes' order.
+
+    start_n: the first token's place, len_n: how many there are; end_n: how many the solution has up to here.
+    """
+
+    start_n: jax.Array
+    len_n: jax.Array
+    end_n: jax.Array
+
+
 class Tree(NamedTuple):
     """Hold a tree of `size` nodes; entries past it mean nothing.
 
     parent_n (-1: none), depth_n steps below the root. prior_n: the step's share among its siblings; prob_n: the reward
     model's probability that all is correct up to here. visits_n, total_n: how many expansions the subtree has seen and
-    the sum of the values they gave. open_n: the node may be expanded; final_n: it ends the solution. start_n, len_n:
-    where its step's tokens lie in a store that is filled in the nodes' order, and how many; end_n: how many tokens the
-    solution has up to here.
+    the sum of the values they gave. open_n: the node may be expanded; final_n: it ends the solution. written: its step
+    in the policy's tokens, read: in the reward model's.
     """
 
     size: jax.Array
@@ -32,13 +42,12 @@ class Tree(NamedTuple):
     total_n: jax.Array
     open_n: jax.Array
     final_n: jax.Array
-    start_n: jax.Array
-    len_n: jax.Array
-    end_n: jax.Array
+    written: Spans
+    read: Spans
 
 
 class NewNodes(NamedTuple):
-    """Hold nodes to add, those of keep_k in their order, all but the place of their tokens as in Tree."""
+    """Hold nodes to add, those of keep_k in their order, as in Tree; written_len_k, read_len_k: their tokens."""
 
     keep_k: jax.Array
     parent_k: jax.Array
@@ -46,7 +55,8 @@ class NewNodes(NamedTuple):
     prob_k: jax.Array
     open_k: jax.Array
     final_k: jax.Array
-    len_k: jax.Array
+    written_len_k: jax.Array
+    read_len_k: jax.Array
 
 
 def init_tree(num_nodes: int) -> Tree:
@@ -62,9 +72,8 @@ def init_tree(num_nodes: int) -> Tree:
         total_n=floats,
         open_n=no.at[0].set(True),
         final_n=no,
-        start_n=ints,
-        len_n=ints,
-        end_n=ints,
+        written=Spans(ints, ints, ints),
+        read=Spans(ints, ints, ints),
     )
 
 
@@ -73,9 +82,14 @@ def add(tree: Tree, new: NewNodes) -> tuple[Tree, jax.Array]:
     n = tree.parent_n.shape[0]
     node_k = jnp.where(new.keep_k, tree.size + jnp.cumsum(new.keep_k) - 1, n)
     added_k = node_k < n
-    len_k = jnp.where(added_k, new.len_k, 0)
-    start_k = jnp.sum(tree.len_n) + jnp.cumsum(len_k) - len_k
     put = lambda old, value: old.at[node_k].set(value, mode="drop")  # noqa: E731
+
+    def put_spans(old: Spans, len_k: jax.Array) -> Spans:
+        added_len_k = jnp.where(added_k, len_k, 0)
+        start_k = jnp.sum(old.len_n) + jnp.cumsum(added_len_k) - added_len_k
+        ends_k = old.end_n[new.parent_k] + len_k
+        return Spans(put(old.start_n, start_k), put(old.len_n, len_k), put(old.end_n, ends_k))
+
     tree = tree._replace(
         size=tree.size + jnp.sum(added_k, dtype=jnp.int32),
         parent_n=put(tree.parent_n, new.parent_k),
@@ -84,9 +98,8 @@ def add(tree: Tree, new: NewNodes) -> tuple[Tree, jax.Array]:
         prob_n=put(tree.prob_n, new.prob_k),
         open_n=put(tree.open_n, new.open_k),
         final_n=put(tree.final_n, new.final_k),
-        start_n=put(tree.start_n, start_k),
-        len_n=put(tree.len_n, len_k),
-        end_n=put(tree.end_n, tree.end_n[new.parent_k] + new.len_k),
+        written=put_spans(tree.written, new.written_len_k),
+        read=put_spans(tree.read, new.read_len_k),
     )
     return tree, jnp.where(added_k, node_k, -1).astype(jnp.int32)
 
@@ -180,12 +193,12 @@ def path(tree: Tree, node: jax.Array, max_steps: int) -> jax.Array:
     return jax.lax.fori_loop(0, max_steps + 1, up, start)[0]
 
 
-def token_places(tree: Tree, path_s: jax.Array, num_tokens: int) -> jax.Array:
+def token_places(spans: Spans, path_s: jax.Array, num_tokens: int) -> jax.Array:
     """Return where the store holds the path's tokens, int32 [num_tokens]; past the path's end they mean nothing."""
     token_l = jnp.arange(num_tokens)
-    before_ls = (path_s >= 0) & (tree.end_n[path_s] <= token_l[:, None])
+    before_ls = (path_s >= 0) & (spans.end_n[path_s] <= token_l[:, None])
     node_l = path_s[jnp.minimum(jnp.sum(before_ls, -1), path_s.shape[0] - 1)]
-    return tree.start_n[node_l] + token_l - (tree.end_n[node_l] - tree.len_n[node_l])
+    return spans.start_n[node_l] + token_l - (spans.end_n[node_l] - spans.len_n[node_l])
 
 
 def _or_past(tree: Tree, node_w: jax.Array) -> jax.Array:

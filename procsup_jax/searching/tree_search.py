@@ -13,9 +13,11 @@ from procsup_jax.decode.batching import length_bucket
 from procsup_jax.decode.generate import with_cache_dtype
 from procsup_jax.errors import UserError
 from procsup_jax.models.model import Model
-from procsup_jax.searching import branch, driver, feed, grow, memory
+from procsup_jax.parallel.streams import called
+from procsup_jax.searching import branch, driver, feed, forest, grow, memory
+from procsup_jax.searching.anew import Reader
 from procsup_jax.searching.feed import Task
-from procsup_jax.searching.grow import TreeProgram
+from procsup_jax.searching.forest import TreeProgram
 from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
 from procsup_jax.types import Problem, Sample
 
@@ -70,14 +72,18 @@ def tree_search(
     if not tasks:
         return []
     program = _program(policy, rm, settings, tasks)
+    advance = functools.partial(called, grow.advance, program)
+    if not program.steps.shares_tokens:
+        reader = Reader(policy.encoding, rm.encoding, program.steps)
+        advance = functools.partial(grow.advance_anew, program, reader)
     budgets = jnp.int32(settings.max_policy_tokens), jnp.int32(settings.max_rm_tokens)
-    search: driver.Search[grow.Forest, TreeSearchedSample] = driver.Search(
+    search: driver.Search[forest.Forest, TreeSearchedSample] = driver.Search(
         name=f"{settings.method} search",
         plan=_plan(policy, rm, program),
-        init=functools.partial(grow.init_forest, program),
-        assign=lambda policy, rm, state, new: grow.assign(program, policy, rm, *budgets, state, new),
-        advance=functools.partial(grow.advance, program),
-        results=functools.partial(grow.results, program),
+        init=functools.partial(forest.init_forest, program),
+        assign=lambda policy, rm, state, new: forest.assign(program, policy, rm, *budgets, state, new),
+        advance=advance,
+        results=functools.partial(forest.results, program),
         found=functools.partial(_searched, policy, settings),
     )
     return driver.run(search, policy, rm, tasks, steps, seed)
@@ -88,24 +94,27 @@ def _program(policy: Model, rm: Model, settings: TreeSearchSettings, tasks: Sequ
     most_expansions = settings.width * steps.max_steps if is_beam else settings.num_expansions
     num_nodes = 1 + (most_expansions if is_beam else most_expansions * steps.num_candidates)
     # Every token kept is one sampled, so that the budget bounds what there must be room for.
-    num_tokens = min(settings.max_policy_tokens, (num_nodes - 1) * steps.sampling().max_new_tokens)
+    program = feed.make_program(policy, rm, steps)
+    num_tokens = min(settings.max_policy_tokens, (num_nodes - 1) * program.sampling.max_new_tokens)
+    rm_num_tokens = min(settings.max_rm_tokens, (num_nodes - 1) * program.rm_step_tokens)
     policy_len, rm_len = feed.prefix_buckets(tasks)
     return TreeProgram(
-        steps=feed.make_program(policy, rm, steps),
+        steps=program,
         is_beam=is_beam,
         width=settings.width if is_beam else 1,
         num_expansions=most_expansions,
         exploration=0.0 if is_beam else settings.exploration,
         num_nodes=num_nodes,
         num_tokens=length_bucket(num_tokens),
+        rm_num_tokens=length_bucket(num_tokens if program.shares_tokens else rm_num_tokens),
         policy_len=policy_len,
         rm_len=rm_len,
     )
 
 
 def _plan(policy: Model, rm: Model, program: TreeProgram) -> memory.Plan:
-    def init(steps: branch.Program, lanes: int) -> grow.Forest:
-        return grow.init_forest(dataclasses.replace(program, steps=steps), lanes)
+    def init(steps: branch.Program, lanes: int) -> forest.Forest:
+        return forest.init_forest(dataclasses.replace(program, steps=steps), lanes)
 
     lens = program.policy_len, program.rm_len
     return memory.Plan(policy, rm, program.steps, init, lens, num_nodes=program.width, is_tree=True)

@@ -113,14 +113,17 @@ class Encoding:
         ends = []
         steps = self.steps(solution) if isinstance(solution, str) else solution
         for i, step in enumerate(steps):
-            if self.step_marker_id is not None:
-                tokens += [*self.tokenizer.encode(step), self.step_marker_id]
-            elif i + 1 < len(steps):
-                tokens += self.tokenizer.encode(step + self.layout.separator)
-            else:
-                tokens += [*self.tokenizer.encode(step), self.end_id]
+            tokens += self.step(step, is_last=i + 1 == len(steps))
             ends.append(len(tokens) - 1)
         return EncodedSolution(tokens, ends)
+
+    def step(self, step: str, *, is_last: bool) -> list[int]:
+        """Return the tokens of one step, which is judged after the last of them."""
+        if self.step_marker_id is not None:
+            return [*self.tokenizer.encode(step), self.step_marker_id]
+        if is_last:
+            return [*self.tokenizer.encode(step), self.end_id]
+        return self.tokenizer.encode(step + self.layout.separator)
 
     def sample(self, sample: Sample) -> EncodedSolution:
         """Return the tokens of a sample, those that its policy wrote where they are of this tokenizer."""

@@ -21,11 +21,22 @@ PROBLEMS = [Problem("a", "How many?", "1"), Problem("b", "Why?", "2")]
 SETTINGS = StepSearchSettings(num_candidates=3, max_steps=4, max_step_tokens=24, max_new_tokens=64, lanes=2)
 
 
-@pytest.fixture(scope="module", params=small_models.KINDS[1:], ids="-".join)
+# The policy's tokenizer and layout; the reward model's where they are others, and its step marker.
+PAIRS = [(*kind, *kind, None) for kind in small_models.KINDS[1:]] + [
+    ("bpe", "lines", "sentencepiece", "lines", None),
+    ("sentencepiece", "paragraphs", "vocab", "lines", None),
+    ("triples_bpe", "paragraphs", "triples_bpe", "paragraphs", "<extra_0>"),
+]
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids=lambda pair: "-".join(map(str, pair)))
 def models(request):
-    kind, layout = request.param
+    kind, layout, rm_kind, rm_layout, marker = request.param
     policy = small_models.writer(request.getfixturevalue(f"{kind}_folder"), layout)
-    return policy, small_models.judge(policy)
+    if request.param[2:] == (kind, layout, None):
+        return policy, small_models.judge(policy)
+    like = small_models.writer(request.getfixturevalue(f"{rm_kind}_folder"), rm_layout, max_len=320)
+    return policy, small_models.judge(like.replace(layout=dataclasses.replace(like.layout, step_marker=marker)))
 
 
 @jax.jit(static_argnums=0)
@@ -74,6 +85,15 @@ def ends(policy, tokens):
     return step_ends or is_end
 
 
+def read_by(rm, encoding, ids, final):
+    """Return the tokens that a reward model reads of a solution's, or of its text where it has others."""
+    body = written_tokens.body(ids, encoding.token_bytes, encoding.separator, encoding.end_ids)
+    if encoding.same_tokens(rm.encoding):
+        return [*body.ids, encoding.end_id] if final else ids
+    steps = encoding.steps(body.text)
+    return [t for i, step in enumerate(steps) for t in rm.encoding.step(step, is_last=final and i + 1 == len(steps))]
+
+
 def naive_search(policy, rm, problem, settings, seed):
     """Search greedily as documented, with no cache at all; return tokens and the chosen steps' probabilities."""
     encoding = policy.encoding
@@ -89,12 +109,9 @@ def naive_search(policy, rm, problem, settings, seed):
             final = events[-1][4] or any(answer for _, answer, *_ in events[len(written) :])
             if not events[-1][2]:
                 continue
-            read = written + step
-            if final:
-                body = written_tokens.body(read, encoding.token_bytes, encoding.separator, encoding.end_ids)
-                read = [*body.ids, encoding.end_id]
-            tokens = [*prompt, *read]
-            logits = _rm_logits(rm.config, rm.head, rm.params, pad(rm, tokens), len(prompt))
+            rm_prompt = rm.encoding.prompt_ids(problem.question)
+            tokens = [*rm_prompt, *read_by(rm, encoding, written + step, final)]
+            logits = _rm_logits(rm.config, rm.head, rm.params, pad(rm, tokens), len(rm_prompt))
             prob = float(jax.nn.sigmoid(logits[len(tokens) - 1]))
             if best is None or prob > best[0]:
                 best = prob, step, final
@@ -121,7 +138,12 @@ def test_step_probs_are_those_of_scoring_the_solution(models):
     policy, rm = models
     found = [f for seed in range(3) for f in step_search(policy, rm, PROBLEMS, SETTINGS, seed=seed)]
     found += tree_search(policy, rm, PROBLEMS, TreeSearchSettings(SETTINGS, "puct", num_expansions=8), seed=1)
-    scored = score.score_samples(rm, PROBLEMS, [f.sample for f in found], batch_size=4)
+    samples = [f.sample for f in found]
+    if rm.encoding.separator != policy.encoding.separator:
+        # Another separator makes other steps: say which are meant.
+        steps = [tuple(policy.encoding.steps(sample.solution)) for sample in samples]
+        samples = [dataclasses.replace(s, steps=each) for s, each in zip(samples, steps, strict=True)]
+    scored = score.score_samples(rm, PROBLEMS, samples, batch_size=4)
     num_final = 0
     for f, probs in zip(found, scored, strict=True):
         np.testing.assert_allclose(f.step_probs[:-1], probs[:-1], rtol=1e-3)

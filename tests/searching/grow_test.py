@@ -6,6 +6,7 @@ import pytest
 from procsup_jax.decode import generate
 from procsup_jax.models import api
 from procsup_jax.searching import feed, grow, tree
+from procsup_jax.searching import forest as forests
 from procsup_jax.searching.settings import StepSearchSettings
 
 STEPS = StepSearchSettings(num_candidates=3, max_steps=4, max_step_tokens=5, max_new_tokens=16, calculator=False)
@@ -15,7 +16,7 @@ PROMPTS = ["How many? 5", "How? 5 5 5"]
 @pytest.fixture(scope="module", params=[False, True], ids=["puct", "beam"])
 def grown(request, policy, rm, vocab):
     """Return the program, the decoding params and the state of two lanes after some rounds."""
-    program = grow.TreeProgram(
+    program = forests.TreeProgram(
         steps=feed.make_program(policy, rm, STEPS),
         is_beam=request.param,
         width=2 if request.param else 1,
@@ -23,15 +24,16 @@ def grown(request, policy, rm, vocab):
         exploration=1.0,
         num_nodes=25,
         num_tokens=90,
+        rm_num_tokens=90,
         policy_len=24,
         rm_len=24,
     )
     params = [api.unstack(model.config, model.params, donate=False) for model in (policy, rm)]
     tasks = [feed.Task(f"p{i}", vocab.encode(text), vocab.encode(text)) for i, text in enumerate(PROMPTS)]
     budgets = jnp.int32(999), jnp.int32(999)
-    forest = grow.init_forest(program, 2)
+    forest = forests.init_forest(program, 2)
     for lane, task in enumerate(tasks):
-        forest = grow.assign(
+        forest = forests.assign(
             program, *params, *budgets, forest, feed.new_problems({lane: feed.Numbered(lane, task)}, 2, 0)
         )
     tables = generate.vocab_tables(policy, with_calculator=False)
@@ -59,21 +61,21 @@ def test_every_node_goes_on_as_if_its_path_had_been_read_from_the_start(grown, p
     program, params, forest = grown
     assert min(forest.trees.size.tolist()) > 4
     paths = np.asarray(_paths(forest.trees))
-    arrays = {name: np.asarray(getattr(forest.trees, name)) for name in ("start_n", "len_n", "end_n", "final_n")}
+    written, finals = jax.tree.map(np.asarray, (forest.trees.written, forest.trees.final_n))
     node_bw = jnp.broadcast_to(jnp.arange(25), (2, 25))
     probe = vocab.encode("7")[0]
-    gathered = jax.jit(grow.prefixes, static_argnums=0)(program, forest, node_bw)
+    gathered = jax.jit(forests.prefixes, static_argnums=0)(program, forest, node_bw)
     for which, (model, dparams, prefix) in enumerate(zip((policy, rm), params, gathered, strict=True)):
         solutions = {}
         tokens = np.full((50, 1, 1), probe)
         for lane, prompt in enumerate(PROMPTS):
             for node in range(int(forest.trees.size[lane])):
                 steps = [step for step in paths[lane, node] if step > 0]
-                spans = [(arrays["start_n"][lane, step], arrays["len_n"][lane, step]) for step in steps]
-                written = [int(t) for start, n in spans for t in forest.tokens_bl[lane, start : start + n]]
-                if arrays["final_n"][lane, node] and which == 1:
+                spans = [(written.start_n[lane, step], written.len_n[lane, step]) for step in steps]
+                path_tokens = [int(t) for start, n in spans for t in forest.tokens_bl[lane, start : start + n]]
+                if finals[lane, node] and which == 1:
                     continue  # the reward model read the end as eos, and nothing goes on from it
-                whole = vocab.encode(prompt) + written
+                whole = vocab.encode(prompt) + path_tokens
                 # The newest token is the policy's next input, and not yet in its prefix.
                 solutions[lane * 25 + node] = whole if which == 0 else [*whole, probe]
                 tokens[lane * 25 + node] = solutions[lane * 25 + node][-1]

@@ -43,8 +43,9 @@ def judged(policy, rm, vocab):
             cut_nk=np.arange(lens.size).reshape(lens.shape) >= lens.size - num_cut,
             suffix=kv,
         )
+        steps = jax.jit(judge.as_written, static_argnums=0)(program, tables, found)
         judge_them = jax.jit(judge.judge, static_argnums=0)
-        return judge_them(program, dparams, tables, prefix, found, jnp.array([True, True]), room_x), lens
+        return judge_them(program, dparams, prefix, found, steps, jnp.array([True, True]), room_x), lens
 
     return run
 

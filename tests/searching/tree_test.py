@@ -25,6 +25,8 @@ class Node:
     final: bool = False
     length: int = 0
     start: int = 0
+    read_length: int = 0
+    read_start: int = 0
     values: list = dataclasses.field(default_factory=list)
     children: list = dataclasses.field(default_factory=list)
 
@@ -63,22 +65,23 @@ def grow(rng, rounds):
             (rng.random() < 0.7, rng.random() < 0.2, rng.choice([0.2, 0.5, 0.9]), rng.choice([0.25, 0.5]))
             for _ in range(3)
         ]
-        lens = [rng.randint(1, 4) for _ in children]
+        lens = [(rng.randint(1, 4), rng.randint(0, 9)) for _ in children]
         keep, final, prob, prior = (np.array(column) for column in zip(*children, strict=True))
         parent_k, value = np.full(3, parent.number), float((keep * prob * prior).sum())
         arrays = close(arrays, np.array([parent.number, -1]))
-        new = tree.NewNodes(keep, parent_k, prior, prob, ~final, final, np.array(lens))
+        new = tree.NewNodes(keep, parent_k, prior, prob, ~final, final, *np.array(lens).T)
         arrays, node_k = add(arrays, new)
         arrays = backup(arrays, np.array([-1, parent.number]), np.array([99.0, value], np.float32))
         parent.open = False
         for node in parent.up():
             node.values.append(value)
         numbers = []
-        for (kept, ends, p, share), length in zip(children, lens, strict=True):
+        for (kept, ends, p, share), (length, read) in zip(children, lens, strict=True):
             numbers.append(len(nodes) if kept and len(nodes) < ROOM else -1)
             if numbers[-1] > 0:
-                start = sum(node.length for node in nodes)
-                nodes.append(Node(len(nodes), parent, share, p, not ends, ends, length, start))
+                starts = sum(node.length for node in nodes), sum(node.read_length for node in nodes)
+                lengths = (length, starts[0], read, starts[1])
+                nodes.append(Node(len(nodes), parent, share, p, not ends, ends, *lengths))
                 parent.children.append(nodes[-1])
         assert node_k.tolist() == numbers
     return arrays, nodes
@@ -99,9 +102,11 @@ def test_any_tree_is_what_plain_python_says(rng, rounds):
         steps = node.up()[::-1]
         path_s = path(arrays, np.int32(node.number), ROOM)
         assert path_s.tolist() == [step.number for step in steps] + [-1] * (ROOM + 1 - len(steps))
-        wanted = [step.start + i for step in steps for i in range(step.length)]
-        assert int(arrays.end_n[node.number]) == len(wanted)
-        assert token_places(arrays, path_s, 64).tolist()[: len(wanted)] == wanted
+        written = [step.start + i for step in steps for i in range(step.length)]
+        read = [step.read_start + i for step in steps for i in range(step.read_length)]
+        for spans, wanted in ((arrays.written, written), (arrays.read, read)):
+            assert int(spans.end_n[node.number]) == len(wanted)
+            assert token_places(spans, path_s, 128).tolist()[: len(wanted)] == wanted
     finals = [node for node in nodes if node.final]
     deepest = max(len(node.up()) for node in nodes)
     able = finals or [node for node in nodes if len(node.up()) == deepest]
@@ -121,7 +126,7 @@ def test_selection_goes_down_by_the_highest_score_to_an_open_node(rng, rounds):
 
 def test_selection_on_a_tree_made_by_hand():
     # The likelier child wins until it has been expanded so often that the other's share of the candidates counts.
-    columns = ([True] * 2, [0] * 2, [0.2, 0.8], [0.9, 0.8], [True] * 2, [False] * 2, [1] * 2)
+    columns = ([True] * 2, [0] * 2, [0.2, 0.8], [0.9, 0.8], [True] * 2, [False] * 2, [1] * 2, [1] * 2)
     both = tree.NewNodes(*map(np.array, columns))
     arrays, _ = add(close(empty(ROOM), np.array([0])), both)
     arrays = backup(arrays, np.array([0]), np.array([0.82], np.float32))
@@ -140,7 +145,8 @@ def test_selection_on_a_tree_made_by_hand():
 def test_a_beam_keeps_the_likeliest_of_candidates_and_of_what_has_ended(candidates, num_ended):
     ended = [0.5, 0.9, 0.2][:num_ended]
     probs = np.array((ended + [0.0] * 3)[:3])
-    new = tree.NewNodes(np.arange(3) < num_ended, np.zeros(3, int), probs, probs, probs > 9, probs > 0, np.ones(3, int))
+    ones = np.ones(3, int)
+    new = tree.NewNodes(np.arange(3) < num_ended, 0 * ones, probs, probs, probs > 9, probs > 0, ones, ones)
     arrays, beam = add(empty(ROOM), new)
     kept, chosen = keep_best(arrays, beam, np.array([p for p, _ in candidates]), np.array([c for _, c in candidates]))
     pool = [(-p, i) for i, p in enumerate(ended)] + [(-p, 3 + i) for i, (p, able) in enumerate(candidates) if able]
