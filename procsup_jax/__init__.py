@@ -11,7 +11,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "interface": ("evaluate", "label", "sample", "score", "search", "train", "Lesson", "TrainSettings"),
+    "interface": ("evaluate", "label", "sample", "score", "search", "train", "Lesson", "TrainSettings", "Trained"),
     "io.models": ("load_model", "save_model"),
     "io.foreign": ("read_any",),
     "models.model": ("Model",),

@@ -22,6 +22,10 @@ KINDS = [
 ]
 
 
+# A tokenizer of each implementation, and both layouts.
+THREE = [KINDS[i] for i in (0, 1, 5)]
+
+
 def solutions(layout):
     """Return steps and an answer, as the layout writes them."""
     texts = [text.split("Solution:\n")[1].split("\n") for text in word_problems()[:6:2]]

@@ -15,17 +15,34 @@ from procsup_jax import main
 from procsup_jax.models import api
 from procsup_jax.models.model import Model
 from procsup_jax.text.encoding import layout_for
+from procsup_jax.text.steps import split_steps
 from procsup_jax.text.tokenizer import load_tokenizer
 
 ROOT = pathlib.Path(__file__).parents[1]
 NUM_PROBLEMS = 8
 
 
-def commands():
+def blocks():
+    """Return the section's blocks of lines."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     section = readme.split("## Your model, your data\n", 1)[1].split("\n## ", 1)[0]
-    block = re.search(r"```\n(procsup.*?)```", section, re.DOTALL)[1].replace("\\\n", " ")
+    return re.findall(r"^```\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+
+
+def commands(place):
+    """Return the commands of one of the section's blocks that are commands."""
+    block = [block for block in blocks() if block.startswith("procsup")][place].replace("\\\n", " ")
     return [shlex.split(line, comments=True) for line in block.splitlines() if line.strip()]
+
+
+def records_shown(key):
+    """Return the record that the section shows which has this key."""
+    [found] = [record for block in blocks() if block.startswith("{") if key in (record := json.loads(block))]
+    return found
+
+
+def write_lines(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +71,7 @@ def run(workplace, monkeypatch, words):
 
 
 def test_every_command_works_as_it_stands(workplace, monkeypatch, capsys):
-    given = commands()
+    given = commands(0)
     assert len(given) <= 10
     for words in given:
         assert run(workplace, monkeypatch, words) == 0, f"{shlex.join(words)}: {capsys.readouterr().err}"
@@ -84,3 +101,41 @@ def test_the_exported_model_is_the_same_in_transformers(workplace):
         logprob_lv = torch.log_softmax(theirs(torch.tensor([ids])).logits[0], -1)
     wanted = logprob_lv[torch.arange(len(ids) - 1), torch.tensor(ids[1:])].numpy()
     np.testing.assert_allclose(ours.logprobs(ids), wanted, atol=1e-4)
+
+
+def run_all(workplace, monkeypatch, capsys, place):
+    for words in commands(place):
+        assert run(workplace, monkeypatch, words) == 0, f"{shlex.join(words)}: {capsys.readouterr().err}"
+
+
+def test_a_reward_model_learns_from_labels_that_people_made(workplace, monkeypatch, capsys):
+    shown = records_shown("steps")
+    assert {type(value) for value in shown["steps"]} == {int, float, type(None)}
+    samples = procsup_jax.read_samples(workplace / "s.jsonl")
+    rows = []
+    for sample in samples:
+        num_steps = len(split_steps(sample.solution))
+        key = {"problem_uid": sample.problem_uid, "sample": sample.sample}
+        rows.append({**shown, **key, "steps": (shown["steps"] * num_steps)[:num_steps]})
+    write_lines(workplace / "people.jsonl", rows)
+    run_all(workplace, monkeypatch, capsys, 1)
+    found = json.loads((workplace / "three.json").read_text())
+    assert {"orm", "prm", "people"} <= set(found["reward_models"])
+    assert {"majority", "orm_weighted", "prm_weighted", "people_weighted", "people_best"} <= set(found["decoding"])
+    assert procsup_jax.load_model(workplace / "models/people").metadata["examples"] > 0
+
+
+def test_solutions_of_another_system_are_graded_scored_and_voted_on(workplace, monkeypatch, capsys):
+    shown, rows = records_shown("solution"), []
+    for problem in procsup_jax.read_problems(workplace / "p.jsonl"):
+        for sample, answer in enumerate([problem.answer, problem.answer, "1" + problem.answer]):
+            text = f"Ann has some.\n\nThey add up.\n\nThe answer is $\\boxed{{{answer}}}$."
+            rows.append({**shown, "problem_uid": problem.uid, "sample": sample, "answer": answer, "solution": text})
+    write_lines(workplace / "theirs.jsonl", rows)
+    run_all(workplace, monkeypatch, capsys, 2)
+    assert f"{len(rows)} solutions: {len(rows) * 2 // 3} correct" in capsys.readouterr().out
+    scores = procsup_jax.read_scores(workplace / "theirs_scores.jsonl")
+    assert [len(score.step_probs) for score in scores] == [3] * len(rows)
+    found = json.loads((workplace / "theirs.json").read_text())["decoding"]
+    assert found["majority"]["final_answer_error"] == 0.0
+    assert found["people_weighted"]["n"] == NUM_PROBLEMS

@@ -25,6 +25,12 @@ def model(request):
     return small_models.writer(request.getfixturevalue(f"{kind}_folder"), layout)
 
 
+@pytest.fixture(scope="module", params=small_models.THREE, ids="-".join)
+def one_of_three(request):
+    kind, layout = request.param
+    return small_models.writer(request.getfixturevalue(f"{kind}_folder"), layout)
+
+
 def sample(model, settings):
     prompts = [Prompt(q, model.encoding.prompt_ids(q)) for q in QUESTIONS]
     return [each for samples in generate.generate(model, prompts, settings, seed=0) for each in samples]
@@ -47,7 +53,8 @@ def test_samples_stop_where_their_layout_says(model):
     assert len(last) > 4 and {token in model.encoding.end_ids for token in last} == {True, False}
 
 
-def test_a_step_stops_at_its_separator(model):
+def test_a_step_stops_at_its_separator(one_of_three):
+    model = one_of_three
     settings = dataclasses.replace(SETTINGS, stop="step", num_samples=3)
     found = sample(model, settings)
     for each in found:
@@ -88,7 +95,8 @@ def _all_logits(config, params, tokens_1l, length):
     return api.unembed(config, params, api.hidden(config, params, tokens_1l, positions, (positions < length) * 1))[0]
 
 
-def test_greedy_tokens_are_those_of_uncached_reading(model):
+def test_greedy_tokens_are_those_of_uncached_reading(one_of_three):
+    model = one_of_three
     settings = dataclasses.replace(SETTINGS, temperature=0.0, num_samples=1, max_new_tokens=24, calculator=False)
     tables = generate.vocab_tables(model, False)
     for question, each in zip(QUESTIONS, sample(model, settings), strict=True):
@@ -102,6 +110,7 @@ def test_greedy_tokens_are_those_of_uncached_reading(model):
         assert each.logprob == pytest.approx(float(logprobs.sum()), abs=1e-3)
 
 
-def test_other_lanes_and_slots_change_no_sample(model):
+def test_other_lanes_and_slots_change_no_sample(one_of_three):
+    model = one_of_three
     wide = dataclasses.replace(SETTINGS, lanes=3, slots=8)
     assert [each.tokens for each in sample(model, wide)] == [each.tokens for each in sample(model, SETTINGS)]

@@ -76,20 +76,17 @@ def scripted(vocab):
 
 
 @jax.jit(static_argnums=0)
-def _last_hidden(config, params, tokens_1l, length):
+def _next(config, params, tokens_1l, length, key, place):
+    """Return the next token's logits, and what is drawn for it."""
     positions = jnp.arange(PADDED)[None]
     hidden = api.hidden(config, params, tokens_1l, positions, (positions < length).astype(jnp.int32))
-    return hidden[0, length - 1]
+    return api.unembed(config, params, hidden[0, length - 1]), jax.random.uniform(jax.random.fold_in(key, place))
 
 
 def pad(tokens):
     padded = np.zeros((1, PADDED), np.int32)
     padded[0, : len(tokens)] = tokens
     return padded
-
-
-def last_hidden(config, params, tokens):
-    return _last_hidden(config, params, pad(tokens), len(tokens))
 
 
 @pytest.fixture(scope="session")
@@ -102,11 +99,11 @@ def naive_step(policy, vocab):
     def sample(prompt, written, limit, key):
         step = []
         while True:
-            logits = np.asarray(api.unembed(config, params, last_hidden(config, params, prompt + written + step)))
+            tokens = prompt + written + step
+            logits, uniform = _next(config, params, pad(tokens), len(tokens), key, len(written) + len(step))
             kept = np.where(writable, logits, -np.inf)
             probs = np.exp(kept - kept.max(), dtype=np.float64)
-            uniform = float(jax.random.uniform(jax.random.fold_in(key, len(written) + len(step))))
-            token = int(np.searchsorted(np.cumsum(probs), uniform * probs.sum(), side="right"))
+            token = int(np.searchsorted(np.cumsum(probs), float(uniform) * probs.sum(), side="right"))
             if len(step) + 1 == limit and token != vocab.eos_id:
                 token = vocab.sep_id
             step.append(token)
