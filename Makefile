@@ -14,7 +14,7 @@ demo: $(VENV)/.run
 	$(BIN)/procsup run --config=configs/demo.py --workdir=runs/demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -28,6 +28,21 @@ hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, m
 hypothesis.settings.load_profile("quick")
 
 
+# Files that take minutes come first (see --no-loadscope-reorder): one started last would keep a worker waiting.
+LONGEST = ("stages", "searching", "experiments", "decode", "jobs", "models", "training")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests by how long their folders take; within one folder they stay as they are."""
+    tests = pathlib.Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(tests).parts[0]
+        return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+
+
 # Each compiled program holds tens of memory maps. Linux gives a process 65,530 of them, and the next compilation is a
 # segmentation fault: the whole suite in one process gets there.
 MAPS = pathlib.Path("/proc/self/maps")

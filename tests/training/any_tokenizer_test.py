@@ -23,14 +23,21 @@ FIT = FitSettings(OptimSettings(peak_lr=1e-2), num_steps=12, batch_size=8, log_e
 PROBLEMS = [Problem("a", "How many?", "1"), Problem("b", "Why?", "2")]
 
 
-@pytest.fixture(scope="module", params=small_models.KINDS, ids="-".join)
-def model(request):
+def judge(request):
     kind, layout = request.param
     return small_models.judge(small_models.writer(request.getfixturevalue(f"{kind}_folder"), layout, max_len=SEQ_LEN))
 
 
+model = pytest.fixture(judge, scope="module", params=small_models.KINDS, ids="-".join)
+one_of_three = pytest.fixture(judge, scope="module", params=small_models.THREE, ids="-".join)
+
+
 @pytest.fixture(scope="module")
 def samples(model):
+    return samples_of(model)
+
+
+def samples_of(model):
     """Return whole solutions, parts of them, and one as tokens that its text would not encode to."""
     texts = small_models.solutions(model.layout)
     parts = ["".join(text.partition(model.layout.separator)[:1]) for text in texts]
@@ -85,7 +92,8 @@ def test_packed_examples_have_the_loss_they_have_alone(model, samples):
             np.testing.assert_allclose(total, sum(map(float, each)), rtol=1e-4)
 
 
-def test_both_kinds_of_model_learn(model, samples):
+def test_both_kinds_of_model_learn(one_of_three):
+    model, samples = one_of_three, samples_of(one_of_three)
     written = [each for each in samples if each.answer is not None]
     lessons = (
         tasks.Lesson("distil", PROBLEMS, written),
