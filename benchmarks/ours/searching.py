@@ -64,9 +64,9 @@ def make(task: Task, cached: bool = True, each: bool = False, calculator: bool =
 
 def _without_ends(policy: Model, tables: VocabTables) -> VocabTables:
     """Forbid what ends a step or a solution, so that each step runs into its limit."""
-    encoding = policy.encoding
-    marker = policy.tokenizer.encode(policy.layout.answer_marker)
-    ends = [*encoding.end_ids, *encoding.separator_ids, *(marker if len(marker) == 1 else ())]
+    encoding, marker = policy.encoding, policy.layout.answer_marker.encode()
+    holding = [i for i, data in enumerate(encoding.token_bytes) if encoding.separator in data or marker in data]
+    ends = [*encoding.end_ids, *encoding.separator_ids, *holding]
     return tables._replace(allowed_v=tables.allowed_v.at[jnp.array(ends)].set(False))
 
 
