@@ -13,6 +13,7 @@ from procsup_jax import files, records
 from procsup_jax.evals import findings, outcomes, reward_models
 from procsup_jax.evals.evaluate import difference
 from procsup_jax.evals.join import join
+from procsup_jax.evals.lookup import lookup_accuracy
 from procsup_jax.models import api
 from procsup_jax.roster import CONTROLS, FEW_SHOT, ORM, PRM, SFT, rm_of
 from procsup_jax.settings import flatten
@@ -27,7 +28,6 @@ from procsup_jax.stages.evaluation import (
     read_measured,
 )
 from procsup_jax.stages.improvement import curve_file
-from procsup_jax.stages.lookup import lookup_accuracy
 from procsup_jax.stages.solutions import labels_file, run_labels, run_scores, samples_file, scores_file
 from procsup_jax.stages.stage import Stage
 from procsup_jax.stages.supervision import SUPERVISION

@@ -2,9 +2,9 @@ import jax
 import numpy as np
 
 from procsup_jax.data.worlds import splits
+from procsup_jax.evals.lookup import lookup_accuracy
 from procsup_jax.models import api
 from procsup_jax.models.model import Model
-from procsup_jax.stages.lookup import lookup_accuracy
 from procsup_jax.text.vocab import train_vocab
 from procsup_jax.training.settings import FitSettings
 
