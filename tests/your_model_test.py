@@ -57,7 +57,7 @@ def workplace(tmp_path_factory, digits_bpe_folder):
     rows = [dict(zip(("question", "answer"), text[10:].split("\nSolution:\n"), strict=True)) for text in lines]
     (folder / "gsm8k").mkdir()
     for split in ("train", "test"):
-        (folder / f"gsm8k/{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        write_lines(folder / f"gsm8k/{split}.jsonl", rows)
     return folder
 
 
@@ -70,11 +70,15 @@ def run(workplace, monkeypatch, words):
     return main.main(words[1:])
 
 
+def run_all(workplace, monkeypatch, capsys, place):
+    for words in commands(place):
+        assert run(workplace, monkeypatch, words) == 0, f"{shlex.join(words)}: {capsys.readouterr().err}"
+
+
 def test_every_command_works_as_it_stands(workplace, monkeypatch, capsys):
     given = commands(0)
     assert len(given) <= 10
-    for words in given:
-        assert run(workplace, monkeypatch, words) == 0, f"{shlex.join(words)}: {capsys.readouterr().err}"
+    run_all(workplace, monkeypatch, capsys, 0)
     jobs = [words[1] for words in given]
     assert {"data", "train", "sample", "label", "score", "search", "evaluate", "convert"} == set(jobs)
     assert jobs.count("train") == 3
@@ -101,11 +105,6 @@ def test_the_exported_model_is_the_same_in_transformers(workplace):
         logprob_lv = torch.log_softmax(theirs(torch.tensor([ids])).logits[0], -1)
     wanted = logprob_lv[torch.arange(len(ids) - 1), torch.tensor(ids[1:])].numpy()
     np.testing.assert_allclose(ours.logprobs(ids), wanted, atol=1e-4)
-
-
-def run_all(workplace, monkeypatch, capsys, place):
-    for words in commands(place):
-        assert run(workplace, monkeypatch, words) == 0, f"{shlex.join(words)}: {capsys.readouterr().err}"
 
 
 def test_a_reward_model_learns_from_labels_that_people_made(workplace, monkeypatch, capsys):

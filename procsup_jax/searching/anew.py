@@ -16,6 +16,7 @@ import numpy as np
 
 from procsup_jax.decode.batching import length_bucket, pad_rows
 from procsup_jax.parallel import rules
+from procsup_jax.searching import branch
 from procsup_jax.searching.branch import Candidates, Program
 from procsup_jax.searching.judge import ReadSteps
 from procsup_jax.text.encoding import Encoding
@@ -42,7 +43,7 @@ def written(
     tokens_nl: jax.Array, len_n: jax.Array, found: Candidates, active_n: jax.Array, rm_len_n: jax.Array
 ) -> Written:
     """Return what the host needs of candidates for prefixes of these tokens; traced."""
-    wanted_nk = found.visible_nk & active_n[:, None] & ~found.cut_nk
+    wanted_nk = branch.readable(found, active_n)
     fields = (tokens_nl, len_n, found.tokens_nkt, found.len_nk, found.final_nk, wanted_nk, rm_len_n)
     return Written(*(rules.constrain(a, (None,) * a.ndim) for a in fields))
 

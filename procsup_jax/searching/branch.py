@@ -104,6 +104,11 @@ class Candidates(NamedTuple):
     suffix: KV
 
 
+def readable(found: Candidates, active_n: jax.Array) -> jax.Array:
+    """Return which candidates, [n, k], a reward model may read: those of active prefixes, neither blank nor cut."""
+    return found.visible_nk & active_n[:, None] & ~found.cut_nk
+
+
 class _Carry(NamedTuple):
     step: jax.Array
     token_nk: jax.Array

@@ -72,11 +72,11 @@ def _sample_for_host(
         return path_tokens(program, one, tokens_l, tree.path(one, node, program.steps.max_steps))
 
     tokens_bwl = jax.vmap(jax.vmap(tokens, (None, None, 0)))(forest.trees, forest.tokens_bl, node_bw)
-    len_bw, rm_len_bw = (of_nodes(each.end_n, node_bw) for each in (forest.trees.written, forest.trees.read))
-    rm_len_bw += forest.rm.len_n[:, None]
-    lens_n = len_bw.reshape(-1), rm_len_bw.reshape(-1)
     tokens_nl = tokens_bwl.reshape(-1, program.steps.max_tokens)
-    return found, anew.written(tokens_nl, lens_n[0], found, node_bw.reshape(-1) >= 0, lens_n[1])
+    len_bw = of_nodes(forest.trees.written.end_n, node_bw)
+    rm_len_bw = forest.rm.len_n[:, None] + of_nodes(forest.trees.read.end_n, node_bw)
+    active_n = node_bw.reshape(-1) >= 0
+    return found, anew.written(tokens_nl, len_bw.reshape(-1), found, active_n, rm_len_bw.reshape(-1))
 
 
 def _take(

@@ -14,6 +14,7 @@ from procsup_jax.decode import automaton
 from procsup_jax.decode.draw import VocabTables
 from procsup_jax.models import api
 from procsup_jax.models.api import KV, DecoderParams
+from procsup_jax.searching import branch
 from procsup_jax.searching.branch import Candidates, Prefixes, Program
 
 # How many candidates of a prefix the reward model reads at a time: of more, what only repeats others costs nothing.
@@ -59,7 +60,7 @@ def judge(
     """
     tokens_nkt, len_nk = steps
     n, k = len_nk.shape
-    possible_nk = found.visible_nk & active_n[:, None] & ~found.cut_nk & (len_nk > 0)
+    possible_nk = branch.readable(found, active_n) & (len_nk > 0)
     first_nk = _first_equal(tokens_nkt, len_nk, possible_nk)
     distinct_nk = read_nk = possible_nk & (first_nk == jnp.arange(k))
     if room_x is not None:

@@ -93,8 +93,8 @@ def _program(policy: Model, rm: Model, settings: TreeSearchSettings, tasks: Sequ
     steps, is_beam = settings.steps, settings.method == "beam"
     most_expansions = settings.width * steps.max_steps if is_beam else settings.num_expansions
     num_nodes = 1 + (most_expansions if is_beam else most_expansions * steps.num_candidates)
-    # Every token kept is one sampled, so that the budget bounds what there must be room for.
     program = feed.make_program(policy, rm, steps)
+    # Every token kept is one sampled, or read, so that the budgets bound what there must be room for.
     num_tokens = min(settings.max_policy_tokens, (num_nodes - 1) * program.sampling.max_new_tokens)
     rm_num_tokens = min(settings.max_rm_tokens, (num_nodes - 1) * program.rm_step_tokens)
     policy_len, rm_len = feed.prefix_buckets(tasks)

@@ -19,16 +19,13 @@ SETTINGS = DecodeSettings(num_samples=8, max_new_tokens=96, lanes=2, slots=4)
 QUESTIONS = ["How many?", "Why?", "How many apples does Ann have in all?"]
 
 
-@pytest.fixture(scope="module", params=small_models.KINDS, ids="-".join)
-def model(request):
+def writer(request):
     kind, layout = request.param
     return small_models.writer(request.getfixturevalue(f"{kind}_folder"), layout)
 
 
-@pytest.fixture(scope="module", params=small_models.THREE, ids="-".join)
-def one_of_three(request):
-    kind, layout = request.param
-    return small_models.writer(request.getfixturevalue(f"{kind}_folder"), layout)
+model = pytest.fixture(writer, scope="module", params=small_models.KINDS, ids="-".join)
+one_of_three = pytest.fixture(writer, scope="module", params=small_models.THREE, ids="-".join)
 
 
 def sample(model, settings):

@@ -5,13 +5,12 @@ import zlib
 
 import byte_ends
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+import reread
 import small_models
 
 from procsup_jax.decode import generate, score
-from procsup_jax.models import api
 from procsup_jax.searching.step_search import StepSearchSettings, step_search
 from procsup_jax.searching.tree_search import TreeSearchSettings, tree_search
 from procsup_jax.text import written as written_tokens
@@ -42,39 +41,12 @@ def models(request):
     return policy, small_models.judge(like.replace(layout=dataclasses.replace(like.layout, step_marker=marker)))
 
 
-@jax.jit(static_argnums=0)
-def _next(config, params, tokens_1l, length, key, place):
-    """Return the next token's logits, and what is drawn for it."""
-    positions = jnp.arange(tokens_1l.shape[1])[None]
-    hidden = api.hidden(config, params, tokens_1l, positions, (positions < length) * 1)
-    return api.unembed(config, params, hidden[0, length - 1]), jax.random.uniform(jax.random.fold_in(key, place))
-
-
-@jax.jit(static_argnums=(0, 1))
-def _prob(config, head, params, tokens_1l, prompt_len, length):
-    positions = jnp.arange(tokens_1l.shape[1])[None]
-    is_solution = (positions >= prompt_len).astype(jnp.int32)
-    logits = api.rm_logits(config, head, params, tokens_1l, positions, jnp.ones_like(positions), is_solution)
-    return jax.nn.sigmoid(logits[0, length - 1])
-
-
-def pad(model, tokens):
-    padded = np.zeros((1, model.config.max_len), np.int32)
-    padded[0, : len(tokens)] = tokens
-    return padded
-
-
 def naive_step(policy, prompt, written, limit, key):
     """Sample one step by re-reading everything for each token."""
     separator_ids, allowed_v = policy.encoding.separator_ids, generate.vocab_tables(policy, False).allowed_v
     step = []
     while len(step) < limit:
-        tokens = prompt + written + step
-        place = len(written) + len(step)
-        logits, uniform = _next(policy.config, policy.params, pad(policy, tokens), len(tokens), key, place)
-        kept = np.where(allowed_v, logits, -np.inf)
-        probs = np.exp(kept - kept.max(), dtype=np.float64)
-        token = int(np.searchsorted(np.cumsum(probs), float(uniform) * probs.sum(), side="right"))
+        token = reread.draw(policy, prompt + written + step, allowed_v, key, len(written) + len(step))
         place = len(separator_ids) - (limit - len(step))
         if place >= 0 and not ends(policy, [*written, *step, token]):
             token = separator_ids[place]
@@ -113,9 +85,8 @@ def naive_search(policy, rm, problem, settings, seed):
             final = events[-1][4] or any(answer for _, answer, *_ in events[len(written) :])
             if not events[-1][2]:
                 continue
-            rm_prompt = rm.encoding.prompt_ids(problem.question)
-            tokens = [*rm_prompt, *read_by(rm, encoding, written + step, final)]
-            prob = float(_prob(rm.config, rm.head, rm.params, pad(rm, tokens), len(rm_prompt), len(tokens)))
+            read = read_by(rm, encoding, written + step, final)
+            prob = reread.prob(rm, rm.encoding.prompt_ids(problem.question), read)
             if best is None or prob > best[0]:
                 best = prob, step, final
         if best is None:

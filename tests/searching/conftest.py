@@ -1,16 +1,18 @@
 """A vocabulary, tiny models and re-reading references that the searches' tests share."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import reread
 
 from procsup_jax.models import api
 from procsup_jax.models.model import Model
 from procsup_jax.text import vocab as vocabs
 
 TEXT = "Question: Ann has 5 apples and gets 3 more. How many?\nSolution:\nAnn: 5 + 3 = <<5+3=8>>8\n#### 8"
-PADDED = 64
 
 
 @pytest.fixture(scope="session")
@@ -75,35 +77,16 @@ def scripted(vocab):
     return make
 
 
-@jax.jit(static_argnums=0)
-def _next(config, params, tokens_1l, length, key, place):
-    """Return the next token's logits, and what is drawn for it."""
-    positions = jnp.arange(PADDED)[None]
-    hidden = api.hidden(config, params, tokens_1l, positions, (positions < length).astype(jnp.int32))
-    return api.unembed(config, params, hidden[0, length - 1]), jax.random.uniform(jax.random.fold_in(key, place))
-
-
-def pad(tokens):
-    padded = np.zeros((1, PADDED), np.int32)
-    padded[0, : len(tokens)] = tokens
-    return padded
-
-
 @pytest.fixture(scope="session")
 def naive_step(policy, vocab):
     """Return what samples one step by re-reading prompt and solution for every token."""
-    config, params = policy.config, policy.params
     writable = np.array([bool(b) for b in vocab.token_bytes()])
     writable[vocab.eos_id] = True
 
     def sample(prompt, written, limit, key):
         step = []
         while True:
-            tokens = prompt + written + step
-            logits, uniform = _next(config, params, pad(tokens), len(tokens), key, len(written) + len(step))
-            kept = np.where(writable, logits, -np.inf)
-            probs = np.exp(kept - kept.max(), dtype=np.float64)
-            token = int(np.searchsorted(np.cumsum(probs), float(uniform) * probs.sum(), side="right"))
+            token = reread.draw(policy, prompt + written + step, writable, key, len(written) + len(step))
             if len(step) + 1 == limit and token != vocab.eos_id:
                 token = vocab.sep_id
             step.append(token)
@@ -113,19 +96,7 @@ def naive_step(policy, vocab):
     return sample
 
 
-@jax.jit(static_argnums=(0, 2))
-def _logits(config, params, head, tokens_1l, prompt_len):
-    positions = jnp.arange(PADDED)[None]
-    is_token, is_solution = jnp.ones_like(positions), (positions >= prompt_len).astype(jnp.int32)
-    return api.rm_logits(config, head, params, tokens_1l, positions, is_token, is_solution)[0]
-
-
 @pytest.fixture(scope="session")
 def naive_prob(rm):
     """Return what reads a prompt and steps from the start: the probability of `correct` after them."""
-
-    def read(prompt, written):
-        tokens = [*prompt, *written]
-        return float(jax.nn.sigmoid(_logits(rm.config, rm.params, rm.head, pad(tokens), len(prompt))[len(tokens) - 1]))
-
-    return read
+    return functools.partial(reread.prob, rm)
