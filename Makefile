@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/.jax_cache
 # Cached bytecode: without it each process compiles its imports again, 4.3 s instead of 1.8.
 unexport PYTHONDONTWRITEBYTECODE
 # Page faults dominate small training steps on the CPU; huge pages made them 1.4 times faster (glibc 2.35 and later).
@@ -36,7 +35,7 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --no-header --no-annotate -q -c requirements/run.lock -o requirements/dev.lock
 
 clean:
-	rm -rf $(VENV) .jax_cache runs build *.egg-info
+	rm -rf $(VENV) runs build *.egg-info
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "procsup_jax needs Python 3.11 to 3.13, this is %d.%d: make PYTHON=python3.12 ..." % v)'

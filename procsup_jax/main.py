@@ -32,6 +32,9 @@ JOBS = {
 }
 
 
+# Where compiled programs are kept between runs, for every checkout alike.
+CACHE = pathlib.Path.home() / ".cache" / "procsup_jax"
+
 # glibc (2.35 and later) reads it when a process starts; a training step of a 1M model takes 1.4 times as long without.
 HUGE_PAGES = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
 
@@ -54,8 +57,7 @@ def _use_huge_pages() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Run one job and return the exit code; a UserError is printed as one line."""
-    # Programs are compiled once and kept between runs.
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(pathlib.Path.home() / ".cache" / "procsup_jax"))
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     try:
         if not argv or argv[0] in ("-h", "--help", "help"):

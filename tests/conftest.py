@@ -4,8 +4,10 @@ import os
 import pathlib
 import sys
 
+from procsup_jax.main import CACHE
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(pathlib.Path(__file__).parents[1] / ".jax_cache"))
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 # Sharded programs are compared with unsharded ones on eight virtual devices. Most of the suite's time is compilation,
 # and tiny programs need no optimising: without these the suite's compilations take nearly twice as much.
