@@ -1,12 +1,15 @@
 """The `procsup` command: `procsup JOB [--flag=value ...]`.
 
 A job is the function `run` of a module in `jobs/`: its parameters are the flags (see `flags`), its docstring their
-help. A parameter named `config` takes a configuration file and its `--config.key=value` changes.
+help. A parameter named `config` takes the settings of a configuration file and its `--config.key=value` changes.
+What a job computes with, jax above all, it imports in `run`: a user's mistakes are said before.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.metadata
 import os
 import pathlib
 import signal
@@ -14,7 +17,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from procsup_jax import flags
+import procsup_jax
+from procsup_jax import flags, usage
 from procsup_jax.errors import UserError
 
 JOBS = {
@@ -61,9 +65,12 @@ def main(argv: Sequence[str]) -> int:
         if not argv or argv[0] in ("-h", "--help", "help"):
             print(_usage())
             return 0 if argv else 2
+        if argv[0] in ("--version", "version"):
+            print(_version())
+            return 0
         job, run = argv[0], _job(argv[0])
         if any(arg in ("-h", "--help") for arg in argv[1:]):
-            print(flags.usage(job, run))
+            print(_job_usage(job, run, argv[1:]))
             return 0
         run(**_parse(job, run, argv[1:]))
     except UserError as error:
@@ -85,25 +92,49 @@ def _job(name: str) -> Callable[..., Any]:
 
 def _usage() -> str:
     width = max(map(len, JOBS))
-    lines = [f"  {name:<{width}}  {what}" for name, what in JOBS.items()]
-    return "\n".join(["usage: procsup JOB [--flag=value ...]   (procsup JOB --help lists a job's flags)", "", *lines])
+    return "\n".join(
+        [
+            f"procsup {procsup_jax.__version__}: process- and outcome-supervised reasoning",
+            "",
+            "usage: procsup JOB [--flag=value ...]",
+            "",
+            "jobs:",
+            *(f"  {name:<{width}}  {what}" for name, what in JOBS.items()),
+            "",
+            "procsup JOB --help says what a job takes, procsup --version which version this is.",
+            "docs/formats.md describes the files, the exit codes and every job.",
+        ]
+    )
+
+
+def _version() -> str:
+    """Return what a report of a fault should say; jax is not imported for it."""
+    found = [f"Python {sys.version.split()[0]}"]
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        found.append(f"jax {importlib.metadata.version('jax')}")
+    return f"procsup {procsup_jax.__version__} ({', '.join(found)})"
+
+
+def _job_usage(job: str, run: Callable[..., Any], argv: Sequence[str]) -> str:
+    about_config, _ = flags.config_arguments(argv)
+    return usage.usage(job, run, _settings(job, run, about_config) if about_config else None)
 
 
 def _parse(job: str, run: Callable[..., Any], argv: Sequence[str]) -> dict[str, Any]:
     about_config, others = flags.config_arguments(argv)
-    if about_config and not flags.takes_config(run):
-        raise UserError(f"{about_config[0]} is not a flag of procsup {job}; see procsup {job} --help")
     found = flags.parse(job, run, others)
-    if flags.takes_config(run):
-        found[flags.CONFIG] = _load_config(job, about_config, required=flags.needs_config(run))
+    if about_config or flags.needs_config(run):
+        found[flags.CONFIG] = _settings(job, run, about_config)
     return found
 
 
-def _load_config(job: str, args: Sequence[str], *, required: bool) -> Any:
+def _settings(job: str, run: Callable[..., Any], about_config: Sequence[str]) -> Any:
+    """Return the settings that the arguments about a configuration give."""
+    cls = flags.settings_of(run)
+    if cls is None:
+        raise UserError(f"{about_config[0]} is not a flag of procsup {job}; see procsup {job} --help")
+    if not any(arg.startswith("--config=") for arg in about_config):
+        raise UserError(f"procsup {job} needs --config=NAME or --config=FILE, such as --config={usage.example_of(job)}")
     from procsup_jax import settings  # ml_collections only where a config is read: grade starts without it
 
-    if not any(arg.startswith("--config=") for arg in args):
-        if required or args:
-            raise UserError(f"procsup {job} needs --config=FILE[:arg], such as --config=configs/demo.py")
-        return None
-    return settings.load(args)
+    return settings.from_config(cls, settings.load(about_config))
