@@ -15,10 +15,10 @@ import pathlib
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import procsup_jax
-from procsup_jax import flags, usage
+from procsup_jax import arguments, flags, usage
 from procsup_jax.errors import UserError
 
 JOBS = {
@@ -102,7 +102,9 @@ def _usage() -> str:
             *(f"  {name:<{width}}  {what}" for name, what in JOBS.items()),
             "",
             "procsup JOB --help says what a job takes, procsup --version which version this is.",
-            "docs/formats.md describes the files, the exit codes and every job.",
+            "",
+            "Ends with 0 done, 1 an unforeseen error, 2 a mistake in what was given (one line says which),",
+            "130 Ctrl-C, 143 SIGTERM, 141 a reader of the output that went away.",
         ]
     )
 
@@ -116,25 +118,29 @@ def _version() -> str:
 
 
 def _job_usage(job: str, run: Callable[..., Any], argv: Sequence[str]) -> str:
-    about_config, _ = flags.config_arguments(argv)
+    about_config, _ = _divided(job, run, argv)
     return usage.usage(job, run, _settings(job, run, about_config) if about_config else None)
 
 
 def _parse(job: str, run: Callable[..., Any], argv: Sequence[str]) -> dict[str, Any]:
-    about_config, others = flags.config_arguments(argv)
-    found = flags.parse(job, run, others)
+    about_config, others = _divided(job, run, argv)
+    found = arguments.parse(job, run, others)
     if about_config or flags.needs_config(run):
         found[flags.CONFIG] = _settings(job, run, about_config)
     return found
 
 
+def _divided(job: str, run: Callable[..., Any], argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    about_config, others = arguments.config_arguments(argv)
+    if about_config and flags.settings_of(run) is None:
+        raise UserError(f"{about_config[0]} is not a flag of procsup {job}; see procsup {job} --help")
+    return about_config, others
+
+
 def _settings(job: str, run: Callable[..., Any], about_config: Sequence[str]) -> Any:
     """Return the settings that the arguments about a configuration give."""
-    cls = flags.settings_of(run)
-    if cls is None:
-        raise UserError(f"{about_config[0]} is not a flag of procsup {job}; see procsup {job} --help")
     if not any(arg.startswith("--config=") for arg in about_config):
         raise UserError(f"procsup {job} needs --config=NAME or --config=FILE, such as --config={usage.example_of(job)}")
     from procsup_jax import settings  # ml_collections only where a config is read: grade starts without it
 
-    return settings.from_config(cls, settings.load(about_config))
+    return settings.from_config(cast(type, flags.settings_of(run)), settings.load(about_config))

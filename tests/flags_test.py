@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import pytest
 
-from procsup_jax import flags
+from procsup_jax import arguments, flags
 from procsup_jax.errors import UserError
 from procsup_jax.flags import About, Flags, flag
 
@@ -51,7 +51,7 @@ def moves(
 
 
 def test_fields_are_flags_and_other_groups_are_dotted():
-    found = flags.parse("job", job, ["--problems=p", "--from=b", "--labels=l", "--labels=m", "--mesh.data=2"])
+    found = arguments.parse("job", job, ["--problems=p", "--from=b", "--labels=l", "--labels=m", "--mesh.data=2"])
     own = Own(pathlib.Path("p"), "b", 8, (pathlib.Path("l"), pathlib.Path("m")))
     assert found == {"flags": own, "mesh": Mesh(2), "plain": 0.5}
     assert [each.name for each in flags.flags_of(job)] == ["problems", "from", "k", "labels", "mesh.data", "plain"]
@@ -65,13 +65,13 @@ def test_what_is_said_of_a_flag_stands_in_a_field_an_annotation_or_a_docstring()
 def test_what_is_read_has_to_be_there_and_what_is_written_has_to_have_room(tmp_path):
     source, target = tmp_path / "s", tmp_path / "new" / "t"
     with pytest.raises(UserError, match="^--source=.*/s: no such file"):
-        flags.parse("moves", moves, [f"--source={source}", f"--to={target}"])
+        arguments.parse("moves", moves, [f"--source={source}", f"--to={target}"])
     source.write_text("")
-    assert flags.parse("moves", moves, [f"--source={source}", f"--to={target}"]) == {"source": source, "to": target}
+    assert arguments.parse("moves", moves, [f"--source={source}", f"--to={target}"]) == {"source": source, "to": target}
     with pytest.raises(UserError, match="^--to=.* is a folder, expected a file"):
-        flags.parse("moves", moves, [f"--source={source}", f"--to={tmp_path}"])
+        arguments.parse("moves", moves, [f"--source={source}", f"--to={tmp_path}"])
     with pytest.raises(UserError, match="^--source= is empty"):
-        flags.parse("moves", moves, ["--source=", f"--to={target}"])
+        arguments.parse("moves", moves, ["--source=", f"--to={target}"])
 
 
 @pytest.mark.parametrize(
@@ -86,12 +86,12 @@ def test_what_is_read_has_to_be_there_and_what_is_written_has_to_have_room(tmp_p
 )
 def test_mistakes_are_one_line(argv, message):
     with pytest.raises(UserError) as error:
-        flags.parse("job", job, argv)
+        arguments.parse("job", job, argv)
     assert message in str(error.value) and str(error.value).endswith("see procsup job --help")
 
 
 def test_configurations_are_apart():
-    assert flags.config_arguments(["--config=a", "--k=1", "--config.b=2"]) == (
+    assert arguments.config_arguments(["--config=a", "--k=1", "--config.b=2"]) == (
         ["--config=a", "--config.b=2"],
         ["--k=1"],
     )

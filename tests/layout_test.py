@@ -8,7 +8,7 @@ import procsup_jax
 
 ROOT = pathlib.Path(procsup_jax.__file__).parent
 ORDER = (
-    "errors", "docstrings", "places", "flags", "usage", "files", "types", "roster", "grouping", "progress",
+    "errors", "docstrings", "places", "flags", "arguments", "usage", "files", "types", "roster", "grouping", "progress",
     "compilation", "json_lines", "text", "records", "data", "parallel", "models", "io", "decode", "searching",
     "labels", "training", "improve", "evals", "report", "settings", "interface", "stages", "jobs", "main", "__main__",
 )  # fmt: skip
