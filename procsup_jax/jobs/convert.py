@@ -30,13 +30,13 @@ def run(flags: ConvertFlags) -> None:
 
     Read are GGUF files, Hugging Face folders (safetensors) and our model folders, of the Llama family.
     """
+    if flags.output.resolve() == flags.input.resolve():
+        raise UserError(f"--output={flags.output} is --input too; choose another folder")
     import jax
 
     from procsup_jax.io import foreign, huggingface
     from procsup_jax.io.models import save_model
 
-    if flags.output.resolve() == flags.input.resolve():
-        raise UserError(f"--output={flags.output} is --input too; choose another folder")
     _refuse_others_folder(flags.output)
     model = foreign.read_any(flags.input, flags.from_, flags.layout)
     dtype = flags.dtype or jax.tree.leaves(model.params)[0].dtype.name
