@@ -7,34 +7,41 @@ unexport PYTHONDONTWRITEBYTECODE
 # Page faults dominate small training steps on the CPU; huge pages made them 1.4 times faster (glibc 2.35 and later).
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: demo test lint docs bench smollm2 lock clean
+.PHONY: help install demo test lint docs bench smollm2 lock clean
+.DEFAULT_GOAL := help
 
-demo: $(VENV)/.run
+help: ## what there is
+	@sed -nE 's/^([a-z0-9]+):.*## (.*)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+install: $(VENV)/.run ## the procsup command, in .venv
+	@echo "procsup is in $(BIN); use it with: source $(BIN)/activate"
+
+demo: $(VENV)/.run ## every approach of the paper's Table 1 on a generated testbed -> runs/demo/report.html
 	$(BIN)/procsup run --config=configs/demo.py --workdir=runs/demo
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev ## linters and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(VENV)/.dev
+docs: $(VENV)/.dev ## docs/api.md, from docstrings
 	$(BIN)/python docs/api.py
 
-bench: $(VENV)/.run
+bench: $(VENV)/.run ## speed, beside peers where they are installed
 	$(BIN)/python -m benchmarks
 
-smollm2: $(VENV)/.run
+smollm2: $(VENV)/.run ## SmolLM2-135M-Instruct into models/smollm2
 	$(BIN)/python experiments/smollm2/fetch.py models/smollm2
 
-lock: $(VENV)/.dev
+lock: $(VENV)/.dev ## requirements/ anew, from setup.cfg
 	$(BIN)/python -m pip install -q uv
 	$(BIN)/uv pip compile setup.cfg --universal --python-version 3.11 --no-header --no-annotate -q -U -o requirements/run.lock
 	$(BIN)/uv pip compile setup.cfg --extra dev --universal --python-version 3.11 --no-header --no-annotate -q -c requirements/run.lock -o requirements/dev.lock
 
-clean:
+clean: ## away with .venv, built files and runs
 	rm -rf $(VENV) runs build *.egg-info
 
 $(VENV)/bin/python:

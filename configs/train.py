@@ -6,7 +6,7 @@ procsup train --task=sft --model=models/smollm2 --problems=p.jsonl --output=mode
 """
 
 from procsup_jax.settings import to_config
-from procsup_jax.training.tasks import TrainSettings
+from procsup_jax.training.settings import TrainSettings
 
 
 def get_config(what="sft"):

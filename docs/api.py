@@ -17,6 +17,7 @@ What `import procsup_jax` offers; names are imported when they are first used. W
 docstrings, so change those instead. Records are described in [formats.md](formats.md), metrics in
 [metrics.md](metrics.md).
 """
+_FIELD = re.compile(r"### `(\w+)`\n+```python\n\1: [^`]* = [^`]*```\n+((?:[^\n]+\n?)+)\s*")
 SHOWN = {
     "heading_level": 2,
     "line_length": 100,
@@ -38,8 +39,13 @@ def page() -> str:
     found = [(name, package[f"{home}.{name}"]) for home, name in homes]
     contents = ", ".join(f"[{name}](#{name.lower()})" for name, _ in found)
     sections = [griffe2md.render_object_docs(each.final_target if each.is_alias else each, SHOWN) for _, each in found]
-    text = "\n\n".join([HEAD, contents, *sections])
+    text = "\n\n".join([HEAD, contents, *map(_with_short_fields, sections)])
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _with_short_fields(section: str) -> str:
+    """Return a section with its fields as a list: their types and defaults stand in the signature already."""
+    return _FIELD.sub(lambda found: f"- `{found[1]}`: {' '.join(found[2].split())}\n", section)
 
 
 if __name__ == "__main__":

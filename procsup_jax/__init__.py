@@ -10,16 +10,17 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+__version__ = "0.1.0"
+
 _HOMES = {
-    "interface": ("evaluate", "label", "sample", "score", "search", "train", "Lesson", "TrainSettings", "Trained"),
+    "interface": ("evaluate", "label", "sample", "score", "search", "train", "Lesson", "Trained"),
     "io.models": ("load_model", "save_model"),
     "io.foreign": ("read_any",),
     "models.model": ("Model",),
     "text.layout": ("Layout",),
     "decode.settings": ("DecodeSettings",),
     "searching.settings": ("StepSearchSettings", "TreeSearchSettings"),
-    "training.settings": ("FitSettings",),
-    "training.optim": ("OptimSettings",),
+    "training.settings": ("TrainSettings", "FitSettings", "OptimSettings"),
     "errors": ("UserError",),
     "types": ("Problem", "Sample", "Score", "StepLabels"),
     "records": (

@@ -22,11 +22,12 @@ from procsup_jax.searching.aggregate import Aggregate, to_scores
 from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
 from procsup_jax.searching.step_search import step_search
 from procsup_jax.searching.tree_search import tree_search
-from procsup_jax.training.tasks import Lesson, Trained, TrainSettings
+from procsup_jax.training.lesson import Lesson
+from procsup_jax.training.tasks import Trained
 from procsup_jax.training.tasks import train as train
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
-__all__ = ["Lesson", "TrainSettings", "Trained", "evaluate", "label", "sample", "score", "search", "train"]
+__all__ = ["Lesson", "Trained", "evaluate", "label", "sample", "score", "search", "train"]
 
 
 def sample(

@@ -1,20 +1,24 @@
 """The `procsup` command: `procsup JOB [--flag=value ...]`.
 
 A job is the function `run` of a module in `jobs/`: its parameters are the flags (see `flags`), its docstring their
-help. A parameter named `config` takes a configuration file and its `--config.key=value` changes.
+help. A parameter named `config` takes the settings of a configuration file and its `--config.key=value` changes.
+What a job computes with, jax above all, it imports in `run`: a user's mistakes are said before.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import importlib.metadata
 import os
 import pathlib
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
-from procsup_jax import flags
+import procsup_jax
+from procsup_jax import arguments, flags, usage
 from procsup_jax.errors import UserError
 
 JOBS = {
@@ -63,9 +67,12 @@ def main(argv: Sequence[str]) -> int:
         if not argv or argv[0] in ("-h", "--help", "help"):
             print(_usage())
             return 0 if argv else 2
+        if argv[0] in ("--version", "version"):
+            print(_version())
+            return 0
         job, run = argv[0], _job(argv[0])
         if any(arg in ("-h", "--help") for arg in argv[1:]):
-            print(flags.usage(job, run))
+            print(_job_usage(job, run, argv[1:]))
             return 0
         run(**_parse(job, run, argv[1:]))
     except UserError as error:
@@ -87,25 +94,55 @@ def _job(name: str) -> Callable[..., Any]:
 
 def _usage() -> str:
     width = max(map(len, JOBS))
-    lines = [f"  {name:<{width}}  {what}" for name, what in JOBS.items()]
-    return "\n".join(["usage: procsup JOB [--flag=value ...]   (procsup JOB --help lists a job's flags)", "", *lines])
+    return "\n".join(
+        [
+            f"procsup {procsup_jax.__version__}: process- and outcome-supervised reasoning",
+            "",
+            "usage: procsup JOB [--flag=value ...]",
+            "",
+            "jobs:",
+            *(f"  {name:<{width}}  {what}" for name, what in JOBS.items()),
+            "",
+            "procsup JOB --help says what a job takes, procsup --version which version this is.",
+            "",
+            "Ends with 0 done, 1 an unforeseen error, 2 a mistake in what was given (one line says which),",
+            "130 Ctrl-C, 143 SIGTERM, 141 a reader of the output that went away.",
+        ]
+    )
+
+
+def _version() -> str:
+    """Return what a report of a fault should say; jax is not imported for it."""
+    found = [f"Python {sys.version.split()[0]}"]
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        found.append(f"jax {importlib.metadata.version('jax')}")
+    return f"procsup {procsup_jax.__version__} ({', '.join(found)})"
+
+
+def _job_usage(job: str, run: Callable[..., Any], argv: Sequence[str]) -> str:
+    about_config, _ = _divided(job, run, argv)
+    return usage.usage(job, run, _settings(job, run, about_config) if about_config else None)
 
 
 def _parse(job: str, run: Callable[..., Any], argv: Sequence[str]) -> dict[str, Any]:
-    about_config, others = flags.config_arguments(argv)
-    if about_config and not flags.takes_config(run):
-        raise UserError(f"{about_config[0]} is not a flag of procsup {job}; see procsup {job} --help")
-    found = flags.parse(job, run, others)
-    if flags.takes_config(run):
-        found[flags.CONFIG] = _load_config(job, about_config, required=flags.needs_config(run))
+    about_config, others = _divided(job, run, argv)
+    found = arguments.parse(job, run, others)
+    if about_config or flags.needs_config(run):
+        found[flags.CONFIG] = _settings(job, run, about_config)
     return found
 
 
-def _load_config(job: str, args: Sequence[str], *, required: bool) -> Any:
+def _divided(job: str, run: Callable[..., Any], argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    about_config, others = arguments.config_arguments(argv)
+    if about_config and flags.settings_of(run) is None:
+        raise UserError(f"{about_config[0]} is not a flag of procsup {job}; see procsup {job} --help")
+    return about_config, others
+
+
+def _settings(job: str, run: Callable[..., Any], about_config: Sequence[str]) -> Any:
+    """Return the settings that the arguments about a configuration give."""
+    if not any(arg.startswith("--config=") for arg in about_config):
+        raise UserError(f"procsup {job} needs --config=NAME or --config=FILE, such as --config={usage.example_of(job)}")
     from procsup_jax import settings  # ml_collections only where a config is read: grade starts without it
 
-    if not any(arg.startswith("--config=") for arg in args):
-        if required or args:
-            raise UserError(f"procsup {job} needs --config=FILE[:arg], such as --config=configs/demo.py")
-        return None
-    return settings.load(args)
+    return settings.from_config(cast(type, flags.settings_of(run)), settings.load(about_config))

@@ -105,27 +105,57 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def load(args: Sequence[str]) -> Config:
-    """Return the ConfigDict of `--config=FILE[:arg]` with the changes of the `--config.key=value` among `args`.
+    """Return the ConfigDict of `--config=NAME[:ARG]` or `--config=FILE[:ARG]` among `args`, with their changes.
+
+    The file is Python and is run. `--config.key=value` is a change.
 
     Raises:
       UserError: a missing or faulty file, an unknown key, or a value of another type.
 
     """
-    [spec] = [arg.split("=", 1)[1] for arg in args if arg.startswith("--config=")][-1:]
-    file = pathlib.Path(spec.split(":", 1)[0])
-    if not file.is_file():
-        raise UserError(f"no configuration file {file}; pass --config=FILE[:arg], such as --config=configs/demo.py")
-    config = _parse(["", f"--config={spec}"], spec)
+    [given] = [arg.split("=", 1)[1] for arg in args if arg.startswith("--config=")][-1:]
+    name, colon, argument = given.partition(":")
+    spec = f"{config_file(name)}{colon}{argument}"
+    changes = [arg for arg in args if not arg.startswith("--config=")]
+    config = _parse(["", f"--config={spec}"], given)
     known = list(flatten(config))
-    for arg in args:
+    for arg in changes:
         key, has_value, _ = arg.removeprefix("--").partition("=")
-        if key == "config":
-            continue
         if not has_value:
             raise UserError(f"--{key} has no value; write --{key}=VALUE")
         if key not in known:
             raise unknown_key(key, known)
-    return _parse(["", *args], spec)
+    return _parse(["", f"--config={spec}", *changes], given) if changes else config
+
+
+def config_names() -> list[str]:
+    """Return the names of the configurations that come with the package."""
+    return sorted(path.stem for path in _configs_folder().glob("*.py"))
+
+
+def config_file(name: str) -> pathlib.Path:
+    """Return the file of a configuration: a path, or the name of one that comes with the package.
+
+    configs/NAME.py is that one too, where no such file is at hand. Raises UserError when there is none.
+    """
+    path = pathlib.Path(name)
+    shipped = _configs_folder() / f"{path.stem}.py"
+    is_name = path.name == name and path.suffix == ""
+    if not is_name and path.is_file():
+        return path
+    if shipped.is_file() and (is_name or path == pathlib.Path("configs", shipped.name)):
+        return shipped
+    names = config_names()
+    near = difflib.get_close_matches(path.stem, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else "or pass the path of a file"
+    raise UserError(f"no configuration {'' if is_name else 'file '}{name}; procsup has {', '.join(names)}; {hint}")
+
+
+def _configs_folder() -> pathlib.Path:
+    """Return the folder of the configurations: the repository's, which an installed package has in itself."""
+    package = pathlib.Path(__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
 
 
 def _parse(argv: list[str], spec: str) -> Config:

@@ -3,11 +3,13 @@ import inspect
 import pathlib
 import re
 import runpy
+import shlex
 
 import jax
 import pytest
 
 import procsup_jax
+from procsup_jax import main
 from procsup_jax.data.worlds import splits
 from procsup_jax.main import JOBS
 from procsup_jax.models import api
@@ -35,17 +37,37 @@ def test_every_public_name_says_what_it_is(name):
     assert not described.startswith(f"{name}(")  # what dataclasses say of themselves
 
 
-def test_the_readmes_python_works(tmp_path, monkeypatch, digits_bpe_folder):
+@pytest.fixture
+def tiny_run(tmp_path, monkeypatch, digits_bpe_folder):
+    """Go to a folder that has a demo run's models, small and untrained."""
     tokenizer = load_tokenizer(digits_bpe_folder)
     config = api.ModelConfig(tokenizer.size, 1, 16, 2, 1, 8, 24, max_len=2048)
     policy = Model(config, api.init_params(config, jax.random.key(0)), tokenizer, layout_for(tokenizer, "lines"))
     monkeypatch.chdir(tmp_path)
     procsup_jax.save_model("runs/demo/models/sft", policy)
-    procsup_jax.save_model("runs/demo/models/sft_prm", policy.with_head(api.ClassifierHead()))
+    for name in ("sft_orm", "sft_prm"):
+        procsup_jax.save_model(f"runs/demo/models/{name}", policy.with_head(api.ClassifierHead()))
+
+
+def test_the_readmes_python_works(tiny_run):
     procsup_jax.write_problems("p.jsonl", splits.problems("test", 2))
     [block] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     exec(compile(block, "README.md", "exec"), found := {})
     assert found["result"]["n"] == 2 and len(found["samples"]) == 16
+
+
+def test_the_readmes_jobs_work_as_they_are_printed(tiny_run, capsys):
+    """Fewer problems and tokens; the experiment's flags and settings are read, and it is not run."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## The jobs\n")[2]
+    commands = [shlex.split(line) for line in re.findall(r"^procsup .*$", text.partition("\n## ")[0], re.MULTILINE)]
+    short = {"data": ["--num=2"], "sample": ["--max_new_tokens=16"], "run": ["--help"]}
+    short["search"] = ["--config=search", "--config.steps.max_new_tokens=16", "--config.tree.num_expansions=2"]
+    ran = []
+    for _, job, *flags in commands:
+        if job != "report":  # of a whole run
+            assert main.main([job, *flags, *short.get(job, [])]) == 0, f"{job}: {capsys.readouterr().err}"
+        ran.append(job)
+    assert set(ran) == {"data", "sample", "label", "score", "grade", "evaluate", "search", "report", "run"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

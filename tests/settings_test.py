@@ -1,10 +1,13 @@
 import dataclasses
+import pathlib
 from typing import Literal
 
 import pytest
 
 from procsup_jax import settings
 from procsup_jax.errors import UserError
+
+CONFIGS = pathlib.Path(settings.__file__).parents[1] / "configs"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +94,39 @@ def test_bad_changes_are_one_line(config_file, args, message):
     with pytest.raises(UserError, match=message) as error:
         settings.load([f"--config={config_file}", *args])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("given", ["demo", "configs/demo.py"])
+def test_a_configuration_that_ships_is_known_by_name_from_any_folder(given, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert settings.config_file(given) == CONFIGS / "demo.py"
+    assert (
+        settings.load([f"--config={given}:tiny"]).to_dict()
+        == settings.load([f"--config={CONFIGS}/demo.py:tiny"]).to_dict()
+    )
+
+
+def test_a_file_at_hand_comes_before_the_one_that_ships(config_file, monkeypatch):
+    monkeypatch.chdir(config_file.parent)
+    own = pathlib.Path("configs/demo.py")
+    own.parent.mkdir(exist_ok=True)
+    config_file.rename(own)
+    assert settings.config_file("configs/demo.py") == own
+    assert settings.config_file("demo") == CONFIGS / "demo.py"
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("dem", "did you mean demo"),
+        ("zzz", "or pass the path of a file"),
+        ("x/demo.py", "no configuration file x/demo.py"),
+    ],
+)
+def test_an_unknown_configuration_lists_those_there_are(given, hint):
+    with pytest.raises(UserError, match=hint) as error:
+        settings.load([f"--config={given}"])
+    assert "demo, findings, gsm8k_small, sample, search, train, worlds_base" in str(error.value)
 
 
 def test_a_faulty_or_missing_file_is_named(config_file, tmp_path):

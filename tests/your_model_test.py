@@ -63,9 +63,8 @@ def workplace(tmp_path_factory, digits_bpe_folder):
 
 def run(workplace, monkeypatch, words):
     monkeypatch.chdir(workplace)
-    small = {"configs/train.py": f"{ROOT}/configs/train.py:tiny", "configs/train.py:reward_model": None}
-    small["configs/train.py:reward_model"] = small["configs/train.py"]
-    words = [f"--config={small[word.partition('=')[2]]}" if word.startswith("--config=") else word for word in words]
+    small = {"--config=train": "--config=train:tiny", "--config=train:reward_model": "--config=train:tiny"}
+    words = [small[word] if word.startswith("--config=") else word for word in words]
     assert words[0] == "procsup"
     return main.main(words[1:])
 

@@ -10,8 +10,8 @@ from benchmarks.ours import model
 from benchmarks.workload import Task
 from procsup_jax.data import pack
 from procsup_jax.data.pipeline import Batches
-from procsup_jax.training.optim import OptimSettings
 from procsup_jax.training.programs import programs
+from procsup_jax.training.settings import OptimSettings
 from procsup_jax.training.step import place
 
 RATE = 1e-4

@@ -13,28 +13,32 @@ CacheDtype = Literal["", "float32", "bfloat16"]
 
 @dataclasses.dataclass(frozen=True)
 class DecodeSettings:
-    """Set how solutions are sampled.
-
-    `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 leave the distribution whole; `num_samples` is the number of
-    samples of each problem (the paper's K, 96), and `with_greedy` adds its greedy one after them; `max_new_tokens`
-    bounds a sample, its end token included. `stop` "solution" ends at an end token, or at the separator after the final
-    answer; "step" at the first separator or end token. `calculator` forces the values of `<<EXPR=`. `lanes` problems
-    with `slots` samples each are decoded at a time: they set speed and memory and never change a sample. `cache_dtype`
-    is the type that keys and values are kept in, "" for the model's compute type; "bfloat16" halves the caches of a
-    float32 model and changes its samples.
-    """
+    """Set how solutions are sampled."""
 
     temperature: float = 1.0
+    """0 is greedy."""
     top_k: int = 0
+    """Draw from so many of the likeliest tokens; 0: from all."""
     top_p: float = 1.0
+    """Draw from the likeliest tokens that have this probability together; 1: from all."""
     num_samples: int = 1
+    """Samples of each problem (the paper's K, 96)."""
     with_greedy: bool = False
+    """Add a problem's greedy solution after its samples."""
     max_new_tokens: int = 256
+    """The most tokens of a sample, its end token included."""
     stop: str = "solution"
+    """"solution" ends at an end token, or at the separator after the final answer; "step" at the first separator or end
+    token."""
     calculator: bool = True
+    """Force the values of `<<EXPR=`."""
     lanes: int = 8
+    """Problems decoded at a time: sets speed and memory, never changes a sample."""
     slots: int = 8
+    """Samples of a problem decoded at a time: sets speed and memory, never changes a sample."""
     cache_dtype: CacheDtype = ""
+    """The type that keys and values are kept in, "" for the model's compute type; "bfloat16" halves the caches of a
+    float32 model and changes its samples."""
 
     def __post_init__(self) -> None:
         for name in ("num_samples", "max_new_tokens", "lanes", "slots"):

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 Interval = tuple[float, float]
 
@@ -122,6 +121,8 @@ def over_runs(values: Sequence[float | None]) -> Estimate:
     mean, n = statistics.fmean(found), len(found)
     if n == 1:
         return Estimate(mean, None, 1)
+    from scipy import special  # slow to import, and needed here alone
+
     half = float(special.stdtrit(n - 1, (1 + LEVEL) / 2)) * statistics.stdev(found) / math.sqrt(n)
     return Estimate(mean, (mean - half, mean + half), n)
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import pathlib
 import tempfile
-from typing import Literal, get_args
+from typing import get_args
 
 from procsup_jax import files
 from procsup_jax.errors import UserError
 from procsup_jax.io import gguf_file, huggingface
 from procsup_jax.io.foreign_model import ForeignModel
+from procsup_jax.io.kinds import Kind
 from procsup_jax.io.models import HEADER, load_model
 from procsup_jax.models.model import Model
 from procsup_jax.text.encoding import layout_for
 from procsup_jax.text.layout import LINES
 from procsup_jax.text.tokenizer import load_tokenizer
-
-Kind = Literal["gguf", "hf", "procsup"]
 
 
 def read_any(path: files.PathLike, kind: Kind | None = None, layout: str | None = None) -> Model:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from procsup_jax.io.params import Dtype
+from procsup_jax.io.kinds import Dtype
 from procsup_jax.models import api
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from procsup_jax import files
 from procsup_jax.errors import UserError
 from procsup_jax.io.foreign_model import ForeignModel
-from procsup_jax.io.params import STORED, Dtype, narrow
+from procsup_jax.io.kinds import Dtype
+from procsup_jax.io.params import STORED, narrow
 from procsup_jax.io.tensors import DTYPES, TensorFile, open_tensors, write_tensors
 from procsup_jax.models import api
 from procsup_jax.models.pretrained import llama, llama_config

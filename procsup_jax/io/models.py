@@ -18,7 +18,8 @@ from jax.sharding import Mesh
 
 from procsup_jax import files
 from procsup_jax.errors import UserError
-from procsup_jax.io.params import PARAMS, STORED, Dtype, read_params, to_arrays
+from procsup_jax.io.kinds import Dtype
+from procsup_jax.io.params import PARAMS, STORED, read_params, to_arrays
 from procsup_jax.io.tensors import write_tensors
 from procsup_jax.models import api
 from procsup_jax.models.model import Model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import pathlib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +15,12 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from procsup_jax.errors import UserError
+from procsup_jax.io.kinds import Dtype
 from procsup_jax.io.tensors import TensorFile, open_tensors
 from procsup_jax.models import api, paths
 from procsup_jax.parallel import rules
 
 PARAMS = "params.safetensors"
-Dtype = Literal["float32", "float16", "bfloat16"]
 STORED = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 
 

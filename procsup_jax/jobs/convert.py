@@ -6,23 +6,19 @@ import dataclasses
 import pathlib
 from typing import Literal
 
-import jax
-
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
-from procsup_jax.io import foreign, huggingface
-from procsup_jax.io.models import save_model
-from procsup_jax.io.params import Dtype
+from procsup_jax.io.kinds import Dtype, Kind
 
 
 @dataclasses.dataclass(frozen=True)
 class ConvertFlags(Flags):
     """Hold the flags of `procsup convert`."""
 
-    input: pathlib.Path = flag("a GGUF file, a Hugging Face folder, or a model's folder of ours")
-    output: pathlib.Path = flag("the folder to write")
+    input: pathlib.Path = flag("a GGUF file, a Hugging Face folder, or a model's folder of ours", reads="path")
+    output: pathlib.Path = flag("the folder to write", writes="folder")
     to: Literal["procsup", "hf"] = flag("procsup: a folder that every job takes; hf: one that transformers loads")
-    from_: foreign.Kind | None = flag("the kind of the input, where the path does not say", None)
+    from_: Kind | None = flag("the kind of the input, where the path does not say", None)
     layout: Literal["lines", "paragraphs", "chat"] | None = flag("how a model from elsewhere writes: lines", None)
     dtype: Dtype | None = flag(
         "the type to store, without it the one that was read; quantised numbers are float32", None
@@ -36,6 +32,11 @@ def run(flags: ConvertFlags) -> None:
     """
     if flags.output.resolve() == flags.input.resolve():
         raise UserError(f"--output={flags.output} is --input too; choose another folder")
+    import jax
+
+    from procsup_jax.io import foreign, huggingface
+    from procsup_jax.io.models import save_model
+
     _refuse_others_folder(flags.output)
     model = foreign.read_any(flags.input, flags.from_, flags.layout)
     dtype = flags.dtype or jax.tree.leaves(model.params)[0].dtype.name
@@ -51,6 +52,8 @@ def run(flags: ConvertFlags) -> None:
 
 def _refuse_others_folder(output: pathlib.Path) -> None:
     """Raise UserError where something stands that is no model: a model's folder is replaced as a whole."""
+    from procsup_jax.io import foreign
+
     try:
         if output.is_file() or (output.is_dir() and any(output.iterdir())):
             foreign.kind_of(output)

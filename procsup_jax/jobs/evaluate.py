@@ -22,17 +22,25 @@ from procsup_jax.types import Score, StepLabels
 class EvaluateFlags(Flags):
     """Hold the flags of `procsup evaluate`."""
 
-    output: pathlib.Path = flag("the JSON file to write")
-    problems: pathlib.Path | None = flag("the problems", None)
-    samples: Sequence[pathlib.Path] = flag("their samples, drawn, greedy or searched; repeat it for another file", ())
-    scores: Sequence[str] = flag("NAME=FILE, a reward model's scores of the samples; repeat it for other files", ())
-    labels: Sequence[pathlib.Path] = flag("process labels of the samples; repeat it for a second rater's", ())
+    output: pathlib.Path = flag("the JSON file to write", writes="file")
+    problems: pathlib.Path | None = flag("the problems file", None, reads="file")
+    samples: Sequence[pathlib.Path] = flag(
+        "their samples, drawn, greedy or searched; repeat it for another file", (), reads="file"
+    )
+    scores: Sequence[str] = flag(
+        "a reward model's scores of the samples, and what to call it; repeat it for other files", (), reads="named file"
+    )
+    labels: Sequence[pathlib.Path] = flag(
+        "process labels of the samples; repeat it for a second rater's", (), reads="file"
+    )
     seed: int = flag("settles majority's random choices and the bootstrap", 0)
     skip_bad: bool = flag("leave out malformed lines, and what cannot be joined without them", False)
     dataset: Literal["", "processbench"] = flag("a public set instead of --problems and --samples", "")
-    path: pathlib.Path | None = flag("processbench: its file", None)
+    path: pathlib.Path | None = flag("processbench: its file", None, reads="file")
     threshold: float = flag("processbench: a step of a lower probability is called wrong", 0.5)
-    threshold_path: pathlib.Path | None = flag("processbench: choose the threshold on this file of it instead", None)
+    threshold_path: pathlib.Path | None = flag(
+        "processbench: choose the threshold on this file of it instead", None, reads="file"
+    )
 
 
 def run(flags: EvaluateFlags) -> dict[str, Any]:

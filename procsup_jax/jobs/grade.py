@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from procsup_jax import grouping, records
 from procsup_jax.errors import UserError
+from procsup_jax.flags import About
+from procsup_jax.jobs import shared
 from procsup_jax.progress import Progress
 from procsup_jax.text import answers, calculator, steps
 from procsup_jax.text.layout import preset
@@ -16,11 +18,11 @@ from procsup_jax.types import Graded, Problem, Sample
 
 
 def run(
-    problems: pathlib.Path,
-    samples: pathlib.Path | None = None,
-    output: pathlib.Path | None = None,
-    layout: Literal["lines", "paragraphs"] = "lines",
-    skip_bad: bool = False,
+    problems: Annotated[pathlib.Path, shared.PROBLEMS],
+    samples: Annotated[pathlib.Path | None, shared.SAMPLES] = None,
+    output: Annotated[pathlib.Path | None, About("the graded file to write", writes="file")] = None,
+    layout: Annotated[Literal["lines", "paragraphs"], shared.LAYOUT] = "lines",
+    skip_bad: Annotated[bool, shared.SKIP_BAD] = False,
 ) -> dict[str, int]:
     """Grade samples.jsonl against problems.jsonl, write graded.jsonl to `output` and print a summary line.
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Literal
+from typing import Annotated, Literal
 
 from procsup_jax import records
+from procsup_jax.flags import About
+from procsup_jax.jobs import shared
 from procsup_jax.labels.sources import SourceName
 from procsup_jax.labels.sources import source as source_of
 from procsup_jax.text.layout import preset
 
 
 def run(
-    problems: pathlib.Path,
-    samples: pathlib.Path,
-    output: pathlib.Path,
-    source: SourceName = "outcome",
-    layout: Literal["lines", "paragraphs"] = "lines",
-    skip_bad: bool = False,
+    problems: Annotated[pathlib.Path, shared.PROBLEMS],
+    samples: Annotated[pathlib.Path, shared.SAMPLES],
+    output: Annotated[pathlib.Path, About("the labels file to write", writes="file")],
+    source: Annotated[SourceName, About("what labels the steps")] = "outcome",
+    layout: Annotated[Literal["lines", "paragraphs"], shared.LAYOUT] = "lines",
+    skip_bad: Annotated[bool, shared.SKIP_BAD] = False,
 ) -> None:
     """Write labels.jsonl: by the final answer, by the worlds testbed's oracle, or by intermediate values.
 

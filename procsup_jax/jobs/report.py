@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from procsup_jax import files, json_lines
 from procsup_jax.errors import UserError
+from procsup_jax.flags import About
 from procsup_jax.report.page import build_report
 
 RESULTS, EXAMPLES, REPORT = "results.json", "examples.jsonl", "report.html"
 
 
-def run(workdir: pathlib.Path) -> pathlib.Path:
-    """Rebuild report.html and figures/*.svg of a run from its results.json and examples.jsonl (docs/report.md).
-
-    workdir: the folder that procsup run wrote
-    """
+def run(workdir: Annotated[pathlib.Path, About("the folder that procsup run wrote", reads="folder")]) -> pathlib.Path:
+    """Rebuild report.html and figures/*.svg of a run from its results.json and examples.jsonl (docs/report.md)."""
     for name in (RESULTS, EXAMPLES):
         if not (workdir / name).is_file():
             raise UserError(

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 import pathlib
+from typing import Annotated
 
-from procsup_jax import compilation
-from procsup_jax.settings import Config, from_config
-from procsup_jax.stages.context import Context
+from procsup_jax.flags import About
 from procsup_jax.stages.experiment import ExperimentSettings
-from procsup_jax.stages.run import run_experiment
-from procsup_jax.stages.stage import RunFolder
+
+WORKDIR = About("the folder to keep everything in, without it runs/NAME", writes="folder")
 
 
-def run(config: Config, workdir: pathlib.Path | None = None) -> None:
+def run(config: ExperimentSettings, workdir: Annotated[pathlib.Path | None, WORKDIR] = None) -> None:
     """Run every stage of an experiment that is not finished, and end with results.json and report.html.
 
-    The workdir is runs/NAME unless given. Killed anywhere, the same command goes on.
+    Killed anywhere, the same command goes on.
     """
-    settings = from_config(ExperimentSettings, config)
-    _set_optimization_level(settings.xla_optimization_level)
+    from procsup_jax import compilation
+    from procsup_jax.stages.context import Context
+    from procsup_jax.stages.run import run_experiment
+    from procsup_jax.stages.stage import RunFolder
+
+    _set_optimization_level(config.xla_optimization_level)
     compilation.announce()
-    run_experiment(Context(settings, RunFolder(workdir or pathlib.Path("runs") / settings.name)))
+    run_experiment(Context(config, RunFolder(workdir or pathlib.Path("runs") / config.name)))
 
 
 def _set_optimization_level(level: int) -> None:

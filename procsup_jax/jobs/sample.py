@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from typing import Annotated
 
-from procsup_jax import compilation, interface, records
+from procsup_jax import records
 from procsup_jax.decode.settings import CacheDtype, DecodeSettings
 from procsup_jax.flags import Flags, flag
-from procsup_jax.io.models import load_model
-from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
-from procsup_jax.settings import Config, from_config
+from procsup_jax.jobs import shared
+from procsup_jax.parallel.settings import MeshSettings
 from procsup_jax.text.worked_examples import choose_examples
 from procsup_jax.types import Problem
 
@@ -19,46 +19,57 @@ from procsup_jax.types import Problem
 class SampleFlags(Flags):
     """Hold the flags of `procsup sample`."""
 
-    problems: pathlib.Path = flag("the problems file")
-    policy: pathlib.Path = flag("a model's folder, or worlds_base, the base that ships with the package")
-    output: pathlib.Path = flag("the samples file to write")
+    problems: Annotated[pathlib.Path, shared.PROBLEMS]
+    policy: Annotated[pathlib.Path, shared.POLICY]
+    output: Annotated[pathlib.Path, shared.SAMPLES_OUTPUT]
     k: int = flag("samples of each problem", 8)
     temperature: float = flag("0 writes the greedy solution", 1.0)
     max_new_tokens: int = flag("the most tokens of a solution, its end token included", 208)
-    examples: pathlib.Path | None = flag("a problems file with solutions, to show worked examples from", None)
+    examples: Annotated[pathlib.Path | None, shared.EXAMPLES] = None
     seed: int = flag("what samples and the choice of examples are drawn by", 0)
-    skip_bad: bool = flag("leave malformed lines out and say how many", False)
+    skip_bad: Annotated[bool, shared.SKIP_BAD] = False
 
 
 @dataclasses.dataclass(frozen=True)
 class SampleSettings:
-    """Set what flags do not; see `DecodeSettings`. `few_shot` worked examples are shown where there are some."""
+    """Set what flags do not, as in `DecodeSettings`."""
 
     top_k: int = 0
+    """Draw from so many of the likeliest tokens; 0: from all."""
     top_p: float = 1.0
+    """Draw from the likeliest tokens that have this probability together; 1: from all."""
     calculator: bool = True
+    """Force the values of `<<EXPR=`."""
     lanes: int = 8
+    """Problems decoded at a time: sets speed and memory, never changes a sample."""
     slots: int = 8
+    """Samples of a problem decoded at a time: sets speed and memory, never changes a sample."""
     cache_dtype: CacheDtype = ""
+    """The type that keys and values are kept in, "" for the model's compute type; "bfloat16" halves the caches of a
+    float32 model and changes its samples."""
     few_shot: int = 5
+    """Worked examples that are shown, where --examples gives some."""
 
 
-def run(flags: SampleFlags, config: Config | None, mesh: MeshSettings) -> None:
+def run(flags: SampleFlags, mesh: MeshSettings, config: SampleSettings = SampleSettings()) -> None:  # noqa: B008
     """Write samples.jsonl: k samples of each problem, or its greedy solution.
 
-    Further settings are in configs/sample.py: lanes and slots set speed and memory and never change a sample.
+    What flags leave out is set by --config=sample --config.KEY=VALUE.
     """
-    compilation.announce()
-    others = SampleSettings() if config is None else from_config(SampleSettings, config)
     problems = records.read_problems(flags.problems, skip_bad=flags.skip_bad)
-    shown = worked_examples(flags.examples, others.few_shot, flags.seed)
-    decoding = {name: value for name, value in dataclasses.asdict(others).items() if name != "few_shot"}
+    shown = worked_examples(flags.examples, config.few_shot, flags.seed)
+    decoding = {name: value for name, value in dataclasses.asdict(config).items() if name != "few_shot"}
     settings = DecodeSettings(
         num_samples=flags.k if flags.temperature else 1,
         temperature=flags.temperature,
         max_new_tokens=flags.max_new_tokens,
         **decoding,
     )
+    from procsup_jax import compilation, interface
+    from procsup_jax.io.models import load_model
+    from procsup_jax.parallel.mesh import mesh_or_none
+
+    compilation.announce()
     model = load_model(flags.policy, mesh=mesh_or_none(mesh)).unstack()
     samples = interface.sample(model, problems, settings, seed=flags.seed, examples=shown)
     records.write_samples(flags.output, samples)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Sequence
+from typing import Annotated
 
-from procsup_jax import interface, records
+from procsup_jax import records
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
-from procsup_jax.io.models import load_model
-from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
+from procsup_jax.jobs import shared
+from procsup_jax.parallel.settings import MeshSettings
 from procsup_jax.searching.aggregate import Aggregate
 
 
@@ -18,22 +19,28 @@ from procsup_jax.searching.aggregate import Aggregate
 class ScoreFlags(Flags):
     """Hold the flags of `procsup score`."""
 
-    problems: pathlib.Path = flag("the problems file")
-    samples: pathlib.Path = flag("the samples file")
-    rm: Sequence[pathlib.Path] = flag("the folder of a reward model; repeat it, and --output, for another")
-    output: Sequence[pathlib.Path] = flag("the scores file to write")
+    problems: Annotated[pathlib.Path, shared.PROBLEMS]
+    samples: Annotated[pathlib.Path, shared.SAMPLES]
+    rm: Sequence[pathlib.Path] = flag(
+        "the folder of a reward model; repeat it, and --output, for another", reads="model"
+    )
+    output: Sequence[pathlib.Path] = flag("the scores file to write", writes="file")
     aggregate: Aggregate = flag("how a solution's score comes from its steps'", "last")
     batch_size: int = flag("solutions read at a time: sets speed and memory, never changes a score", 64)
-    skip_bad: bool = flag("leave malformed lines out and say how many", False)
+    skip_bad: Annotated[bool, shared.SKIP_BAD] = False
 
 
 def run(flags: ScoreFlags, mesh: MeshSettings) -> None:
     """Write scores.jsonl: the probability of `correct` after each step of every sample, and their aggregate."""
+    if len(flags.rm) != len(flags.output):
+        raise UserError(f"{len(flags.rm)} --rm and {len(flags.output)} --output given: expected one output for each")
     problems = records.read_problems(flags.problems, skip_bad=flags.skip_bad)
     uids = {problem.uid for problem in problems}
     samples = records.read_samples(flags.samples, problem_uids=uids, skip_bad=flags.skip_bad)
-    if len(flags.rm) != len(flags.output):
-        raise UserError(f"{len(flags.rm)} --rm and {len(flags.output)} --output given: expected one output for each")
+    from procsup_jax import interface
+    from procsup_jax.io.models import load_model
+    from procsup_jax.parallel.mesh import mesh_or_none
+
     for folder, output in zip(flags.rm, flags.output, strict=True):
         model = load_model(folder, mesh=mesh_or_none(mesh))
         scores = interface.score(model, problems, samples, aggregate=flags.aggregate, batch_size=flags.batch_size)

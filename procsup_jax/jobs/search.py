@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Literal
+from typing import Annotated, Literal
 
-from procsup_jax import compilation, interface, records
+from procsup_jax import records
 from procsup_jax.flags import Flags, flag
-from procsup_jax.io.models import load_model
+from procsup_jax.jobs import shared
 from procsup_jax.jobs.sample import worked_examples
-from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
+from procsup_jax.parallel.settings import MeshSettings
 from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
-from procsup_jax.settings import Config, from_config
 
 
 @dataclasses.dataclass(frozen=True)
 class SearchFlags(Flags):
     """Hold the flags of `procsup search`."""
 
-    problems: pathlib.Path = flag("the problems file")
-    policy: pathlib.Path = flag("the folder of the model that writes")
-    rm: pathlib.Path = flag("the folder of the reward model that chooses")
-    output: pathlib.Path = flag("the samples file to write")
+    problems: Annotated[pathlib.Path, shared.PROBLEMS]
+    policy: Annotated[pathlib.Path, shared.POLICY]
+    rm: Annotated[pathlib.Path, shared.RM]
+    output: Annotated[pathlib.Path, shared.SAMPLES_OUTPUT]
     method: Literal["step", "beam", "puct"] = flag("the best next step, the best paths, or a tree", "step")
     judge: str = flag("what to call the reward model in the samples' decoding", "prm")
-    examples: pathlib.Path | None = flag("a problems file with solutions, to show worked examples from", None)
+    examples: Annotated[pathlib.Path | None, shared.EXAMPLES] = None
     seed: int = flag("what steps and the choice of examples are drawn by", 0)
-    skip_bad: bool = flag("leave malformed lines out and say how many", False)
+    skip_bad: Annotated[bool, shared.SKIP_BAD] = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,22 +36,26 @@ class SearchSettings:
     steps: StepSearchSettings = StepSearchSettings(max_new_tokens=208, max_step_tokens=48, num_candidates=8)
     tree: TreeSearchSettings = TreeSearchSettings()
     few_shot: int = 5
+    """Worked examples that are shown, where --examples gives some."""
 
 
-def run(flags: SearchFlags, config: Config | None, mesh: MeshSettings) -> None:
+def run(flags: SearchFlags, mesh: MeshSettings, config: SearchSettings = SearchSettings()) -> None:  # noqa: B008
     """Write samples.jsonl: one solution of each problem, found step by step with a reward model.
 
     step keeps the best of the candidate next steps and goes on, beam the best paths; puct grows a tree, likely steps
-    the sooner the higher exploration is. Settings, budgets among them, are in configs/search.py.
+    the sooner the higher exploration is. Settings, budgets among them: --config=search --config.KEY=VALUE.
     """
-    compilation.announce()
-    chosen = SearchSettings() if config is None else from_config(SearchSettings, config)
     problems = records.read_problems(flags.problems, skip_bad=flags.skip_bad)
-    shown = worked_examples(flags.examples, chosen.few_shot, flags.seed)
+    shown = worked_examples(flags.examples, config.few_shot, flags.seed)
+    from procsup_jax import compilation, interface
+    from procsup_jax.io.models import load_model
+    from procsup_jax.parallel.mesh import mesh_or_none
+
+    compilation.announce()
     policy, rm = (load_model(path, mesh=mesh_or_none(mesh)).unstack() for path in (flags.policy, flags.rm))
-    settings: StepSearchSettings | TreeSearchSettings = chosen.steps
+    settings: StepSearchSettings | TreeSearchSettings = config.steps
     if flags.method != "step":
-        settings = dataclasses.replace(chosen.tree, steps=chosen.steps, method=flags.method)
+        settings = dataclasses.replace(config.tree, steps=config.steps, method=flags.method)
     samples = interface.search(policy, rm, problems, settings, seed=flags.seed, examples=shown, judge=flags.judge)
     records.write_samples(flags.output, samples)
     print(f"{len(samples)} solutions of {len(problems)} problems written to {flags.output}")

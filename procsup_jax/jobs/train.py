@@ -6,16 +6,14 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-from procsup_jax import compilation, records
+from procsup_jax import records
 from procsup_jax.data.completions import is_completions, read_completions
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
-from procsup_jax.io.models import load_model, save_model
-from procsup_jax.io.params import Dtype
-from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
-from procsup_jax.settings import Config, from_config
-from procsup_jax.training.loop import forget
-from procsup_jax.training.tasks import Lesson, Task, TrainSettings, train
+from procsup_jax.io.kinds import Dtype
+from procsup_jax.parallel.settings import MeshSettings
+from procsup_jax.training.lesson import Lesson
+from procsup_jax.training.settings import Task, TrainSettings
 from procsup_jax.types import StepLabels
 
 
@@ -24,31 +22,40 @@ class TrainFlags(Flags):
     """Hold the flags of `procsup train`."""
 
     task: Task = flag("sft, distil: a policy; orm, prm: a reward model")
-    model: pathlib.Path = flag("the folder of the model to start from")
-    problems: pathlib.Path = flag("the problems file; for sft also rows of prompt and completion")
-    output: pathlib.Path = flag("the folder to write the trained model to")
-    samples: pathlib.Path | None = flag("solutions, for distil, orm and prm", None)
-    labels: Sequence[pathlib.Path] = flag("step labels of the samples; an orm without any learns final answers", ())
+    model: pathlib.Path = flag("the folder of the model to start from", reads="model")
+    problems: pathlib.Path = flag("the problems file; for sft also rows of prompt and completion", reads="file")
+    output: pathlib.Path = flag("the folder to write the trained model to", writes="folder")
+    samples: pathlib.Path | None = flag("solutions, for distil, orm and prm", None, reads="file")
+    labels: Sequence[pathlib.Path] = flag(
+        "step labels of the samples; an orm without any learns final answers; repeat it for another file",
+        (),
+        reads="file",
+    )
     seed: int = flag("what examples are held out and shuffled by", 0)
     dtype: Dtype = flag("the type to store parameters in", "float32")
 
 
-def run(flags: TrainFlags, config: Config | None, mesh: MeshSettings) -> None:
+def run(flags: TrainFlags, mesh: MeshSettings, config: TrainSettings = TrainSettings()) -> None:  # noqa: B008
     """Train a model on files and write it as a folder.
 
     sft learns the problems' reference solutions, distil given samples, orm whether samples' final answers are right,
-    prm step labels, soft and unknown ones too. Settings are those of configs/train.py. Losses go to OUTPUT.fit, for
-    TensorBoard too; killed anywhere, the same command goes on.
+    prm step labels, soft and unknown ones too. --config=train sets a fit of a policy, --config=train:reward_model one
+    of a reward model. Losses go to OUTPUT.fit, for TensorBoard too; killed anywhere, the same command goes on.
     """
-    compilation.announce()
-    settings = TrainSettings() if config is None else from_config(TrainSettings, config)
     lesson = _lesson(flags)
+    from procsup_jax import compilation
+    from procsup_jax.io.models import load_model, save_model
+    from procsup_jax.parallel.mesh import mesh_or_none
+    from procsup_jax.training.loop import forget
+    from procsup_jax.training.tasks import train
+
+    compilation.announce()
     model = load_model(flags.model, mesh=mesh_or_none(mesh))
     kept = flags.output.with_name(f"{flags.output.name}.fit")
-    trained = train(model, lesson, settings, seed=flags.seed, workdir=kept)
+    trained = train(model, lesson, config, seed=flags.seed, workdir=kept)
     save_model(flags.output, trained.model, dtype=flags.dtype)
     forget(kept, flags.task)
-    left_out = f", {trained.num_left_out} longer than seq_len={settings.seq_len} left out"
+    left_out = f", {trained.num_left_out} longer than seq_len={config.seq_len} left out"
     print(
         f"{flags.task}: {trained.num_examples} examples{left_out if trained.num_left_out else ''}; "
         f"best after {trained.best_step} steps; written to {flags.output}"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from procsup_jax.errors import UserError
 
 DTYPES = ("float32", "bfloat16")
+HeadKind = Literal["verdict", "product", "classifier"]
+"""How a reward model reads the trunk; each is a class in `heads`."""
 
 
 @dataclasses.dataclass(frozen=True)

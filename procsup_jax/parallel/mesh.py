@@ -1,35 +1,11 @@
-"""The device mesh: its three axes and how it is made."""
+"""The device mesh: how it is made."""
 
 from __future__ import annotations
-
-import dataclasses
 
 import jax
 
 from procsup_jax.errors import UserError
-
-AXES = ("data", "fsdp", "tensor")
-
-
-@dataclasses.dataclass(frozen=True)
-class MeshSettings:
-    """Set how many devices each mesh axis spans.
-
-    `data` splits the batch only; `fsdp` splits the batch and shards the parameters; `tensor` splits heads, hidden
-    units and vocabulary. One of them may be -1: it takes the devices that the others leave.
-    """
-
-    data: int = 1
-    fsdp: int = 1
-    tensor: int = 1
-
-    def __post_init__(self) -> None:
-        sizes = (self.data, self.fsdp, self.tensor)
-        bad = [f"{axis}={size}" for axis, size in zip(AXES, sizes, strict=True) if size < 1 and size != -1]
-        if bad:
-            raise UserError(f"mesh axis {', '.join(bad)}: expected a positive number, or -1 for the remaining devices")
-        if sizes.count(-1) > 1:
-            raise UserError(f"mesh data={self.data} fsdp={self.fsdp} tensor={self.tensor}: only one axis can be -1")
+from procsup_jax.parallel.settings import AXES, MeshSettings
 
 
 def mesh_or_none(settings: MeshSettings) -> jax.sharding.Mesh | None:

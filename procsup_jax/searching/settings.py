@@ -14,23 +14,31 @@ METHODS = ("beam", "puct")
 class StepSearchSettings:
     """Set how the search goes.
 
-    `num_candidates` next steps are sampled (the paper's K) at `temperature`, `top_k`, `top_p`; a step of
-    `max_step_tokens` is cut there by a separator. The search ends with the step that holds the final answer or ends in
-    an end token, after `max_steps` (the paper: 15), or when `max_new_tokens` of the solution are written. `lanes`
-    problems are searched at a time, which never changes a result. `cache_dtype` is that of `DecodeSettings`, for both
-    models.
+    It ends with the step that holds the final answer or ends in an end token, after `max_steps`, or when
+    `max_new_tokens` of the solution are written.
     """
 
     num_candidates: int = 16
+    """Next steps that are sampled (the paper's K)."""
     max_steps: int = 15
+    """The most steps of a solution (the paper: 15)."""
     max_step_tokens: int = 64
+    """A step of so many tokens is cut there by a separator."""
     max_new_tokens: int = 256
+    """The most tokens of a solution, its end token included."""
     temperature: float = 1.0
+    """That candidates are sampled at."""
     top_k: int = 0
+    """Draw from so many of the likeliest tokens; 0: from all."""
     top_p: float = 1.0
+    """Draw from the likeliest tokens that have this probability together; 1: from all."""
     calculator: bool = True
+    """Force the values of `<<EXPR=`."""
     lanes: int = 8
+    """Problems searched at a time: sets speed and memory, never changes a result."""
     cache_dtype: CacheDtype = ""
+    """The type that both models' keys and values are kept in, "" for their compute types; "bfloat16" halves the caches
+    of float32 models and changes results."""
 
     def __post_init__(self) -> None:
         for name in ("num_candidates", "max_steps", "max_step_tokens", "max_new_tokens", "lanes"):
@@ -56,20 +64,24 @@ class StepSearchSettings:
 class TreeSearchSettings:
     """Set how a tree of steps is searched.
 
-    `steps` is what sampling a node's candidate next steps takes; its caps hold for every path. Beam search keeps the
-    `width` best paths at each step. PUCT grows `num_expansions` nodes, going down from the root by the steps' values
-    and, weighed by `exploration`, their shares among the policy's candidates. Either stops early rather than sample
-    more than `max_policy_tokens` for a problem, or have the reward model read more than `max_rm_tokens`, its prompt
-    included.
+    Beam search keeps the best paths at each step. PUCT grows a tree, going down from the root by the steps' values and,
+    weighed, their shares among the policy's candidates. Either stops early rather than pass a budget of tokens.
     """
 
     steps: StepSearchSettings = StepSearchSettings(num_candidates=4)
+    """What sampling a node's candidate next steps takes; its caps hold for every path."""
     method: str = "beam"
+    """"beam" or "puct"."""
     width: int = 4
+    """Beam: the paths kept at each step."""
     num_expansions: int = 32
+    """PUCT: the nodes that are grown."""
     exploration: float = 1.0
+    """PUCT: the weight of the policy's shares; 0 goes by the values alone."""
     max_policy_tokens: int = 4096
+    """The most tokens sampled for a problem."""
     max_rm_tokens: int = 4096
+    """The most tokens that the reward model reads for a problem, its prompt included."""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

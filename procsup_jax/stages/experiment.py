@@ -8,11 +8,11 @@ from typing import Literal
 from procsup_jax.data.worlds.settings import CorpusSettings, WorldSettings
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
-from procsup_jax.models.api import HeadKind
-from procsup_jax.parallel.mesh import MeshSettings
+from procsup_jax.models.config import HeadKind
+from procsup_jax.parallel.settings import MeshSettings
 from procsup_jax.roster import APPROACHES, SFT
 from procsup_jax.searching.aggregate import Aggregate
-from procsup_jax.searching.step_search import StepSearchSettings
+from procsup_jax.searching.settings import StepSearchSettings
 from procsup_jax.settings import Config
 from procsup_jax.training.settings import FitSettings
 
@@ -22,16 +22,23 @@ class DataSettings:
     """Choose the problems. A size of 0 takes every problem there is (worlds are unbounded and need a size)."""
 
     kind: Literal["worlds", "gsm8k"] = "worlds"
+    """The generated testbed, or GSM8K's files."""
     path: str = ""
     """GSM8K's folder with train.jsonl and test.jsonl; empty reads it through TFDS."""
     ood_path: str = ""
     """The JSON lines of MATH's test problems, pre-algebra alone; empty leaves the OOD set out (GSM8K only)."""
     num_sft: int = 1000
+    """Problems whose reference solutions SFT learns."""
     num_rm: int = 1000
+    """Problems whose samples reward models learn from."""
     num_rl: int = 1000
+    """Problems of expert iteration."""
     num_validation: int = 256
+    """Problems that choose parameters and epochs."""
     num_test: int = 500
+    """Problems that everything is measured on."""
     num_ood: int = 200
+    """Out-of-distribution problems that everything is measured on too."""
     world: WorldSettings = WorldSettings()
     ood_world: WorldSettings = WorldSettings()
 
@@ -47,13 +54,20 @@ class BaseSettings:
 
     Its token shift may be narrower than `shift_width`, and gets that wide."""
     preset: str = "1m"
+    """For "train": the model's size, by the name of a preset of models/config.py."""
     shift_width: int = 0
+    """For "train": how many previous positions the attention's input has a learned mix of; 0: none."""
     max_len: int = 512
+    """For "train": the longest text that the model reads, in tokens."""
     vocab_size: int = 768
+    """For "train": how many tokens the vocabulary has."""
     corpus: CorpusSettings = CorpusSettings()
     first_document: int = 0
+    """The number of the corpus's first document: other documents make another base."""
     num_documents: int = 20_000
+    """How many documents the corpus has."""
     seq_len: int = 480
+    """The length of the rows that documents are packed into, in tokens."""
     fit: FitSettings = FitSettings()
 
 
@@ -62,7 +76,9 @@ class ImproveSettings:
     """Set expert iteration (paper: 5 epochs, K = 96)."""
 
     approaches: tuple[str, ...] = APPROACHES
+    """Which kinds of expert iteration are run."""
     num_epochs: int = 5
+    """Rounds of sampling, choosing and distilling."""
     choose_epoch_by: Literal["validation", "test"] = "validation"
     """The paper takes the epoch of lowest final-answer error on the *test* set; ours is the validation set."""
     aggregate: Aggregate = "last"
@@ -84,7 +100,9 @@ class EvaluateSettings:
     """Set what is measured."""
 
     num_samples: int = 96
+    """Samples of each problem, the greedy one apart."""
     aggregate: Aggregate = "last"
+    """How a solution's score comes from its steps'."""
     step_search_models: tuple[str, ...] = (SFT,)
     """The policies that are also decoded step by step by their reward models."""
     num_examples: int = 40
@@ -98,7 +116,9 @@ class ExperimentSettings:
     """Set a whole experiment, from problems to report."""
 
     name: str = "experiment"
+    """What tables call it; without --workdir it is kept in runs/NAME."""
     seed: int = 0
+    """What everything random is drawn by."""
     data: DataSettings = DataSettings()
     base: BaseSettings = BaseSettings()
     few_shot: int = 5
@@ -120,6 +140,7 @@ class ExperimentSettings:
     """How every sample is drawn; `num_samples` of it is what expert iteration draws per problem."""
     search: StepSearchSettings = StepSearchSettings()
     score_batch: int = 64
+    """Solutions that a reward model reads at a time: sets speed and memory, never changes a score."""
     improve: ImproveSettings = ImproveSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     mesh: MeshSettings = MeshSettings()

@@ -30,7 +30,8 @@ from procsup_jax.training.identity import check_same, identity
 from procsup_jax.training.interrupt import Interrupts
 from procsup_jax.training.optim import learning_rate
 from procsup_jax.training.programs import programs
-from procsup_jax.training.settings import FitResult, FitSettings
+from procsup_jax.training.result import FitResult
+from procsup_jax.training.settings import FitSettings
 from procsup_jax.training.step import StepInfo, place
 
 MAX_IN_FLIGHT = 2

@@ -3,57 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import optax
 from optax import contrib
 
-from procsup_jax.errors import UserError
 from procsup_jax.models import api
+from procsup_jax.training.settings import OptimSettings
 
-SCHEDULES = ("constant", "cosine", "linear")
-ALGORITHMS = ("adamw", "muon")
 # The RMS of an update of AdamW, which Muon's are scaled to, so that both take the same learning rates (Liu et al. 2025,
 # "Muon is scalable for LLM training", arXiv:2502.16982, section 2.2).
 _ADAMW_UPDATE_RMS = 0.2
-
-
-@dataclasses.dataclass(frozen=True)
-class OptimSettings:
-    """Set the optimiser.
-
-    `algorithm` "muon" orthogonalises the updates of the matrices (Jordan et al. 2024) and leaves embeddings and norms
-    to AdamW: for training a model from nothing; both take learning rates of the same size.
-    The learning rate rises linearly over the first `warmup_steps` to `peak_lr` (the first step already moves), then
-    stays, or falls to reach `end_lr_ratio * peak_lr` when all steps are done. `weight_decay` is AdamW's, times the
-    learning rate, on matrices only: not on embeddings, norms or biases. Gradients are clipped to a global norm of
-    `clip_norm`; 0 turns that off. Raises UserError for values out of range.
-    """
-
-    algorithm: Literal["adamw", "muon"] = "adamw"
-    peak_lr: float = 1e-3
-    warmup_steps: int = 0
-    schedule: Literal["constant", "cosine", "linear"] = "constant"
-    end_lr_ratio: float = 0.0
-    weight_decay: float = 0.1
-    b1: float = 0.9
-    b2: float = 0.95
-    clip_norm: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.algorithm not in ALGORITHMS:
-            raise UserError(f"algorithm={self.algorithm!r}: expected one of {', '.join(ALGORITHMS)}")
-        if self.schedule not in SCHEDULES:
-            raise UserError(f"schedule={self.schedule!r}: expected one of {', '.join(SCHEDULES)}")
-        if self.peak_lr <= 0:
-            raise UserError(f"peak_lr={self.peak_lr}: expected a positive number, such as 1e-3")
-        for name in ("warmup_steps", "end_lr_ratio", "weight_decay", "clip_norm"):
-            if getattr(self, name) < 0:
-                raise UserError(f"{name}={getattr(self, name)}: expected 0 or more")
-        for name in ("b1", "b2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"{name}={getattr(self, name)}: expected 0 <= {name} < 1")
 
 
 def learning_rate(settings: OptimSettings, num_steps: int) -> optax.Schedule:

@@ -5,59 +5,23 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import jax
 
 from procsup_jax import files, grouping
 from procsup_jax.data import pack
-from procsup_jax.data.completions import Completion, completion_examples
+from procsup_jax.data.completions import completion_examples
 from procsup_jax.data.examples import label_examples, references, solution_examples
 from procsup_jax.errors import UserError
 from procsup_jax.io.metrics import Record
 from procsup_jax.labels.outcome import Outcome
-from procsup_jax.models.api import HeadKind, make_head
+from procsup_jax.models.api import make_head
 from procsup_jax.models.model import Model
+from procsup_jax.training.lesson import Lesson
 from procsup_jax.training.loop import fit
-from procsup_jax.training.settings import FitSettings
+from procsup_jax.training.settings import Task, TrainSettings
 from procsup_jax.types import Problem, Sample, StepLabels
-
-Task = Literal["sft", "distil", "orm", "prm"]
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainSettings:
-    """Set how a model is trained.
-
-    `fit` is the fit itself. Examples are packed into rows of `seq_len` tokens; longer ones are left out and counted. A
-    reward model reads by `head`; one that has a head of this kind goes on from it. The examples of the share
-    `validation` of the problems, drawn by the seed, are held out: they choose the best parameters, and `fit.patience`
-    stops by them. Raises UserError for a share that is none.
-    """
-
-    fit: FitSettings = FitSettings()
-    seq_len: int = 512
-    head: HeadKind = "verdict"
-    validation: float = 0.1
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.validation < 1:
-            raise UserError(f"validation={self.validation}: expected a share from 0 (none) to below 1")
-
-
-@dataclasses.dataclass(frozen=True)
-class Lesson:
-    """Hold what to learn from.
-
-    "sft": the problems' reference solutions, or `completions`; "distil": the samples, as they are; "orm": the samples,
-    by `labels` or else by whether each one's final answer is right; "prm": the samples, by `labels`.
-    """
-
-    task: Task
-    problems: Sequence[Problem] = ()
-    samples: Sequence[Sample] = ()
-    labels: Sequence[StepLabels] = ()
-    completions: Sequence[Completion] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

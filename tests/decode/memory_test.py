@@ -13,7 +13,7 @@ from procsup_jax.decode.generate import DecodeSettings, Prompt
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.parallel import mesh as meshes
-from procsup_jax.parallel.mesh import MeshSettings
+from procsup_jax.parallel.settings import MeshSettings
 
 PREFIX_LEN, ROOM = 144, 12
 SETTINGS = DecodeSettings(num_samples=8, max_new_tokens=64, calculator=False, lanes=8, slots=8)

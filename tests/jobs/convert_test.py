@@ -55,7 +55,7 @@ def test_numbers_can_be_stored_in_another_type(saved, tmp_path):
     ("flags", "message"),
     [
         (["--to=hf"], "convert needs --input"),
-        (["--input=absent", "--to=hf"], "absent holds no model"),
+        (["--input=absent", "--to=hf"], "--input=absent: no such file or folder"),
         (["--input={saved}", "--to=gguf"], "--to"),
         (["--input={saved}", "--to=hf", "--from=keras"], "gguf|hf|procsup"),
         (["--input={saved}", "--to=hf", "--from=gguf"], "cannot read"),

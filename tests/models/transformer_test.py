@@ -7,7 +7,8 @@ import pytest
 
 from procsup_jax.models import api
 from procsup_jax.parallel import rules
-from procsup_jax.parallel.mesh import MeshSettings, make_mesh
+from procsup_jax.parallel.mesh import make_mesh
+from procsup_jax.parallel.settings import MeshSettings
 
 CONFIG = api.ModelConfig(
     vocab_size=48, num_layers=2, d_model=16, num_heads=4, num_kv_heads=2, head_dim=8, d_ff=24, shift_width=2,

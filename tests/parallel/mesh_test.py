@@ -2,7 +2,8 @@ import jax
 import pytest
 
 from procsup_jax.errors import UserError
-from procsup_jax.parallel.mesh import MeshSettings, make_mesh
+from procsup_jax.parallel.mesh import make_mesh
+from procsup_jax.parallel.settings import MeshSettings
 
 
 def test_axes_have_the_asked_sizes_and_are_auto() -> None:

@@ -4,7 +4,8 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from procsup_jax.parallel import rules
-from procsup_jax.parallel.mesh import AXES, MeshSettings, make_mesh
+from procsup_jax.parallel.mesh import make_mesh
+from procsup_jax.parallel.settings import AXES, MeshSettings
 
 
 def test_every_rule_names_mesh_axes() -> None:

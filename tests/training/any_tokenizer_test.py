@@ -14,8 +14,7 @@ from procsup_jax.decode import score
 from procsup_jax.models import api
 from procsup_jax.text import answers
 from procsup_jax.training import losses, tasks
-from procsup_jax.training.optim import OptimSettings
-from procsup_jax.training.settings import FitSettings
+from procsup_jax.training.settings import FitSettings, OptimSettings
 from procsup_jax.types import Problem, Sample, StepLabels
 
 SEQ_LEN = 200

@@ -7,8 +7,7 @@ import pytest
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.training.identity import check_same, identity
-from procsup_jax.training.optim import OptimSettings
-from procsup_jax.training.settings import FitSettings
+from procsup_jax.training.settings import FitSettings, OptimSettings
 
 SETTINGS = FitSettings(OptimSettings(schedule="cosine"))
 

@@ -12,8 +12,7 @@ from procsup_jax.data import pack, pipeline
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.training import loop, losses, step
-from procsup_jax.training.optim import OptimSettings
-from procsup_jax.training.settings import FitSettings
+from procsup_jax.training.settings import FitSettings, OptimSettings
 
 SETTINGS = FitSettings(
     OptimSettings(peak_lr=1e-2, warmup_steps=2), num_steps=12, batch_size=4, grad_accum=2, dropout=0.1,

@@ -11,6 +11,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.training import optim
 from procsup_jax.training.programs import programs
+from procsup_jax.training.settings import ALGORITHMS
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def is_matrix(path):
     return "layers" in name and "norm" not in name and "mix" not in name
 
 
-@pytest.mark.parametrize("algorithm", optim.ALGORITHMS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("tied", [True, False])
 def test_only_matrices_decay(config, tied, algorithm):
     config = dataclasses.replace(config, tied_embeddings=tied, shift_width=2)

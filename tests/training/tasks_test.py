@@ -13,9 +13,8 @@ from procsup_jax.models import api
 from procsup_jax.models.model import Model
 from procsup_jax.text.encoding import layout_for
 from procsup_jax.text.tokenizer import load_tokenizer
-from procsup_jax.training.optim import OptimSettings
-from procsup_jax.training.settings import FitSettings
-from procsup_jax.training.tasks import Lesson, TrainSettings, train
+from procsup_jax.training.settings import FitSettings, OptimSettings, TrainSettings
+from procsup_jax.training.tasks import Lesson, train
 from procsup_jax.types import Problem, Sample, StepLabels
 
 FIT = FitSettings(OptimSettings(peak_lr=3e-3), num_steps=6, batch_size=4, eval_every=3, log_every=3)

@@ -9,19 +9,18 @@ Weights = tuple[tuple[str, float], ...]
 
 @dataclasses.dataclass(frozen=True)
 class WorldSettings:
-    """Say which stories are drawn.
-
-    `num_steps` weighs the number of computed steps that the question needs (the final answer line not counted).
-    Rates are probabilities per story, weights are relative. `shared_rate` (of the differences): both people's numbers
-    go back to one person's; `equal_given_rate`: two given numbers are equal; `bystander_rate`: one given number is
-    needed for nothing; `swap_rate`: the sentences are not in a solvable order.
-    """
+    """Say which stories are drawn. Rates are probabilities per story, weights are relative."""
 
     num_steps: Weights = (("4", 0.45), ("5", 0.35), ("6", 0.20))
+    """Weights of the number of computed steps that the question needs, the final answer's line not counted."""
     max_value: int = 99
+    """The largest number of a story."""
     given_range: tuple[int, int] = (2, 20)
+    """The least and the largest number that a story gives for a quantity."""
     addend_range: tuple[int, int] = (2, 15)
+    """The least and the largest number that a relation adds or takes away."""
     factors: tuple[int, ...] = (2, 3, 4)
+    """The numbers that relations multiply by."""
     relations: Weights = (
         ("more", 0.33),
         ("fewer", 0.32),
@@ -30,28 +29,31 @@ class WorldSettings:
         ("times", 0.16),
         ("half", 0.12),
     )
+    """Weights of what a quantity is told by."""
     forms: Weights = (("one", 0.13), ("difference", 0.24), ("total", 0.11), ("bags", 0.26), ("most", 0.26))
+    """Weights of what is asked for."""
     num_sums: Weights = (("0", 0.35), ("1", 0.45), ("2", 0.20))
+    """Weights of the number of quantities that are sums of two others."""
     num_unneeded: Weights = (("0", 0.30), ("1", 0.60), ("2", 0.10))
+    """Weights of the number of quantities that the question does not need."""
     num_distractors: Weights = (("0", 0.45), ("1", 0.45), ("2", 0.10))
+    """Weights of the number of sentences about something else."""
     shared_rate: float = 0.8
+    """Of the differences: both people's numbers go back to one person's."""
     equal_given_rate: float = 0.35
+    """Two given numbers are equal."""
     bystander_rate: float = 0.2
+    """One given number is needed for nothing."""
     swap_rate: float = 0.5
+    """The sentences are not in a solvable order."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SlopSettings:
-    """Say how often a writer slips, and how.
-
-    `rate` is the probability that a step is written with a slip; `kinds` are the relative weights of the slips
-    (docs/worlds.md describes each). `trap_rate` is the probability that a "needs" or "spare" is read the wrong way
-    round, which makes for errors that many writers share. `pen_slip_rate` is the share of the "copy" slips after which
-    the writer goes on with the computed value and not with what stands there. `unneeded_rate` is the probability that a
-    quantity that the question does not need is computed all the same, which is no mistake.
-    """
+    """Say how often a writer slips, and how."""
 
     rate: float = 0.0
+    """The probability that a step is written with a slip."""
     kinds: Weights = (
         ("person", 0.22),
         ("number", 0.15),
@@ -59,25 +61,29 @@ class SlopSettings:
         ("skip", 0.10),
         ("copy", 0.20),
     )
+    """Weights of the slips (docs/worlds.md describes each)."""
     trap_rate: float = 0.0
+    """The probability that a "needs" or "spare" is read the wrong way round: errors that many writers share."""
     pen_slip_rate: float = 0.4
+    """The share of the "copy" slips after which the writer goes on with the computed value, not with what stands
+    there."""
     unneeded_rate: float = 0.5
+    """The probability that a quantity that the question does not need is computed all the same, which is no mistake."""
 
 
 @dataclasses.dataclass(frozen=True)
 class CorpusSettings:
-    """Say how the base corpus is written: stories, slop, styles and documents.
-
-    `gsm8k_share` is the share of documents in GSM8K's form; the others draw their style at random. `num_problems`
-    weighs the number of problems in a document. With `marked` every solution ends with a line that says whether its
-    final answer is the right one: outcome information, as marked homework on the web has it.
-    """
+    """Say how the base corpus is written: stories, slop, styles and documents."""
 
     worlds: WorldSettings = WorldSettings()
     slop: SlopSettings = SlopSettings(rate=0.07, trap_rate=0.6)
     gsm8k_share: float = 0.68
+    """The share of documents in GSM8K's form; the others draw their style at random."""
     num_problems: Weights = (("1", 0.78), ("2", 0.14), ("3", 0.08))
+    """Weights of the number of problems in a document."""
     marked: bool = False
+    """End every solution with a line that says whether its final answer is the right one: outcome information, as
+    marked homework on the web has it."""
 
 
 def default() -> WorldSettings:

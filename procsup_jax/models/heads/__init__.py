@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from procsup_jax.errors import UserError
+from procsup_jax.models.config import HeadKind
 from procsup_jax.models.heads.base import Head
 from procsup_jax.models.heads.classifier import ClassifierHead
 from procsup_jax.models.heads.product import ProductHead
@@ -15,8 +16,6 @@ from procsup_jax.models.heads.verdict import VerdictHead
 __all__ = [
     "ClassifierHead", "Head", "HeadKind", "ProductHead", "VerdictHead", "head_from_json", "head_to_json", "make_head",
 ]  # fmt: skip
-
-HeadKind = Literal["verdict", "product", "classifier"]
 
 _KINDS: Mapping[str, Any] = {each.kind: each for each in (VerdictHead, ProductHead, ClassifierHead)}
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from procsup_jax.models import api
 from procsup_jax.parallel import rules
-from procsup_jax.parallel.mesh import MeshSettings, make_mesh
+from procsup_jax.parallel.mesh import make_mesh
+from procsup_jax.parallel.settings import MeshSettings
 
 rm_logits = jax.jit(api.rm_logits, static_argnums=(0, 1))
 rm_extend = jax.jit(api.rm_extend, static_argnums=(0, 1))

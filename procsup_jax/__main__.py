@@ -1,0 +1,6 @@
+"""`python -m procsup_jax` is `procsup`."""
+
+from procsup_jax.main import console
+
+if __name__ == "__main__":
+    console()
