@@ -94,9 +94,12 @@ def check_steps(
     groups: dict[str, Sequence[Score | StepLabels]] = {f"scores by {rm}": [*of.values()] for rm, of in scores.items()}
     groups["labels"] = labels
     separators = (LINES.separator, PARAGRAPHS.separator) if separator is None else (separator,)
-    found = [one for each in separators if (one := _other_steps(samples, groups, each)) is not None]
-    if len(found) < len(separators):
-        return
+    found = []
+    for each in separators:
+        other_steps = _other_steps(samples, groups, each)
+        if other_steps is None:
+            return
+        found.append(other_steps)
     split, (what, other) = min(zip(separators, found, strict=True), key=lambda one: len(one[1][1]))
     first = other[0]
     num = len(steps.steps_of(samples[first.key], split))
