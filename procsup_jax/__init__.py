@@ -1,8 +1,8 @@
 """Process- and outcome-supervised reasoning in JAX, after Uesato et al. 2022 (arXiv 2211.14275).
 
 Problems, samples, scores and labels are records (`procsup_jax.types`); a `Model` is loaded with `load_model`; `sample`,
-`search`, `score`, `label`, `train` and `evaluate` are the jobs of the `procsup` command. Names are imported when they
-are first used.
+`search`, `score`, `label`, `train`, `vote` and `evaluate` are the jobs of the `procsup` command. Names are imported
+when they are first used.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "interface": ("evaluate", "label", "sample", "score", "search", "train", "Lesson", "Trained"),
+    "interface": ("evaluate", "label", "sample", "score", "search", "train", "vote", "Lesson", "Trained"),
     "io.models": ("load_model", "save_model"),
     "io.foreign": ("read_any",),
     "models.model": ("Model",),
     "text.layout": ("Layout",),
     "decode.settings": ("DecodeSettings",),
+    "searching.vote": ("Choice",),
     "searching.settings": ("StepSearchSettings", "TreeSearchSettings"),
     "training.settings": ("TrainSettings", "FitSettings", "OptimSettings"),
     "errors": ("UserError",),

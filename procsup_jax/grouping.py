@@ -17,6 +17,12 @@ class Keyed(Protocol):
         """Return what joins it."""
 
 
+def name(record: Keyed) -> str:
+    """Return how messages call a sample, or the sample that a score or labels belong to."""
+    uid, sample, decoding = record.key
+    return f"sample {sample} ({decoding}) of problem {uid!r}" if decoding else f"sample {sample} of problem {uid!r}"
+
+
 K = TypeVar("K", bound=Keyed)
 
 

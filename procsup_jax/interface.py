@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from procsup_jax.decode.generate import sample_problems
 from procsup_jax.decode.score import score_samples
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.evals import evaluate as evaluation
-from procsup_jax.labels.sources import Source, SourceName
+from procsup_jax.evals import inputs, outcomes
+from procsup_jax.evals.inputs import LayoutName
+from procsup_jax.evals.join import join
+from procsup_jax.labels.sources import Source, SourceName, label_answered
 from procsup_jax.labels.sources import source as named_source
 from procsup_jax.models.model import Model
 from procsup_jax.searching import decodings
@@ -22,12 +25,18 @@ from procsup_jax.searching.aggregate import Aggregate, to_scores
 from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
 from procsup_jax.searching.step_search import step_search
 from procsup_jax.searching.tree_search import tree_search
+from procsup_jax.searching.vote import Choice
+from procsup_jax.text import answered
+from procsup_jax.text.answers import Reading
+from procsup_jax.text.layout import preset
 from procsup_jax.training.lesson import Lesson
 from procsup_jax.training.tasks import Trained
 from procsup_jax.training.tasks import train as train
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
-__all__ = ["Lesson", "Trained", "evaluate", "label", "sample", "score", "search", "train"]
+__all__ = ["Lesson", "Trained", "evaluate", "label", "sample", "score", "search", "train", "vote"]
+
+StepLayout = Literal["lines", "paragraphs"]
 
 
 def sample(
@@ -99,13 +108,46 @@ def score(
     return to_scores(samples, probs, aggregate, model.name)
 
 
-def label(source: Source | SourceName, problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLabels]:
-    """Label the steps of samples by a source (see `labels.sources`), or by the name of one, for steps in lines.
+def label(
+    source: Source | SourceName,
+    problems: Sequence[Problem],
+    samples: Sequence[Sample],
+    *,
+    answers: Reading = "flexible",
+    layout: StepLayout = "lines",
+) -> list[StepLabels]:
+    """Label the steps of samples by a source (see `labels.sources`), or by the name of one.
 
-    Raises UserError for a sample of another problem, and where a source cannot label a problem's samples.
+    Final answers are read from the solutions, `flexible` ones as language models write them, `strict` ones behind the
+    layout's marker; where a sample's own `answer` says otherwise a line says so. `layout` says how a named source
+    splits steps that samples do not give. Raises UserError for a sample of another problem, for a problem without an
+    answer to compare with, and where a source cannot label a problem's samples.
     """
-    chosen = named_source(source) if isinstance(source, str) else source
-    return chosen.label(problems, samples)
+    written = preset(layout)
+    chosen = named_source(source, written.separator) if isinstance(source, str) else source
+    return label_answered(chosen, problems, samples, answers, written.answer_marker)
+
+
+def vote(
+    samples: Sequence[Sample],
+    scores: Mapping[str, Sequence[Score]] | None = None,
+    *,
+    problems: Sequence[Problem] = (),
+    seed: int = 0,
+    answers: Reading = "flexible",
+    layout: LayoutName = "",
+) -> dict[str, dict[str, Choice]]:
+    """Return what each decoding chooses, by problem and decoding: majority, JUDGE_weighted and JUDGE_best, greedy, ...
+
+    They are the choices that `evaluate` measures with the same seed. `scores` are those of any number of reward models,
+    by the names to call them by; `problems`, which need no answers, those that there should be samples of, without any
+    those that there are. `answers` and `layout` as in `evaluate`. Raises UserError where records do not fit together.
+    """
+    marker, separator = inputs.written(layout)
+    found = answered.samples(samples, answers, marker)
+    found.warn()
+    joined = join(problems or inputs.of_samples(samples), found.samples, scores or {}, (), separator)
+    return outcomes.by_problem(joined, seed)
 
 
 def evaluate(
@@ -115,10 +157,20 @@ def evaluate(
     labels: Sequence[StepLabels] = (),
     *,
     seed: int = 0,
+    answers: Reading = "flexible",
+    layout: LayoutName = "",
 ) -> dict[str, Any]:
     """Return every metric of a model's samples: both errors, abstention, agreement (docs/metrics.md).
 
     `scores` are those of any number of reward models, by the names to call them by; `labels` are process labels, of
-    one rater or several.
+    one rater or several. Final answers are read from the solutions, `flexible` ones as language models write them,
+    `strict` ones behind the marker of the layout (without a name that of lines); where a sample's own `answer` says
+    otherwise a line says so. `layout` says how steps that samples do not give are split; without a name they are split
+    as fits the scores and labels. Raises UserError where records do not fit together, and for a problem without an
+    answer.
     """
-    return evaluation.evaluate(problems, samples, scores or {}, labels, seed=seed)
+    marker, separator = inputs.written(layout)
+    found = answered.samples(samples, answers, marker)
+    found.warn()
+    gold = answered.problems(problems)
+    return evaluation.evaluate(gold, found.samples, scores or {}, labels, seed=seed, separator=separator)

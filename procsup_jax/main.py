@@ -31,6 +31,7 @@ JOBS = {
     "score": "samples + reward model -> scores.jsonl",
     "grade": "solutions -> final answer, correctness, steps, calculator faults",
     "convert": "a model from or to another system's files",
+    "vote": "samples (+ scores) -> the solution that each decoding chooses for each problem",
     "evaluate": "samples + scores + labels -> every metric, as JSON and a table",
     "report": "rebuilds report.html from a workdir",
 }

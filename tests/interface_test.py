@@ -50,3 +50,18 @@ def test_the_jobs_as_functions(model, tmp_path):
     assert {"greedy", "majority", "mine_weighted", "mine_best", "mine_step"} <= set(found["decoding"])
     procsup_jax.write_samples(tmp_path / "s.jsonl", everything)
     assert procsup_jax.read_samples(tmp_path / "s.jsonl") == everything
+
+
+def test_answers_are_read_from_solutions(capsys):
+    problems = [procsup_jax.Problem("a", "?", "#### 18"), procsup_jax.Problem("b", "?", "5")]
+    samples = [procsup_jax.Sample("a", 0, "#### 18"), procsup_jax.Sample("b", 0, "So \\boxed{4}", "5")]
+    assert procsup_jax.evaluate(problems, samples)["decoding"]["majority"]["final_answer_error"] == 0.5
+    assert [label.trace_correct for label in procsup_jax.label("outcome", problems, samples)] == [True, False]
+    voted = procsup_jax.vote(samples)
+    assert [voted[uid]["majority"].answer for uid in "ab"] == ["18", "4"]
+    assert (
+        capsys.readouterr().err.count("first sample 0 of problem 'b': \"answer\" is '5', the solution gives '4'") == 3
+    )
+    assert procsup_jax.vote(samples, answers="strict")["b"]["majority"] == procsup_jax.Choice(None, None, 0.0)
+    with pytest.raises(procsup_jax.UserError, match="1 of 1 problems have no final answer, first problem 'b'"):
+        procsup_jax.evaluate([procsup_jax.Problem("b", "?", "")], samples[1:])

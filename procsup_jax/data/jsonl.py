@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from procsup_jax import files, json_lines
+from procsup_jax.data import rows
 from procsup_jax.errors import UserError
 from procsup_jax.text import answers
 from procsup_jax.types import Problem
@@ -29,9 +30,10 @@ class Keys:
 
 
 def load_jsonl(path: files.PathLike, keys: Keys | None = None) -> list[Problem]:
-    """Return the problems of a JSON-lines file; other keys are kept in `extra`.
+    """Return the problems of a file of JSON lines or of a JSON array; other keys are kept in `extra`.
 
-    Raises `UserError` "file:line: what is wrong, what was expected" at the first bad line.
+    Raises `UserError` "file:line: what is wrong, what was expected" at the first bad line, and for a file without
+    problems.
     """
     names, stem, place = keys or Keys(), pathlib.Path(path).stem, 0
 
@@ -40,7 +42,7 @@ def load_jsonl(path: files.PathLike, keys: Keys | None = None) -> list[Problem]:
         place += 1
         return _problem(line, names, f"{stem}-{place - 1}")
 
-    problems = json_lines.read(path, parse)
+    problems = rows.read(path, parse)
     met: dict[str, int] = {}
     for i, problem in enumerate(problems):
         if met.setdefault(problem.uid, i) != i:
@@ -54,7 +56,7 @@ def _problem(line: Mapping[str, Any], keys: Keys, uid: str) -> Problem:
         raise json_lines.BadLine(f'"{keys.question}" is missing, expected a string')
     if answer is not None and answers.has_answer_marker(answer):
         solution, answer = answer if solution is None else solution, answers.extract_answer(answer)
-    elif answer is None and solution is not None:
+    elif not (answer or "").strip() and solution is not None:
         answer = answers.extract_answer(solution)
     if not answer:
         raise json_lines.BadLine(

@@ -4,121 +4,137 @@ from __future__ import annotations
 
 import dataclasses
 import decimal
+import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from procsup_jax import files, json_lines
-from procsup_jax.data import gsm8k, latex
+from procsup_jax.data import asdiv_xml, gsm8k, rows
 from procsup_jax.data.jsonl import load_jsonl
+from procsup_jax.data.math_problems import SUBJECTS, load_math
 from procsup_jax.errors import UserError
 from procsup_jax.text import answers
 from procsup_jax.types import Problem
 
-_Parse = Callable[[Mapping[str, Any]], Problem]
 _UNIT = re.compile(r"\s+\([^()]*\)\s*$")
 _NEGATIVE_FRACTION = re.compile(r"^-\(([0-9]+/[0-9]+)\)$")
-_DIAGRAM = "[asy]"
-_DIAGRAM_BLOCK = re.compile(r"\s*\[asy\].*?\[/asy\]\s*", re.DOTALL)
+_DECIMAL = re.compile(r"\s*[+-]?[0-9][0-9,]*(?:\.[0-9]*)?\s*")
+_NUMBER = json_lines.Kind(
+    "a number",
+    lambda value: json_lines.is_number(value) or (isinstance(value, str) and bool(_DECIMAL.fullmatch(value))),
+)
+_ONE_NUMBER = json_lines.Kind(
+    "a list of one number",
+    lambda value: json_lines.is_list(json_lines.is_number)(value) and len(value) == 1,
+    lambda value: value[0],
+)
 
 
 def load(dataset: str, path: files.PathLike | None = None, split: str = "test") -> list[Problem]:
-    """Return the problems of a set by name: `gsm8k`, `svamp`, `asdiv`, `multiarith`, `math_prealgebra` or `jsonl`.
+    """Return the problems of a set by name: `gsm8k`, one of `word_problems.NAMES`, or `jsonl`, as it was published.
 
-    `path` is the set's file (for `gsm8k` a folder, or None to use TFDS; for `jsonl` our own problems.jsonl). Only
-    GSM8K has splits. Raises `UserError` for an unknown set, a missing path, or a bad line.
+    `path` is the set's file (for `gsm8k` a folder too, or None to use TFDS; for `math_...` MATH's folder too; for
+    `jsonl` our own problems.jsonl). Only GSM8K and MATH's folder have splits. Raises `UserError` for an unknown set, a
+    missing path, a bad line, or a file without problems.
     """
     if dataset == "gsm8k":
         return gsm8k.load_gsm8k(split, path)
-    if dataset not in _LOADERS:
-        raise UserError(f"there is no data set {dataset!r}; expected one of {', '.join(['gsm8k', *_LOADERS])}")
+    subject = dataset.removeprefix("math_")
+    is_math = subject != dataset and subject in SUBJECTS
+    if not is_math and dataset not in _LOADERS:
+        raise UserError(f"there is no data set {dataset!r}; expected one of {', '.join(('gsm8k', *NAMES, 'jsonl'))}")
     if path is None:
-        raise UserError(f"the data set {dataset!r} needs a path: the file that holds its problems, one JSON a line")
-    return _LOADERS[dataset](path)
+        raise UserError(f"the data set {dataset!r} needs a path: the file that holds its problems")
+    return load_math(path, subject, split) if is_math else _LOADERS[dataset](path)
 
 
 def load_svamp(path: files.PathLike) -> list[Problem]:
-    """Return SVAMP (Patel et al. 2021): `Body`, `Question`, `Answer`, `ID` a line; uids such as "svamp-chal-777"."""
+    """Return SVAMP (Patel et al. 2021); uids such as "svamp-chal-777".
 
-    def parse(line: Mapping[str, Any]) -> Problem:
-        body, question, name = (json_lines.take(line, key, json_lines.TEXT) for key in ("Body", "Question", "ID"))
-        extra = _rest(line, "Body", "Question", "ID", "Answer")
-        return Problem(f"svamp-{name}", _joined(body, question), _number(line, "Answer"), extra=extra)
+    Rows of `Body`, `Question`, `Answer`, `ID` in its JSON array or lines; one without `Body` gives its whole question
+    as `question_concat`, as on the hub.
+    """
 
-    return json_lines.read(path, parse, ("ID",))
+    def parse(row: rows.Row) -> Problem:
+        name = json_lines.take(row, "ID", json_lines.TEXT)
+        if "Body" not in row and "question_concat" in row:
+            question = json_lines.take(row, "question_concat", json_lines.TEXT).strip()
+        else:
+            question = _joined(*(json_lines.take(row, key, json_lines.TEXT) for key in ("Body", "Question")))
+        extra = rows.rest(row, "Body", "Question", "ID", "Answer", "question_concat")
+        return Problem(f"svamp-{name}", question, _number(row, ("Answer",)), extra=extra)
+
+    return rows.read(path, parse, "ID")
 
 
 def load_asdiv(path: files.PathLike) -> list[Problem]:
-    """Return ASDiv (Miao et al. 2020): `body`, `question`, `answer` a line; uids such as "asdiv-12" by line.
+    """Return ASDiv (Miao et al. 2020): its XML, or `body`, `question`, `answer` a row.
 
-    The unit in `9 (apples)` is dropped; answers that are no numbers (names, times, ratios) are kept as strings.
+    uids are "asdiv-nluds-0001" after the XML's own, else such as "asdiv-12" by place. The unit in `9 (apples)` is
+    dropped; answers that are no numbers (names, times, ratios) are kept as strings.
     """
 
-    def parse(line: Mapping[str, Any]) -> Problem:
-        body, question, answer = (json_lines.take(line, key, json_lines.TEXT) for key in ("body", "question", "answer"))
+    def parse(row: rows.Row) -> Problem:
+        body, question, answer = (json_lines.take(row, key, json_lines.TEXT) for key in ("body", "question", "answer"))
         bare = _NEGATIVE_FRACTION.sub(r"-\1", _UNIT.sub("", answer).strip())
-        extra = _rest(line, "body", "question", "answer")
+        extra = rows.rest(row, "body", "question", "answer")
         return Problem("", _joined(body, question), answers.normalise_answer(bare), extra=extra)
 
-    return _numbered(path, parse, "asdiv")
+    if rows.first_byte(path) != b"<":
+        return _numbered(rows.read(path, parse), "asdiv")
+    problems = []
+    for i, row in enumerate(asdiv_xml.read_rows(path)):
+        try:
+            problem = parse(row)
+        except json_lines.BadLine as error:
+            raise UserError(f"{path}: Problem {row.get('id', i)}: {error}") from error
+        extra = {name: value for name, value in problem.extra.items() if name != "id"}
+        problems.append(dataclasses.replace(problem, uid=f"asdiv-{row.get('id', i)}", extra=extra))
+    return problems
 
 
-def load_multiarith(path: files.PathLike) -> list[Problem]:
-    """Return MultiArith (Roy and Roth 2015): `input`, `target` a line; uids such as "multiarith-12" by line."""
+def load_solved(path: files.PathLike, name: str) -> list[Problem]:
+    """Return MultiArith (Roy and Roth 2015), AddSub or SingleEq; uids such as "multiarith-12" by place.
 
-    def parse(line: Mapping[str, Any]) -> Problem:
-        question = json_lines.take(line, "input", json_lines.TEXT).strip()
-        return Problem("", question, _number(line, "target"), extra=_rest(line, "input", "target"))
-
-    return _numbered(path, parse, "multiarith")
-
-
-def load_math_prealgebra(path: files.PathLike, *, keep_diagrams: bool = False) -> list[Problem]:
-    r"""Return MATH's pre-algebra problems (Hendrycks et al. 2021) in plain text, as the paper's zero-shot OOD set.
-
-    The answer is the argument of the solution's last `\boxed`, in plain text too. Problems with a diagram (`[asy]` in
-    the problem) are left out, 771 of the test set's 871 stay (the paper's own filter, which left 633, is not given);
-    with `keep_diagrams` they stay, marked by `extra["diagram"]`. uids such as "math-prealgebra-12" count lines.
+    Their published JSON arrays have `sQuestion` and `lSolutions`; `input` and `target`, and the hub's `question` and
+    `final_ans` or `answer`, are read too.
     """
-    problems = _numbered(path, _parse_math, "math-prealgebra")
-    return [problem for problem in problems if keep_diagrams or not problem.extra["diagram"]]
+
+    def parse(row: rows.Row) -> Problem:
+        question = rows.one_of(row, ("input", "sQuestion", "question"), json_lines.TEXT).strip()
+        if "lSolutions" in row:
+            answer = _plain(json_lines.take(row, "lSolutions", _ONE_NUMBER))
+        else:
+            answer = _number(row, ("target", "final_ans", "answer"))
+        read = ("input", "sQuestion", "question", "lSolutions", "target", "final_ans", "answer")
+        return Problem("", question, answer, extra=rows.rest(row, *read))
+
+    return _numbered(rows.read(path, parse), name)
 
 
-def _parse_math(line: Mapping[str, Any]) -> Problem:
-    problem, solution = (json_lines.take(line, key, json_lines.TEXT) for key in ("problem", "solution"))
-    trace = latex.plain_text(_DIAGRAM_BLOCK.sub("\n", solution)).strip()
-    answer = answers.boxed(trace)
-    if answer is None:
-        raise json_lines.BadLine(r'"solution" has no \boxed{...}, expected one around the final answer')
-    extra = {**_rest(line, "problem", "solution"), "diagram": _DIAGRAM in problem}
-    return Problem(
-        "", latex.plain_text(problem).strip(), answers.normalise_answer(" ".join(answer.split())), trace, extra
-    )
-
-
+_SOLVED = ("multiarith", "addsub", "singleeq")
 _LOADERS: Mapping[str, Callable[[files.PathLike], list[Problem]]] = {
     "svamp": load_svamp,
     "asdiv": load_asdiv,
-    "multiarith": load_multiarith,
-    "math_prealgebra": load_math_prealgebra,
+    **{name: functools.partial(load_solved, name=name) for name in _SOLVED},
     "jsonl": load_jsonl,
 }
+NAMES = ("svamp", "asdiv", *_SOLVED, *(f"math_{subject}" for subject in SUBJECTS))
 
 
 def _joined(body: str, question: str) -> str:
     return f"{body.strip()} {question.strip()}".strip()
 
 
-def _number(line: Mapping[str, Any], name: str) -> str:
-    value = decimal.Decimal(str(json_lines.take(line, name, json_lines.NUMBER)))
-    return answers.normalise_answer(f"{value:f}")
+def _number(row: rows.Row, names: Sequence[str]) -> str:
+    return _plain(rows.one_of(row, names, _NUMBER))
 
 
-def _rest(line: Mapping[str, Any], *read: str) -> dict[str, Any]:
-    return {name: value for name, value in line.items() if name not in read}
+def _plain(value: Any) -> str:
+    return answers.normalise_answer(f"{decimal.Decimal(str(value).replace(',', '').strip()):f}")
 
 
-def _numbered(path: files.PathLike, parse: _Parse, prefix: str) -> list[Problem]:
-    """Read problems and give them uids by their place in the file."""
-    problems = json_lines.read(path, parse)
+def _numbered(problems: Iterable[Problem], prefix: str) -> list[Problem]:
+    """Return problems with uids by their place in the file."""
     return [dataclasses.replace(problem, uid=f"{prefix}-{i}") for i, problem in enumerate(problems)]

@@ -24,21 +24,21 @@ def evaluate(
     labels: Sequence[StepLabels] = (),
     *,
     seed: int = 0,
+    separator: str | None = None,
 ) -> dict[str, Any]:
     """Return the metrics of docs/metrics.md as plain values ready for JSON (docs/formats.md, "evaluate").
 
     `samples` holds samples drawn at a temperature, greedy and searched solutions (`searching.decodings`), each kind for
     all problems or for none; `scores` those of each judge, a reward model by the name that tables and decodings
     ("NAME_weighted") call it; `labels` the process labels of all raters. Errors are shares, None where nothing can
-    be said. `seed` settles majority's draws and the bootstrap. Raises `UserError` where records do not fit together
-    (`evals.join`).
+    be said. `seed` settles majority's draws and the bootstrap; `separator` as in `evals.join`. Raises `UserError` where
+    records do not fit together.
     """
-    joined = join(problems, samples, scores or {}, labels)
+    joined = join(problems, samples, scores or {}, labels, separator)
     measured = outcomes.measure_all(joined, seed)
-    uids = [problem.uid for problem in problems]
     per_problem = sorted(map(len, joined.drawn.values()))
     return {
-        "decoding": {decoding: _decoding(outcome, uids) for decoding, outcome in measured.items()},
+        "decoding": {decoding: _decoding(outcome) for decoding, outcome in measured.items()},
         "one_sample": _one_sample(joined, seed) if joined.drawn else None,
         f"minus_{BASELINE}": _differences(measured, seed),
         **reward_models.report(joined),
@@ -49,7 +49,7 @@ def evaluate(
     }
 
 
-def _decoding(outcome: Outcomes, uids: Sequence[str]) -> dict[str, Any]:
+def _decoding(outcome: Outcomes) -> dict[str, Any]:
     estimates = {
         "final_answer_error": intervals.proportion(outcome.error_b),
         "trace_error": intervals.proportion(outcome.trace_b),
@@ -61,7 +61,7 @@ def _decoding(outcome: Outcomes, uids: Sequence[str]) -> dict[str, Any]:
         if outcome.score_b is None:
             found[name] = None
             continue
-        rest = selective(error_b, outcome.score_b, uids)
+        rest = selective(error_b, outcome.score_b)
         found[name] = [[share, estimate.value] for share, estimate in zip(ABSTAINED, rest, strict=True)]
         found["intervals"][name] = [estimate.interval and list(estimate.interval) for estimate in rest]
     return {**found, **_counts(estimates, outcome.num_undecided)}

@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from procsup_jax import grouping
 from procsup_jax.errors import UserError
+from procsup_jax.evals import consistency
+from procsup_jax.evals.consistency import SAME_STEPS, refuse
 from procsup_jax.searching import decodings
 from procsup_jax.text import answers
 from procsup_jax.types import Key, Problem, Sample, Score, StepLabels
 
 T = TypeVar("T")
-
-_SAME_STEPS = "label and score the same samples file, with the same split into steps"
 
 
 class TraceVerdict(NamedTuple):
@@ -66,25 +66,29 @@ def join(
     samples: Sequence[Sample],
     scores: Mapping[str, Sequence[Score]],
     labels: Iterable[StepLabels],
+    separator: str | None = None,
 ) -> Joined:
     """Join the records of one evaluation; `scores` holds those of each judge, by its name.
 
-    Raises `UserError` for duplicates, for samples of unknown problems, problems without samples, scores or labels of
-    unknown samples, samples drawn at a temperature without a score, scores that are no probabilities or of more than
-    one aggregate, and labels that are outcome labels or count other steps than the scores do.
+    Steps that no sample gives stand between `separator`s, without one between those of a layout that fits all. Raises
+    `UserError` for duplicates, for samples of unknown problems, problems without samples, scores or labels of unknown
+    samples, samples drawn at a temperature without a score, scores that are no probabilities, of more than one
+    aggregate or not the aggregate that they state, labels that are outcome labels or go beyond their steps, and scores
+    and labels that count other steps than one another or their sample.
     """
     by_uid = _unique(problems, lambda problem: problem.uid, lambda problem: f"problem {problem.uid!r}", "problems")
-    by_key = _unique(samples, lambda sample: sample.key, _name, "samples")
+    by_key = _unique(samples, lambda sample: sample.key, grouping.name, "samples")
     if not by_uid or not by_key:
         raise UserError(f"found {len(by_uid)} problems and {len(by_key)} samples, expected at least one of each")
     unknown = [sample for sample in samples if sample.problem_uid not in by_uid]
-    _refuse(
-        unknown, samples, "samples are of problems that are not given", "give the problems file they were drawn for"
-    )
+    refuse(unknown, samples, "samples are of problems that are not given", "give the problems file they were drawn for")
     drawn, single = _split(problems, samples)
     score_maps = {judge: _join_scores(judge, scores[judge], by_key, drawn) for judge in decodings.in_turn(scores)}
-    _check_steps(score_maps)
-    return Joined(problems, drawn, single, score_maps, _join_labels(labels, by_key, score_maps))
+    consistency.check_judges(score_maps)
+    labels = list(labels)
+    by_sample = _join_labels(labels, by_key, score_maps)
+    consistency.check_steps(by_key, score_maps, labels, separator)
+    return Joined(problems, drawn, single, score_maps, by_sample)
 
 
 def keep_joined(
@@ -138,55 +142,43 @@ def _split(
     return drawn, single
 
 
-def _check_steps(scores: Mapping[str, Mapping[Key, Score]]) -> None:
-    """Refuse judges that count different steps of a sample."""
-    first: dict[Key, tuple[str, int]] = {}
-    for judge, by_key in scores.items():
-        other = [s for key, s in by_key.items() if first.setdefault(key, (judge, _num_steps(s)))[1] != _num_steps(s)]
-        against = first[other[0].key][0] if other else ""
-        _refuse(other, by_key, f"scores by {judge} count other steps than those by {against}", _SAME_STEPS)
-
-
-def _num_steps(score: Score) -> int:
-    return len(score.step_probs)
-
-
 def _join_scores(
     judge: str, records: Sequence[Score], samples: Mapping[Key, Sample], drawn: Mapping[str, Sequence[Sample]]
 ) -> dict[Key, Score]:
     decodings.check_judge(judge)
     what, remedy = f"scores by {judge}", "score the samples file that is evaluated (procsup score)"
-    by_key = _unique(records, lambda score: score.key, _name, what)
-    _refuse([s for s in records if s.key not in samples], records, f"{what} are of samples that are not given", remedy)
+    by_key = _unique(records, lambda score: score.key, grouping.name, what)
+    refuse([s for s in records if s.key not in samples], records, f"{what} are of samples that are not given", remedy)
     needed = [sample for group in drawn.values() for sample in group]
-    _refuse([s for s in needed if s.key not in by_key], needed, f"samples have no score by {judge}", remedy)
+    refuse([s for s in needed if s.key not in by_key], needed, f"samples have no score by {judge}", remedy)
     improper = [s for s in records if not all(0 <= prob <= 1 for prob in (s.score, *s.step_probs))]
-    _refuse(improper, records, f"{what} are no probabilities from 0 to 1", "write the probability of `correct`")
+    refuse(improper, records, f"{what} are no probabilities from 0 to 1", "write the probability of `correct`")
     rules = sorted({score.aggregate for score in records})
     if len(rules) > 1:
         raise UserError(f"{what} mix the aggregates {', '.join(rules)}, expected one; score all samples with one rule")
+    consistency.check_aggregates(what, records)
     return by_key
 
 
 def _join_labels(
-    labels: Iterable[StepLabels], samples: Mapping[Key, Sample], scores: Mapping[str, Mapping[Key, Score]]
+    labels: Sequence[StepLabels], samples: Mapping[Key, Sample], scores: Mapping[str, Mapping[Key, Score]]
 ) -> dict[Key, list[StepLabels]]:
-    labels = list(labels)
     _unique(
-        labels, lambda label: (*label.key, label.rater), lambda label: f"{_name(label)} by {label.rater!r}", "labels"
+        labels,
+        lambda label: (*label.key, label.rater),
+        lambda label: f"{grouping.name(label)} by {label.rater!r}",
+        "labels",
     )
     unknown = [label for label in labels if label.key not in samples]
-    _refuse(unknown, labels, "labels are of samples that are not given", "label the samples file that is evaluated")
+    refuse(unknown, labels, "labels are of samples that are not given", "label the samples file that is evaluated")
     outcome = [label for label in labels if label.source == "outcome"]
-    _refuse(outcome, labels, "labels are outcome labels", "give process labels (of an oracle or of people)")
-    for judge, by_key in scores.items():
-        other = [label for label in labels if label.key in by_key and _num_steps(by_key[label.key]) != label.num_steps]
-        _refuse(other, labels, f"labels count other steps than the scores by {judge}", _SAME_STEPS)
+    refuse(outcome, labels, "labels are outcome labels", "give process labels (of an oracle or of people)")
+    consistency.check_labels(labels, scores)
     by_sample: dict[Key, list[StepLabels]] = {}
     for label in sorted(labels, key=lambda label: label.rater):
         by_sample.setdefault(label.key, []).append(label)
     split = [group[0] for group in by_sample.values() if len({label.num_steps for label in group}) > 1]
-    _refuse(split, by_sample, "labelled samples have raters that count different steps", _SAME_STEPS)
+    refuse(split, by_sample, "labelled samples have raters that count different steps", SAME_STEPS)
     return by_sample
 
 
@@ -201,13 +193,3 @@ def _unique(records: Iterable[T], key: Callable[[T], Any], name: Callable[[T], s
         remedy = "give each once, and each rater a name" if what == "labels" else "give each once"
         raise UserError(f"{len(twice)} {what} are given twice, first {name(twice[0])}; {remedy}")
     return by_key
-
-
-def _refuse(bad: Sequence[Sample | Score | StepLabels], all_records: Sized, what: str, remedy: str) -> None:
-    if bad:
-        raise UserError(f"{len(bad)} of {len(all_records)} {what}, first {_name(bad[0])}; {remedy}")
-
-
-def _name(record: Sample | Score | StepLabels) -> str:
-    decoding = f" ({record.decoding})" if record.decoding else ""
-    return f"sample {record.sample}{decoding} of problem {record.problem_uid!r}"

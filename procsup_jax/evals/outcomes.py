@@ -53,13 +53,22 @@ def choose(joined: Joined, seed: int) -> dict[str, list[Choice]]:
     for decoding, solutions in joined.single.items():
         scores = _single_scores(joined, decoding) or {}
         found[decoding] = [
-            Choice(sample, sample.answer, scores.get(sample.problem_uid, 0.0))
+            Choice(sample, sample.answer, scores.get(sample.problem_uid))
             if answers.is_answer(sample.answer)
             else vote.NO_CHOICE
             for sample in (solutions[problem.uid] for problem in joined.problems)
         ]
     judges = *joined.scores, *sorted(filter(None, map(decodings.judge_of, joined.single)))
     return {name: found[name] for name in decodings.in_order(judges) if name in found}
+
+
+def by_problem(joined: Joined, seed: int) -> dict[str, dict[str, Choice]]:
+    """Return what `choose` does by problem and decoding."""
+    chosen = choose(joined, seed)
+    return {
+        problem.uid: {decoding: choices[i] for decoding, choices in chosen.items()}
+        for i, problem in enumerate(joined.problems)
+    }
 
 
 def measure(joined: Joined, decoding: str, choices: Sequence[Choice]) -> Outcomes:
@@ -80,7 +89,7 @@ def measure(joined: Joined, decoding: str, choices: Sequence[Choice]) -> Outcome
         trace_b=traces_3b[0],
         trace_min_b=traces_3b[1],
         trace_max_b=traces_3b[2],
-        score_b=tuple(choice.score for choice in choices) if ranked else None,
+        score_b=tuple(choice.score or 0.0 for choice in choices) if ranked else None,
         num_undecided=num_undecided,
     )
 

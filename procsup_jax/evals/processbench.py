@@ -55,8 +55,11 @@ class Result:
 
 
 def read_processbench(path: PathLike, *, skip_bad: bool = False) -> list[Item]:
-    """Read a ProcessBench file of JSON lines; a bad line is a UserError that names file and line."""
-    return json_lines.read(path, _parse, ("id",), skip_bad=skip_bad)
+    """Read a ProcessBench file of JSON lines; a bad line is a UserError that names it, as is an empty file."""
+    items = json_lines.read(path, _parse, ("id",), skip_bad=skip_bad)
+    if not items:
+        raise UserError(f"{path} holds no ProcessBench solutions; expected one JSON object a line")
+    return items
 
 
 def records(items: Sequence[Item]) -> tuple[list[Problem], list[Sample]]:

@@ -6,16 +6,17 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from procsup_jax import files, records
+from procsup_jax import files
 from procsup_jax.errors import UserError
-from procsup_jax.evals import join, processbench
+from procsup_jax.evals import inputs, processbench
 from procsup_jax.evals.evaluate import evaluate
+from procsup_jax.evals.inputs import LayoutName
 from procsup_jax.evals.table import processbench_table, table
 from procsup_jax.flags import Flags, flag
-from procsup_jax.searching import decodings
-from procsup_jax.types import Score, StepLabels
+from procsup_jax.jobs import shared
+from procsup_jax.text.answers import Reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,14 +28,14 @@ class EvaluateFlags(Flags):
     samples: Sequence[pathlib.Path] = flag(
         "their samples, drawn, greedy or searched; repeat it for another file", (), reads="file"
     )
-    scores: Sequence[str] = flag(
-        "a reward model's scores of the samples, and what to call it; repeat it for other files", (), reads="named file"
-    )
+    scores: Annotated[Sequence[str], shared.SCORES] = ()
     labels: Sequence[pathlib.Path] = flag(
         "process labels of the samples; repeat it for a second rater's", (), reads="file"
     )
-    seed: int = flag("settles majority's random choices and the bootstrap", 0)
-    skip_bad: bool = flag("leave out malformed lines, and what cannot be joined without them", False)
+    seed: Annotated[int, shared.SEED] = 0
+    answers: Annotated[Reading, shared.ANSWERS] = "flexible"
+    layout: Annotated[LayoutName, shared.JOINED_LAYOUT] = ""
+    skip_bad: Annotated[bool, shared.SKIP_UNJOINED] = False
     dataset: Literal["", "processbench"] = flag("a public set instead of --problems and --samples", "")
     path: pathlib.Path | None = flag("processbench: its file", None, reads="file")
     threshold: float = flag("processbench: a step of a lower probability is called wrong", 0.5)
@@ -46,51 +47,36 @@ class EvaluateFlags(Flags):
 def run(flags: EvaluateFlags) -> dict[str, Any]:
     """Measure final-answer error, trace error and more: problems + samples + scores + labels -> JSON and a table.
 
-    A reward model's NAME is what tables and decodings (NAME_weighted) call it, such as orm and prm. With
+    Answers are read from the solutions; where a sample's own answer says otherwise a line says so. A reward model's
+    NAME is what tables and decodings (NAME_weighted) call it, such as orm and prm. With
     --dataset=processbench its figures are how well reward models find the first wrong step; their scores are of the
     samples that procsup data --dataset=processbench writes, those of --threshold_path's solutions among them.
     """
-    left_out: list[str] = []
-    by_judge: dict[str, list[Score]] = {}
-    for judge, path in map(named_file, flags.scores):
-        found = records.read_scores(path, skip_bad=flags.skip_bad, left_out=left_out)
-        by_judge.setdefault(judge, []).extend(found)
     if flags.dataset == "processbench":
-        result = _processbench(flags, by_judge)
+        result = _processbench(flags)
         shown = processbench_table(result)
     else:
-        result = _evaluate(flags, by_judge, left_out)
+        result = _evaluate(flags)
         shown = table(result)
     files.write_text(flags.output, json.dumps(result, indent=2, allow_nan=False) + "\n")
     print(shown)
     return result
 
 
-def _evaluate(flags: EvaluateFlags, by_judge: dict[str, list[Score]], left_out: list[str]) -> dict[str, Any]:
+def _evaluate(flags: EvaluateFlags) -> dict[str, Any]:
     if flags.problems is None or not flags.samples:
         raise UserError("procsup evaluate needs --problems and --samples, or --dataset=processbench --path=FILE")
-    skip_bad = flags.skip_bad
-    problem_list = records.read_problems(flags.problems, skip_bad=skip_bad, left_out=left_out)
-    uids = {problem.uid for problem in problem_list}
-    sample_list = [
-        sample
-        for path in flags.samples
-        for sample in records.read_samples(path, problem_uids=uids, skip_bad=skip_bad, left_out=left_out)
-    ]
-    label_list: list[StepLabels] = []
-    for path in flags.labels:
-        label_list += records.read_labels(path, skip_bad=skip_bad, left_out=left_out)
-    if left_out:
-        num_read = len(problem_list), len(sample_list)
-        kept = join.keep_joined(problem_list, sample_list, by_judge, label_list)
-        problem_list, sample_list, by_judge, label_list = kept
-        orphans = num_read[0] - len(problem_list), num_read[1] - len(sample_list)
-        print(f"left out {len(left_out)} bad lines and with them {orphans[0]} problems and {orphans[1]} samples")
-    result = evaluate(problem_list, sample_list, by_judge, label_list, seed=flags.seed)
-    return {**result, "left_out": len(left_out)}
+    marker, separator = inputs.written(flags.layout)
+    named = inputs.Files(flags.problems, flags.samples, flags.scores, flags.labels)
+    found = named.read(flags.answers, marker, skip_bad=flags.skip_bad)
+    result = evaluate(found.problems, found.samples, found.scores, found.labels, seed=flags.seed, separator=separator)
+    contradicting = len(found.answered.contradictions)
+    counts = {"reading": flags.answers, "added": found.answered.num_added, "contradicting": contradicting}
+    return {**result, "answers": counts, "left_out": found.left_out}
 
 
-def _processbench(flags: EvaluateFlags, by_judge: dict[str, list[Score]]) -> dict[str, Any]:
+def _processbench(flags: EvaluateFlags) -> dict[str, Any]:
+    by_judge = inputs.read_scores(flags.scores, skip_bad=flags.skip_bad)
     if flags.path is None or not by_judge:
         raise UserError("procsup evaluate --dataset=processbench needs --path=FILE and --scores=NAME=FILE")
     items = processbench.read_processbench(flags.path, skip_bad=flags.skip_bad)
@@ -102,12 +88,3 @@ def _processbench(flags: EvaluateFlags, by_judge: dict[str, list[Score]]) -> dic
             for judge, scores in by_judge.items()
         }
     return processbench.report(items, by_judge, thresholds, seed=flags.seed)
-
-
-def named_file(given: str) -> tuple[str, pathlib.Path]:
-    """Return the name and the file of a value NAME=FILE; raise `UserError` for what is none."""
-    name, equals, path = given.partition("=")
-    if not equals or not path:
-        raise UserError(f"--scores={given}: expected --scores=NAME=FILE, such as --scores=prm=scores.jsonl")
-    decodings.check_judge(name)
-    return name, pathlib.Path(path)

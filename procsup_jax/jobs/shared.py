@@ -9,6 +9,13 @@ SAMPLES = About("the samples file", reads="file")
 SAMPLES_OUTPUT = About("the samples file to write", writes="file")
 RM = About("the folder of a reward model", reads="model")
 POLICY = About("a model's folder, or worlds_base, the base that ships with the package", reads="model")
+ANSWERS = About("read as language models write them, or behind the layout's marker alone")
 EXAMPLES = About("a problems file with solutions, to show worked examples from", reads="file")
+SEED = About("settles majority's random choices and the bootstrap")
+SCORES = About(
+    "a reward model's scores of the samples, and what to call it; repeat it for other files", reads="named file"
+)
 LAYOUT = About("what separates the steps of solutions that do not give their own")
+JOINED_LAYOUT = About("how steps that samples do not give are split; empty takes what fits")
+SKIP_UNJOINED = About("leave out malformed lines, and what cannot be joined without them")
 SKIP_BAD = About("leave malformed lines out and say how many")

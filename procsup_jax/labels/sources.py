@@ -9,6 +9,9 @@ from procsup_jax.errors import UserError
 from procsup_jax.labels.intermediate import Intermediate
 from procsup_jax.labels.oracle import Oracle
 from procsup_jax.labels.outcome import Outcome
+from procsup_jax.text import answered
+from procsup_jax.text.answers import Reading
+from procsup_jax.text.layout import LINES
 from procsup_jax.text.steps import SEPARATOR
 from procsup_jax.types import Problem, Sample, StepLabels
 
@@ -25,6 +28,8 @@ class Source(Protocol):
 
 
 SourceName = Literal["outcome", "oracle", "intermediate"]
+# Those that compare with the problems' answers.
+NEED_ANSWERS = (Outcome.name, Intermediate.name)
 _SOURCES: Mapping[SourceName, Callable[[str], Source]] = {
     "outcome": Outcome,
     "oracle": Oracle,
@@ -37,3 +42,21 @@ def source(name: SourceName, separator: str = SEPARATOR) -> Source:
     if name not in _SOURCES:
         raise UserError(f"label source {name!r} is unknown: expected one of {', '.join(_SOURCES)}")
     return _SOURCES[name](separator)
+
+
+def label_answered(
+    source: Source,
+    problems: Sequence[Problem],
+    samples: Sequence[Sample],
+    reading: Reading = "flexible",
+    marker: str = LINES.answer_marker,
+) -> list[StepLabels]:
+    """Label samples by the answers that their solutions give (`text.answered`), with a warning where they say others.
+
+    Raises UserError for a problem without an answer where the source compares answers, and where the source does.
+    """
+    if source.name in NEED_ANSWERS:
+        problems = answered.problems(problems)
+    found = answered.samples(samples, reading, marker)
+    found.warn()
+    return source.label(problems, found.samples)

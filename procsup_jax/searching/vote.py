@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from procsup_jax.grouping import position
+from procsup_jax.searching import ties
 from procsup_jax.text import answers
 from procsup_jax.types import Sample
 
@@ -23,12 +24,12 @@ class Choice:
 
     `sample` and `answer` are None when no sample has a final answer, which counts as a wrong answer. `score` is what
     selective prediction abstains by: the reward model's score of `sample`, or, where no reward model took part, the
-    share of all the problem's samples that give `answer`; 0.0 when there is no answer.
+    share of all the problem's samples that give `answer`; 0.0 when there is no answer, None where it is not known.
     """
 
     sample: Sample | None
     answer: str | None
-    score: float
+    score: float | None
 
 
 NO_CHOICE = Choice(None, None, 0.0)
@@ -66,15 +67,14 @@ def rm_weighted(samples: Sequence[Sample], scores: Sequence[float]) -> Choice:
     """Choose the answer of the largest summed score, then the highest-scored sample that gives it.
 
     `scores[i]` is the reward model's probability that `samples[i]` is right. Ties go to the answer with more samples,
-    then to the shorter one; between samples to the lower index.
+    then to the shorter one; between samples to the lower index (`ties`: sums of the same scores in any order tie).
     """
     score_of, groups = _scores_by_sample(samples, scores), group_by_answer(samples)
     if not groups:
         return NO_CHOICE
-    # fsum is exact, so that the order of the samples cannot turn a tie.
-    weight = {answer: math.fsum(score_of[id(sample)] for sample in group) for answer, group in groups.items()}
-    answer = max(groups, key=lambda answer: (weight[answer], len(groups[answer])))
-    sample = max(groups[answer], key=lambda sample: score_of[id(sample)])
+    heaviest = ties.highest(groups, lambda answer: math.fsum(score_of[id(sample)] for sample in groups[answer]))
+    answer = max(heaviest, key=lambda answer: len(groups[answer]))
+    sample = ties.highest(groups[answer], lambda sample: score_of[id(sample)])[0]
     return Choice(sample, answer, score_of[id(sample)])
 
 
@@ -84,7 +84,7 @@ def best(samples: Sequence[Sample], scores: Sequence[float]) -> Choice:
     answered = sorted(filter(_has_answer, samples), key=position)
     if not answered:
         return NO_CHOICE
-    sample = max(answered, key=lambda sample: score_of[id(sample)])
+    sample = ties.highest(answered, lambda sample: score_of[id(sample)])[0]
     return Choice(sample, _normalise(sample.answer or ""), score_of[id(sample)])
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import functools
 import re
 from fractions import Fraction
+from typing import Literal
 
 from procsup_jax.text import rationals
+
+Reading = Literal["flexible", "strict"]
 
 _BOXED = "\\boxed{"
 _MARKERS = ("#### ", "Final answer:", "Final Answer:", _BOXED)
@@ -18,20 +21,30 @@ _SHORT_MARKER = "A:"
 _WHOLE_SHORT_MARKER = re.compile(r"(?<!\w)A:")
 _BRACE = re.compile(r"[{}]")
 _SIGN_AND_DOLLAR = re.compile(r"\A([+-])(?:\$\s*)+")
+_LATEX_FRACTION = re.compile(r"\\frac\{?([0-9]+?)\}?\{?([0-9]+)\}?")
 _BLANKS = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
 
 
-def extract_answer(solution: str) -> str | None:
+def extract_answer(solution: str, reading: Reading = "flexible", marker: str = "#### ") -> str | None:
     """Return the normalised final answer of a solution: what follows its last marker, up to the end of that line.
 
-    None where there is no marker or nothing stands after the last one.
+    A `strict` reading knows `marker` alone. None where there is no marker or nothing stands after the last one.
     """
-    found = _last_marker(solution)
+    if reading == "strict":
+        start = solution.rfind(marker)
+        found = (marker, start + len(marker)) if start >= 0 else None
+    else:
+        found = _last_marker(solution)
     if found is None:
         return None
     marker, start = found
     text = boxed(solution) if marker == _BOXED else solution[start:].partition("\n")[0]
     return normalise_answer(text or "") or None
+
+
+def gold_answer(text: str) -> str | None:
+    """Return the answer that a problem's `answer` states, be it a whole trace; None where it states none."""
+    return extract_answer(text) if has_answer_marker(text) else normalise_answer(text) or None
 
 
 def has_answer_marker(text: str) -> bool:
@@ -68,7 +81,7 @@ def normalise_answer(text: str) -> str:
 def answer_key(answer: str) -> Fraction | str:
     """Return what equal answers share, to group by: the exact value of a number, else the normalised text."""
     normal = normalise_answer(answer)
-    value = rationals.parse_rational(normal)
+    value = rationals.parse_rational(_LATEX_FRACTION.sub(r"\1/\2", normal))
     return normal if value is None else value
 
 

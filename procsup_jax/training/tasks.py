@@ -16,6 +16,7 @@ from procsup_jax.data.examples import label_examples, references, solution_examp
 from procsup_jax.errors import UserError
 from procsup_jax.io.metrics import Record
 from procsup_jax.labels.outcome import Outcome
+from procsup_jax.labels.sources import label_answered
 from procsup_jax.models.api import make_head
 from procsup_jax.models.model import Model
 from procsup_jax.training.lesson import Lesson
@@ -92,7 +93,7 @@ def _examples(model: Model, lesson: Lesson) -> dict[str, list[pack.Example]]:
             if not labels:
                 if lesson.task == "prm":
                     raise UserError("prm learns from step labels: give --labels, or train an orm on final answers")
-                labels = Outcome(encoding.layout.separator).label(lesson.problems, lesson.samples)
+                labels = label_answered(Outcome(encoding.layout.separator), lesson.problems, _needed(lesson))
             return _judged(model, problems, _needed(lesson), labels)
         case other:
             raise UserError(f"task {other!r} is unknown: expected one of {', '.join(get_args(Task))}")

@@ -3,6 +3,8 @@
 import json
 import pathlib
 import sys
+import threading
+import time
 
 import pytest
 
@@ -85,9 +87,12 @@ def test_tfds_gives_the_same_problems_under_the_same_uids(folder, tmp_path: path
         return {name: folder / f"{name}.jsonl" for name in ("train", "test")}
 
     monkeypatch.setattr(tfds.download.DownloadManager, "download_and_extract", local)
+    monkeypatch.setattr(gsm8k, "_failure", lambda: None)
     for split in gsm8k.SPLITS:
         assert gsm8k.load_gsm8k(split, data_dir=str(tmp_path)) == gsm8k.load_gsm8k(split, folder)
     assert "tensorflow" not in sys.modules
+    monkeypatch.setattr(gsm8k, "_failure", lambda: "no network")
+    assert len(gsm8k.load_gsm8k("test", data_dir=str(tmp_path))) == 40  # what is prepared needs none
 
 
 def test_tfds_without_data_or_network_is_one_clear_line(tmp_path: pathlib.Path, monkeypatch):
@@ -97,6 +102,32 @@ def test_tfds_without_data_or_network_is_one_clear_line(tmp_path: pathlib.Path, 
         raise ConnectionError("no route to host\nand more")
 
     monkeypatch.setattr(tfds.download.DownloadManager, "download_and_extract", offline)
+    monkeypatch.setattr(gsm8k, "_failure", lambda: None)
     with pytest.raises(UserError, match=r"TFDS can not load GSM8K here \(.*\); pass a folder that holds") as caught:
         gsm8k.load_gsm8k("test", data_dir=str(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+def test_without_a_network_it_says_so_at_once(tmp_path: pathlib.Path, monkeypatch):
+    monkeypatch.setattr(gsm8k, "HOST", "nowhere.invalid")
+    start = time.monotonic()
+    with pytest.raises(
+        UserError, match=r"GSM8K is not here, and nowhere.invalid can not be reached \(.*\); pass --path"
+    ):
+        gsm8k.load_gsm8k("test", data_dir=str(tmp_path))
+    assert time.monotonic() - start < 2 * gsm8k.MAX_SECONDS
+
+
+def test_a_network_that_does_not_answer_is_not_waited_for(tmp_path: pathlib.Path, monkeypatch):
+    never = threading.Event()
+    monkeypatch.setattr(gsm8k, "_failure", never.wait)
+    monkeypatch.setattr(gsm8k, "MAX_SECONDS", 0.05)
+    with pytest.raises(UserError, match=r"can not be reached \(no answer in 0 s\)"):
+        gsm8k.load_gsm8k("test", data_dir=str(tmp_path))
+    never.set()
+
+
+def test_a_splits_file_or_an_array_may_be_given(folder, tmp_path: pathlib.Path):
+    assert gsm8k.load_gsm8k("test", folder / "test.jsonl") == gsm8k.load_gsm8k("test", folder)
+    (tmp_path / "test.json").write_text(json.dumps(ROWS[:40]))
+    assert gsm8k.load_gsm8k("test", tmp_path / "test.json") == gsm8k.load_gsm8k("test", folder)

@@ -33,8 +33,22 @@ def test_keys_may_lead_into_objects(write):
 
 def test_an_answer_may_stand_in_a_solution_or_be_one(write):
     trace = "2+2=<<2+2=4>>4\n#### 4"
-    path = write({"question": "a", "solution": trace}, {"question": "b", "answer": trace})
-    assert [(each.answer, each.solution) for each in load_jsonl(path)] == [("4", trace), ("4", trace)]
+    rows = [
+        {"solution": trace},
+        {"answer": trace},
+        {"answer": "", "solution": trace},
+        {"answer": None, "solution": trace},
+    ]
+    path = write(*({"question": "a", **row} for row in rows))
+    assert [(each.answer, each.solution) for each in load_jsonl(path)] == [("4", trace)] * 4
+
+
+def test_an_array_is_read_too(write):
+    rows = [{"uid": "a", "question": "2+2?", "answer": "4"}, {"question": "3+3?", "answer": 6}]
+    path = write(*rows)
+    lines = load_jsonl(path)
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    assert load_jsonl(path) == lines
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from procsup_jax.evals.evaluate import difference, evaluate
 from procsup_jax.evals.join import join
 from procsup_jax.searching import decodings
 from procsup_jax.searching.aggregate import to_scores
+from procsup_jax.text import steps
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 
@@ -19,11 +20,14 @@ def make(seed, num_problems=12, num_samples=5, raters=("one",)):
     problems = [Problem(f"p{i}", "?", str(i % 3)) for i in range(num_problems)]
     samples, scores, labels = [], ([], []), []
     for problem in problems:
-        drawn = [Sample(problem.uid, i, f"s{i}", rng.choice(["0", "1", "2", None])) for i in range(num_samples)]
+        drawn = [
+            Sample(problem.uid, i, "\n".join(["s"] * rng.randint(1, 3)), rng.choice(["0", "1", "2", None]))
+            for i in range(num_samples)
+        ]
         marked = [decodings.mark(drawn[0], "greedy"), decodings.mark(drawn[1], "prm_step")]
         samples += [*drawn, *marked]
         for sample in (*drawn, *marked):
-            num_steps = rng.randint(1, 3)
+            num_steps = len(steps.split_steps(sample.solution))
             for rm_scores in scores:
                 step_probs = tuple(rng.choice([0.2, 0.5, 0.8]) for _ in range(num_steps))
                 rm_scores += to_scores([sample], [step_probs], "last", None)
@@ -46,7 +50,7 @@ def test_a_set_worked_out_by_hand():
     problems = [Problem(uid, "?", "1") for uid in "abcd"]
     answers = {"a": ["1", "1", "2"], "b": ["1", "1", "1"], "c": ["3", "3", "1"], "d": [None, None, None]}
     probs = {"a": [0.9, 0.1, 0.2], "b": [0.3, 0.5, 0.4], "c": [0.1, 0.1, 0.8], "d": [0.9, 0.9, 0.9]}
-    samples = [Sample(uid, i, "", answer) for uid, row in answers.items() for i, answer in enumerate(row)]
+    samples = [Sample(uid, i, "s", answer) for uid, row in answers.items() for i, answer in enumerate(row)]
     scores = [Score(uid, i, (p,), p, "last") for uid, row in probs.items() for i, p in enumerate(row)]
     wrong_traces = {("a", 0, None), ("a", 1, None), ("c", 2, None)}
     labels = [
@@ -114,7 +118,7 @@ def test_trace_error_is_null_without_labels():
 
 
 def test_trace_error_is_null_where_no_answer_is_right():
-    samples = [Sample("a", 0, "", "2")]
+    samples = [Sample("a", 0, "s", "2")]
     found = evaluate([Problem("a", "?", "1")], samples, labels=[StepLabels("a", 0, 0, 1, "r", "human")])
     assert found["decoding"]["majority"]["final_answer_error"] == 1.0
     assert found["decoding"]["majority"]["trace_error"] is None
@@ -179,7 +183,7 @@ def test_a_sample_without_an_answer_changes_no_error(seed):
 
 def test_undecided_traces_are_left_out_and_counted():
     problems = [Problem(uid, "?", "1") for uid in "abc"]
-    samples = [Sample(uid, 0, "", "1") for uid in "abc"]
+    samples = [Sample(uid, 0, "x\ny", "1") for uid in "abc"]
     steps = {"a": (1, None), "b": (0, None), "c": (1, 1)}
     labels = [StepLabels(uid, 0, None, 2, "r", "human", steps=each) for uid, each in steps.items()]
     found = evaluate(problems, samples, labels=labels)

@@ -1,11 +1,14 @@
 import dataclasses
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from procsup_jax.errors import UserError
 from procsup_jax.evals.join import TraceVerdict, join, keep_joined
 from procsup_jax.searching import decodings
-from procsup_jax.types import Problem, Sample, Score, StepLabels
+from procsup_jax.searching.aggregate import AGGREGATES, aggregate, to_scores
+from procsup_jax.types import Problem, Sample, StepLabels
 
 PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2")]
 SAMPLES = [Sample(uid, i, "x\n#### 1", "1") for uid in "ab" for i in range(2)]
@@ -13,8 +16,7 @@ GREEDY = [decodings.mark(Sample(uid, 0, "#### 1", "1"), "greedy") for uid in "ab
 
 
 def score(sample, *step_probs, aggregate="last"):
-    probs = step_probs or (0.5, 0.25)
-    return Score(sample.problem_uid, sample.sample, probs, 0.25, aggregate, decoding=sample.decoding)
+    return to_scores([sample], [step_probs or (0.5, 0.25)], aggregate, None)[0]
 
 
 def label(sample, first_error=-1, rater="r", **changes):
@@ -146,8 +148,72 @@ def test_a_judge_has_a_plain_name():
 
 
 def test_a_greedy_solution_and_a_sample_of_one_index_have_scores_and_labels_of_their_own():
-    scores = [*SCORES, *(dataclasses.replace(score(each, 0.9), score=0.9) for each in GREEDY)]
+    scores = [*SCORES, *(score(each, 0.9) for each in GREEDY)]
     labels = [label(SAMPLES[0], 0), label(GREEDY[0], -1, num_steps=1)]
     joined = join(PROBLEMS, [*SAMPLES, *GREEDY], {"orm": scores}, labels)
     assert [joined.scores["orm"][each.key].score for each in (SAMPLES[0], GREEDY[0])] == [0.25, 0.9]
     assert [joined.trace[each.key].mean for each in (SAMPLES[0], GREEDY[0])] == [1.0, 0.0]
+
+
+def test_a_score_is_the_aggregate_that_it_states():
+    other = [SCORES[0], dataclasses.replace(SCORES[1], score=0.5), *SCORES[2:]]
+    message = refused(scores={"orm": other})
+    assert (
+        '1 of 4 scores by orm are not the "aggregate" of their "step_probs", first sample 1 of problem \'a\'' in message
+    )
+    assert 'its "score" is 0.5, \'last\' of its "step_probs" 0.25' in message
+    own = [dataclasses.replace(each, score=0.7, aggregate="own") for each in SCORES]
+    assert join(PROBLEMS, SAMPLES, {"orm": own}, ()).scores["orm"]["a", 0, None].score == 0.7
+
+
+@hypothesis.given(
+    st.sampled_from(AGGREGATES),
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=4, max_size=4),
+    st.sampled_from([3, 4, 6, 16]),
+    st.sampled_from([4, 6, 16]),
+)
+def test_rounded_scores_are_the_aggregates_they_state(how, probs, prob_digits, score_digits):
+    scores = [
+        dataclasses.replace(
+            each,
+            step_probs=tuple(round(prob, prob_digits) for prob in pair),
+            score=round(aggregate(pair, how), score_digits),
+            aggregate=how,
+        )
+        for each, pair in zip(SCORES, [(0.1234567890123456, 0.9876543210123456), *probs[1:]], strict=True)
+    ]
+    join(PROBLEMS, SAMPLES, {"orm": scores}, ())
+
+
+def test_steps_are_those_of_the_samples():
+    three = [score(each, 0.5, 0.5, 0.25) for each in SAMPLES]
+    message = refused(scores={"orm": three})
+    assert "4 of 4 scores by orm count other steps than their samples have, first sample 0 of problem 'a'" in message
+    assert "3 are counted, 2 by its solution split at '\\n'" in message
+    message = refused(labels=[label(SAMPLES[0]), label(SAMPLES[1], num_steps=1)])
+    assert "1 of 2 labels count other steps than their samples have, first sample 1 of problem 'a'" in message
+    given = [dataclasses.replace(each, steps=("x", "y", "#### 1")) for each in SAMPLES]
+    join(PROBLEMS, given, {"orm": three}, [label(given[0], 2, num_steps=3)])
+    assert '2 are counted, 3 by its "steps"' in refused(samples=given, scores={"orm": SCORES})
+
+
+def test_steps_may_be_paragraphs_where_that_fits_all_or_is_said():
+    samples = [dataclasses.replace(each, solution="a\nb\n\nc") for each in SAMPLES]
+    join(PROBLEMS, samples, {"orm": SCORES}, ())
+    join(PROBLEMS, samples, {"orm": SCORES}, (), "\n\n")
+    join(PROBLEMS, samples, {"orm": [score(each, 0.5, 0.5, 0.25) for each in SAMPLES]}, ())
+    with pytest.raises(UserError, match="2 are counted, 3 by its solution split at"):
+        join(PROBLEMS, samples, {"orm": SCORES}, (), "\n")
+    mixed = [samples[0], dataclasses.replace(samples[1], solution="a\nb"), *samples[2:]]
+    assert "1 of 4 scores by orm count other steps than their samples have" in refused(
+        samples=mixed, scores={"orm": SCORES}
+    )
+
+
+def test_labels_end_where_their_steps_do():
+    message = refused(labels=[label(SAMPLES[0], 2)])
+    assert "1 of 1 labels see the first wrong step beyond the last one, first sample 0 of problem 'a'" in message
+    uneven = label(SAMPLES[0], None, steps=(True, True, False))
+    assert '1 of 1 labels hold other "steps" than their "num_steps"' in refused(labels=[uneven])
+    empty = [Sample(each.problem_uid, each.sample, "") for each in SAMPLES]
+    join(PROBLEMS, empty, {}, [label(empty[0], 0, num_steps=0)])  # an empty solution is wrong from the start

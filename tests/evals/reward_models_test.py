@@ -6,7 +6,7 @@ from procsup_jax.searching import decodings
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2")]
-SAMPLES = [Sample("a", 0, "", "1"), Sample("a", 1, "", "1"), Sample("b", 0, "", "9")]
+SAMPLES = [Sample("a", 0, "x\ny", "1"), Sample("a", 1, "x\ny", "1"), Sample("b", 0, "x\ny\nz", "9")]
 ORM = [
     Score("a", 0, (0.9, 0.8), 0.8, "last"),
     Score("a", 1, (0.6, 0.7), 0.7, "last"),

@@ -4,7 +4,7 @@ from procsup_jax.searching import decodings
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2")]
-SAMPLES = [Sample("a", 0, "", "1"), Sample("a", 1, "", "3"), Sample("b", 0, "", "2")]
+SAMPLES = [Sample("a", 0, "x", "1"), Sample("a", 1, "x", "3"), Sample("b", 0, "x", "2")]
 SCORES = [Score("a", 0, (0.9,), 0.9, "min"), Score("a", 1, (0.2,), 0.2, "min"), Score("b", 0, (0.6,), 0.6, "min")]
 LABELS = [StepLabels("a", 0, 0, 1, "r", "oracle"), StepLabels("b", 0, -1, 1, "r", "oracle")]
 

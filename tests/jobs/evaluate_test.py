@@ -10,14 +10,16 @@ from procsup_jax import records
 from procsup_jax.errors import UserError
 from procsup_jax.evals.evaluate import evaluate
 from procsup_jax.evals.table import table
-from procsup_jax.jobs import data
-from procsup_jax.jobs.evaluate import EvaluateFlags, named_file, run
+from procsup_jax.jobs import data, grade, label, vote
+from procsup_jax.jobs.evaluate import EvaluateFlags, run
 from procsup_jax.searching import decodings
 from procsup_jax.searching.aggregate import to_scores
+from procsup_jax.text import answers
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 PROBLEMS = [Problem("a", "?", "1"), Problem("b", "?", "2")]
-SAMPLES = [Sample(uid, i, "x\n#### 1", answer) for uid in "ab" for i, answer in enumerate(["1", "2", None])]
+SOLUTIONS = {"x\n#### 1": "1", "x\n#### 2": "2", "x\ny": None}
+SAMPLES = [Sample(uid, i, solution, answer) for uid in "ab" for i, (solution, answer) in enumerate(SOLUTIONS.items())]
 GREEDY = [decodings.mark(Sample(uid, 0, "x\n#### 1", "1"), "greedy") for uid in "ab"]
 SCORES = to_scores(SAMPLES, [(0.5, sample.sample / 4) for sample in SAMPLES], "last", None)
 
@@ -27,6 +29,10 @@ def labels_of(rater, first_error):
         StepLabels(sample.problem_uid, sample.sample, first_error, 2, rater, "human", decoding=sample.decoding)
         for sample in (*SAMPLES, *GREEDY)
     ]
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def flags(paths, **others):
@@ -49,7 +55,8 @@ def test_files_give_what_records_give(paths, capsys):
     result = run(flags(paths, scores=judges, labels=both, seed=3))
     labels = [*labels_of("first", -1), *labels_of("second", 1)]
     expected = evaluate(PROBLEMS, [*SAMPLES, *GREEDY], {"orm": SCORES, "prm": SCORES}, labels, seed=3)
-    assert json.loads(paths["output"].read_text()) == result == {**expected, "left_out": 0}
+    answered = {"reading": "flexible", "added": 0, "contradicting": 0}
+    assert json.loads(paths["output"].read_text()) == result == {**expected, "answers": answered, "left_out": 0}
     assert capsys.readouterr().out == table(expected) + "\n"
     greedy = result["decoding"]["greedy"]
     assert (greedy["trace_error"], greedy["trace_error_min"], greedy["trace_error_max"]) == (0.5, 0.0, 1.0)
@@ -68,22 +75,6 @@ def test_mismatched_files_stop_the_job_before_anything_is_written(paths):
     with pytest.raises(UserError, match="1 of 6 samples have no score by orm"):
         run(flags(paths, scores=[f"orm={paths['scores']}"]))
     assert not paths["output"].exists()
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ("o.jsonl", "--scores=o.jsonl: expected --scores=NAME=FILE"),
-        ("prm=", "--scores=prm=: expected --scores=NAME=FILE"),
-        ("=o.jsonl", "reward model '': expected a name of letters"),
-        ("a b=o.jsonl", "reward model 'a b': expected a name of letters"),
-    ],
-)
-def test_scores_are_named(given, message):
-    with pytest.raises(UserError) as caught:
-        named_file(given)
-    assert message in str(caught.value)
-    assert named_file("my.rm-2=a=b.jsonl") == ("my.rm-2", pathlib.Path("a=b.jsonl"))
 
 
 def test_samples_and_scores_may_lie_in_several_files(paths):
@@ -172,3 +163,75 @@ def test_processbench_goes_from_its_file_to_samples_and_from_their_scores_to_fig
 def test_what_is_missing_is_named(tmp_path, given):
     with pytest.raises(UserError, match="procsup evaluate.* needs --p"):
         run(EvaluateFlags(tmp_path / "r.json", **given))
+
+
+@pytest.mark.parametrize(
+    ("samples", "answered", "error"),
+    [
+        # without the key, as other tools write them
+        ([Sample("a", 0, "#### 1"), Sample("b", 0, "1 + 1\n#### 2")], (2, 0), 0.0),
+        # one that says other than the solution, in either direction
+        ([Sample("a", 0, "#### 1", "7"), Sample("b", 0, "#### 7", "2")], (0, 2), 0.5),
+        ([Sample("a", 0, "#### 1", "1"), Sample("b", 0, "nothing", "2")], (0, 1), 0.5),
+    ],
+)
+def test_every_job_has_one_verdict_on_an_answer(paths, samples, answered, error, capsys):
+    records.write_samples(paths["samples"], samples)
+    result = run(flags(paths))
+    assert (result["answers"]["added"], result["answers"]["contradicting"]) == answered
+    assert result["decoding"]["majority"]["final_answer_error"] == error
+    warned = capsys.readouterr().err
+    assert ('samples have an "answer" that contradicts their solution' in warned) == (answered[1] > 0)
+    label.run(paths["problems"], paths["samples"], paths["first"])
+    labels = {each.problem_uid: each.trace_correct for each in records.read_labels(paths["first"])}
+    grade.run(paths["problems"], paths["samples"], paths["second"])
+    graded = {line["problem_uid"]: line["correct"] for line in lines_of(paths["second"])}
+    vote.run(vote.VoteFlags(paths["output"], [paths["samples"]]))
+    voted = {line["problem_uid"]: line["choices"]["majority"] for line in lines_of(paths["output"])}
+    right = {uid: answers.same_answer(each["answer"], {"a": "1", "b": "2"}[uid]) for uid, each in voted.items()}
+    assert labels == graded == right == {"a": True, "b": error == 0}
+
+
+def test_a_problem_may_hold_its_whole_trace_as_its_answer(paths):
+    records.write_problems(paths["problems"], [Problem("a", "?", "0 + 1 = 1\n#### 1"), Problem("b", "?", "#### 2")])
+    records.write_samples(paths["samples"], [Sample("a", 0, "#### 1"), Sample("b", 0, "#### 2")])
+    assert run(flags(paths))["decoding"]["majority"]["final_answer_error"] == 0.0
+    label.run(paths["problems"], paths["samples"], paths["first"])
+    assert [each.trace_correct for each in records.read_labels(paths["first"])] == [True, True]
+    records.write_problems(paths["problems"], [Problem("a", "?", "1"), Problem("b", "?", "")])
+    for job in (lambda: run(flags(paths)), lambda: label.run(paths["problems"], paths["samples"], paths["first"])):
+        with pytest.raises(UserError, match="1 of 2 problems have no final answer, first problem 'b'"):
+            job()
+
+
+def test_strict_answers_stand_behind_the_layouts_marker(paths, capsys):
+    records.write_samples(paths["samples"], [Sample("a", 0, "#### 1", "1"), Sample("b", 0, "\\boxed{2}", "2")])
+    errors = [
+        run(flags(paths, **chosen))["decoding"]["majority"]["final_answer_error"]
+        for chosen in ({}, {"answers": "strict"}, {"answers": "strict", "layout": "paragraphs"})
+    ]
+    assert errors == [0.0, 0.5, 0.5]
+    assert "contradicts" not in capsys.readouterr().err
+
+
+def test_selective_error_does_not_follow_uids(paths):
+    found = []
+    for wrong in ("ab", "yz"):
+        problems = [Problem(uid, "?", "1") for uid in "abyz"]
+        records.write_problems(paths["problems"], problems)
+        solutions = [Sample(uid, i, f"#### {2 if uid in wrong else 1}") for uid in "abyz" for i in range(2)]
+        records.write_samples(paths["samples"], solutions)
+        found.append(run(flags(paths))["decoding"]["majority"])
+    assert found[0] == found[1]
+    assert [error for _, error in found[0]["selective"]] == [0.5] * 9 + [None]
+
+
+def test_a_file_of_processbench_without_solutions_is_refused(tmp_path):
+    (tmp_path / "bench.jsonl").write_text("\n")
+    scores = scored(tmp_path / "s.jsonl", {"x-0": (0.9,)})
+    with pytest.raises(UserError, match="bench.jsonl holds no ProcessBench solutions"):
+        run(
+            EvaluateFlags(
+                tmp_path / "r.json", scores=[f"rm={scores}"], dataset="processbench", path=tmp_path / "bench.jsonl"
+            )
+        )

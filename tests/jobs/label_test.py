@@ -1,13 +1,21 @@
+import pytest
+
 from procsup_jax import records
+from procsup_jax.errors import UserError
 from procsup_jax.jobs import label
 from procsup_jax.types import Problem, Sample
 
 
-def test_steps_are_counted_by_the_layout_or_as_they_are_given(tmp_path, capsys):
-    text = "2+2 is\nfour\n\nSo \\boxed{4}"
-    paths = tmp_path / "p.jsonl", tmp_path / "s.jsonl", tmp_path / "l.jsonl"
+@pytest.fixture
+def paths(tmp_path):
+    return tmp_path / "p.jsonl", tmp_path / "s.jsonl", tmp_path / "l.jsonl"
+
+
+def test_steps_are_counted_by_the_layout_or_as_they_are_given(paths, capsys):
+    text = "2+2 is\nfour\n\nSo \\boxed{%s}"
     records.write_problems(paths[0], [Problem("a", "2+2?", "4")])
-    samples = [Sample("a", 0, text, "4"), Sample("a", 0, text, "5", decoding="greedy", steps=(text,))]
+    wrong = text % 5
+    samples = [Sample("a", 0, text % 4, "4"), Sample("a", 0, wrong, "5", decoding="greedy", steps=(wrong,))]
     records.write_samples(paths[1], samples)
     for layout, num_steps in (("lines", 3), ("paragraphs", 2)):
         label.run(*paths, layout=layout)
@@ -16,3 +24,32 @@ def test_steps_are_counted_by_the_layout_or_as_they_are_given(tmp_path, capsys):
             (("a", 0, None), num_steps, True), (("a", 0, "greedy"), 1, False),
         ]  # fmt: skip
     assert "2 solutions labelled by outcome, 1 without a wrong step" in capsys.readouterr().out
+
+
+def test_strict_answers_stand_behind_the_layouts_marker(paths):
+    records.write_problems(paths[0], [Problem("a", "2+2?", "4")])
+    records.write_samples(paths[1], [Sample("a", 0, "#### 4"), Sample("a", 1, "\\boxed{4}")])
+
+    def right(**chosen):
+        label.run(*paths, **chosen)
+        return [each.trace_correct for each in records.read_labels(paths[2])]
+
+    assert right() == [True, True]
+    assert right(answers="strict") == [True, False]
+    assert right(answers="strict", layout="paragraphs") == [False, True]
+
+
+def test_a_problem_without_an_answer_is_refused_or_left_out(paths, capsys):
+    records.write_problems(
+        paths[0], [Problem("a", "?", ""), Problem("b", "?", "", "#### 4"), Problem("c", "?", "#### 4")]
+    )
+    records.write_samples(paths[1], [Sample(uid, 0, "#### 4") for uid in "bac"])
+    with pytest.raises(
+        UserError, match="1 of 3 problems have no final answer, first problem 'a': its \"answer\" is ''"
+    ):
+        label.run(*paths)
+    label.run(*paths, skip_bad=True)
+    assert [(each.problem_uid, each.trace_correct) for each in records.read_labels(paths[2])] == [
+        ("b", True), ("c", True),
+    ]  # fmt: skip
+    assert "left out 1 problems without an answer, the first: problem 'a'" in capsys.readouterr().out

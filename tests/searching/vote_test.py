@@ -33,6 +33,11 @@ def test_majority_counts_equal_rationals_together():
     assert choice.score == 3 / 5
 
 
+def test_majority_counts_one_value_in_plain_and_in_latex():
+    choice = vote.majority(make("0.5", "\\frac{1}{2}", "\\frac12", "3", "3"), seed=0)
+    assert (choice.answer, choice.score) == ("0.5", 3 / 5)
+
+
 def test_the_winning_sample_is_drawn_at_random_by_problem_and_seed():
     drawn = collections.Counter(
         vote.majority(make("1", "1", "1", "2", uid=f"p{i}"), seed=5).sample.sample for i in range(300)
@@ -60,6 +65,12 @@ def test_a_sum_that_floats_get_wrong_does_not_turn_a_tie():
     # Added up from the left the scores of "2" come to 0.6000000000000001, those of "1" to 0.6.
     samples = make("1", "1", "1", "2", "2", "2")
     assert vote.rm_weighted(samples, [0.3, 0.2, 0.1, 0.1, 0.2, 0.3]).answer == "1"
+
+
+def test_the_same_weights_grouped_otherwise_tie():
+    # The floats 0.1 + 0.2 come to 0.30000000000000004, 0.15 + 0.1 + 0.05 to 0.3; the tie goes to more samples.
+    assert vote.rm_weighted(make("1", "1", "2", "2", "2"), [0.1, 0.2, 0.15, 0.1, 0.05]).answer == "2"
+    assert vote.best(make("1", "2"), [0.3, 0.1 + 0.2]).answer == "1"
 
 
 def test_weighted_ties_go_to_more_samples_then_to_the_shorter_answer():
