@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.metadata
 import os
 import pathlib
 import signal
@@ -114,9 +113,11 @@ def _usage() -> str:
 
 def _version() -> str:
     """Return what a report of a fault should say; jax is not imported for it."""
+    from importlib import metadata  # as long to import as the rest of this module
+
     found = [f"Python {sys.version.split()[0]}"]
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        found.append(f"jax {importlib.metadata.version('jax')}")
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        found.append(f"jax {metadata.version('jax')}")
     return f"procsup {procsup_jax.__version__} ({', '.join(found)})"
 
 
