@@ -9,12 +9,11 @@ from __future__ import annotations
 import importlib
 import os
 import pathlib
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from procsup_jax import flags
+from procsup_jax import flags, signals
 from procsup_jax.errors import UserError
 
 JOBS = {
@@ -31,29 +30,19 @@ JOBS = {
     "report": "rebuilds report.html from a workdir",
 }
 
-
-# glibc (2.35 and later) reads it when a process starts; a training step of a 1M model takes 1.4 times as long without.
-HUGE_PAGES = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
-
-
-def console() -> None:
-    """Run the command line of this process and exit: 0 done, 2 a user's mistake, 130 interrupted."""
-    _use_huge_pages()
-    # A job killed by its scheduler ends like one stopped by Ctrl-C: the write in hand is finished.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main(sys.argv[1:]))
-
-
-def _use_huge_pages() -> None:
-    """Start this process anew where page faults would dominate its small models' steps; a user's own setting stands."""
-    name, value = HUGE_PAGES
-    if sys.platform == "linux" and name not in os.environ and sys.argv[1:2] != ["grade"]:
-        os.environ[name] = value
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+# What the process ends with, whatever the job (docs/reliability.md).
+EXIT_CODES = {
+    0: "done",
+    1: "an error of procsup's own, with a traceback",
+    2: "a mistake in what was given, said in one line",
+    130: "stopped by SIGINT (Ctrl-C)",
+    141: "the reader of the output went away",
+    143: "stopped by SIGTERM",
+}
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one job and return the exit code; a UserError is printed as one line."""
+    """Run one job and return the exit code, one of EXIT_CODES; a UserError is printed as one line."""
     # Programs are compiled once and kept between runs.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(pathlib.Path.home() / ".cache" / "procsup_jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
@@ -69,8 +58,9 @@ def main(argv: Sequence[str]) -> int:
     except UserError as error:
         print(f"procsup: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("procsup: stopped; what is finished is kept, and the same command goes on from there", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        if not error.args:  # a fit that stopped between two steps has said so itself
+            print(f"procsup: {signals.STOPPED}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 141
@@ -86,7 +76,9 @@ def _job(name: str) -> Callable[..., Any]:
 def _usage() -> str:
     width = max(map(len, JOBS))
     lines = [f"  {name:<{width}}  {what}" for name, what in JOBS.items()]
-    return "\n".join(["usage: procsup JOB [--flag=value ...]   (procsup JOB --help lists a job's flags)", "", *lines])
+    codes = "; ".join(f"{code} {what}" for code, what in EXIT_CODES.items())
+    usage = "usage: procsup JOB [--flag=value ...]   (procsup JOB --help lists a job's flags)"
+    return "\n".join([usage, "", *lines, "", f"exit codes: {codes}"])
 
 
 def _parse(job: str, run: Callable[..., Any], argv: Sequence[str]) -> dict[str, Any]:

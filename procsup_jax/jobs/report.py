@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from procsup_jax import files, json_lines
+from procsup_jax import files, json_lines, lock
 from procsup_jax.errors import UserError
 from procsup_jax.report.page import build_report
 
@@ -27,7 +27,8 @@ def run(workdir: pathlib.Path) -> pathlib.Path:
     results = _read_object(workdir / RESULTS)
     examples = json_lines.read(workdir / EXAMPLES, dict)
     path = workdir / REPORT
-    build_report(results, examples, path)
+    with lock.hold(workdir):
+        build_report(results, examples, path)
     print(path)
     return path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 
-from procsup_jax import compilation
+from procsup_jax import compilation, lock, temporaries
 from procsup_jax.settings import Config, from_config
 from procsup_jax.stages.context import Context
 from procsup_jax.stages.experiment import ExperimentSettings
@@ -16,12 +16,16 @@ from procsup_jax.stages.stage import RunFolder
 def run(config: Config, workdir: pathlib.Path | None = None) -> None:
     """Run every stage of an experiment that is not finished, and end with results.json and report.html.
 
-    The workdir is runs/NAME unless given. Killed anywhere, the same command goes on.
+    The workdir is runs/NAME unless given, and no other process may write there meanwhile. Killed anywhere, the same
+    command goes on.
     """
     settings = from_config(ExperimentSettings, config)
     _set_optimization_level(settings.xla_optimization_level)
     compilation.announce()
-    run_experiment(Context(settings, RunFolder(workdir or pathlib.Path("runs") / settings.name)))
+    folder = workdir or pathlib.Path("runs") / settings.name
+    with lock.hold(folder):
+        temporaries.sweep_all(folder)
+        run_experiment(Context(settings, RunFolder(folder)))
 
 
 def _set_optimization_level(level: int) -> None:

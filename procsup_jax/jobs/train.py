@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-from procsup_jax import compilation, records
+from procsup_jax import compilation, lock, records, temporaries
 from procsup_jax.data.completions import is_completions, read_completions
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
@@ -42,12 +42,14 @@ def run(flags: TrainFlags, config: Config | None, mesh: MeshSettings) -> None:
     """
     compilation.announce()
     settings = TrainSettings() if config is None else from_config(TrainSettings, config)
-    lesson = _lesson(flags)
-    model = load_model(flags.model, mesh=mesh_or_none(mesh))
     kept = flags.output.with_name(f"{flags.output.name}.fit")
-    trained = train(model, lesson, settings, seed=flags.seed, workdir=kept)
-    save_model(flags.output, trained.model, dtype=flags.dtype)
-    forget(kept, flags.task)
+    with lock.hold(kept):
+        temporaries.sweep_all(kept)
+        lesson = _lesson(flags)
+        model = load_model(flags.model, mesh=mesh_or_none(mesh))
+        trained = train(model, lesson, settings, seed=flags.seed, workdir=kept)
+        save_model(flags.output, trained.model, dtype=flags.dtype)
+        forget(kept, flags.task)
     left_out = f", {trained.num_left_out} longer than seq_len={settings.seq_len} left out"
     print(
         f"{flags.task}: {trained.num_examples} examples{left_out if trained.num_left_out else ''}; "

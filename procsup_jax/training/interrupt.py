@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -10,13 +11,16 @@ from typing import Any, Self
 import jax
 from jax.experimental import multihost_utils
 
+from procsup_jax import signals
+
 
 class Interrupts:
     """Catch Ctrl-C and SIGTERM within a block, so that the step under way can be finished and saved.
 
-    A second signal acts at once, as without this class. Outside the main thread, where Python allows no handlers,
-    nothing is caught. Several processes have to stop at the same step: there JAX's preemption service catches SIGTERM
-    and names the step, and Ctrl-C acts at once.
+    A second signal acts at once, as without this class; one that the block never asked for acts at its end. Outside
+    the command's own process they are caught by handlers, in the main thread alone, where Python allows them. Several
+    processes have to stop at the same step: there JAX's preemption service catches SIGTERM and names the step, and
+    Ctrl-C acts at once.
     """
 
     def __init__(self) -> None:
@@ -25,15 +29,25 @@ class Interrupts:
         self._old: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        if not self._several and threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._old[number] = signal.signal(number, self._catch)
+        if self._several:
+            return self
+        if signals.listening():
+            signals.defer(self._catch)
+        elif threading.current_thread() is threading.main_thread():
+            for number in signals.STOPPING:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._old[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if signals.listening():
+            signals.act_again()
         self._restore()
+        if error is None and self._received is not None:
+            print(f"procsup: {signals.STOPPED}", file=sys.stderr)
+            self.leave(signals.STOPPED)
 
     def requested(self, step: int) -> bool:
         """Return whether to stop after `step`; to be asked after every step, by every process."""
@@ -41,15 +55,19 @@ class Interrupts:
             self._received = signal.SIGTERM
         return self._received is not None
 
-    def leave(self) -> None:
-        """Do what the signal asks for: KeyboardInterrupt, or for SIGTERM SystemExit with the usual code."""
-        if self._received == signal.SIGINT:
-            raise KeyboardInterrupt
-        if self._received is not None:
-            raise SystemExit(128 + self._received)
+    def leave(self, message: str) -> None:
+        """Do what the signal asks for: KeyboardInterrupt with what was said to the user, or SystemExit of its code."""
+        received, self._received = self._received, None
+        if received == signal.SIGINT:
+            raise KeyboardInterrupt(message)
+        if received is not None:
+            raise SystemExit(signals.exit_code(received))
 
-    def _catch(self, number: int, frame: FrameType | None) -> None:
+    def _catch(self, number: int) -> None:
         self._received = number
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._catch(number)
         self._restore()
 
     def _restore(self) -> None:

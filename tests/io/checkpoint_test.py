@@ -21,13 +21,13 @@ def test_everything_comes_back(tmp_path):
         checkpoints.save(1, {"state": tree(1), "best": tree(2)}, {"loss": 0.1, "names": ["x"]})
     with Checkpoints(tmp_path) as checkpoints:
         assert checkpoints.latest_step() == 1
-        assert checkpoints.restore_info() == {"loss": 0.1, "names": ["x"]}
         shapes = jax.eval_shape(lambda: tree(0))
         found = checkpoints.restore({"state": shapes, "best": shapes})
-    jax.tree.map(np.testing.assert_array_equal, found, {"state": tree(1), "best": tree(2)})
+    assert (found.step, found.info) == (1, {"loss": 0.1, "names": ["x"]})
+    jax.tree.map(np.testing.assert_array_equal, found.trees, {"state": tree(1), "best": tree(2)})
 
 
-def test_arrays_may_be_donated_and_the_newest_is_kept(tmp_path):
+def test_arrays_may_be_donated_and_the_two_newest_are_kept(tmp_path):
     double = jax.jit(lambda t: jax.tree.map(lambda x: x * 2, t), donate_argnums=0)
     now = tree(1)
     with Checkpoints(tmp_path) as checkpoints:
@@ -35,9 +35,9 @@ def test_arrays_may_be_donated_and_the_newest_is_kept(tmp_path):
             checkpoints.save(step, {"state": now}, {"step": step})
             now = double(now)
         checkpoints.wait()
-        assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["3"]
+        assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["2", "3"]
         found = checkpoints.restore({"state": jax.eval_shape(lambda: tree(0))})
-    jax.tree.map(np.testing.assert_array_equal, found["state"], tree(4))
+    jax.tree.map(np.testing.assert_array_equal, found.trees["state"], tree(4))
 
 
 def test_arrays_come_back_into_the_shards_that_are_asked_for(tmp_path):
@@ -48,7 +48,7 @@ def test_arrays_come_back_into_the_shards_that_are_asked_for(tmp_path):
         checkpoints.wait()
         mesh = meshes.make_mesh(meshes.MeshSettings(data=4, fsdp=2))
         wanted = jax.ShapeDtypeStruct((8, 1), jnp.float32, sharding=rules.sharding(mesh, ("embed", None)))
-        found = checkpoints.restore({"state": {"a": wanted}})["state"]["a"]
+        found = checkpoints.restore({"state": {"a": wanted}}).trees["state"]["a"]
     assert found.sharding == wanted.sharding
     np.testing.assert_array_equal(found, tree(1)["a"])
 
@@ -62,10 +62,10 @@ def test_what_a_kill_left_half_written_is_no_checkpoint(tmp_path):
     shutil.rmtree(half / "state")
     with Checkpoints(tmp_path) as checkpoints:
         assert checkpoints.latest_step() == 2
-        jax.tree.map(np.testing.assert_array_equal, checkpoints.restore(shapes)["state"], tree(1))
+        jax.tree.map(np.testing.assert_array_equal, checkpoints.restore(shapes).trees["state"], tree(1))
         checkpoints.save(5, {"state": tree(3)}, {})
         checkpoints.wait()
-        jax.tree.map(np.testing.assert_array_equal, checkpoints.restore(shapes)["state"], tree(3))
+        jax.tree.map(np.testing.assert_array_equal, checkpoints.restore(shapes).trees["state"], tree(3))
     assert not half.exists()
 
 

@@ -19,11 +19,11 @@ def default_handler():
 def test_a_signal_waits_to_be_asked_for(number, error):
     with Interrupts() as interrupts:
         assert not interrupts.requested(1)
-        interrupts.leave()
+        interrupts.leave("nothing to do")
         os.kill(os.getpid(), number)
         assert interrupts.requested(2)
         with pytest.raises(error):
-            interrupts.leave()
+            interrupts.leave("stopped")
 
 
 def test_a_second_signal_acts_at_once():
