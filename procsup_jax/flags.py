@@ -83,6 +83,8 @@ def parse(job: str, run: Callable[..., Any], argv: Sequence[str]) -> dict[str, A
         value = values[each.name].value
         if each.required and (value is None or value == []):
             raise UserError(f"procsup {job} needs --{each.name}; see procsup {job} --help")
+        if value == "" and pathlib.Path in _kinds(each.hint):
+            raise UserError(f"--{each.name} is empty, expected a path; see procsup {job} --help")
         if each.field is not None:
             groups.setdefault(each.parameter, {})[each.field] = _typed(each.hint, value)
         else:

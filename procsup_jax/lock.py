@@ -53,9 +53,21 @@ def hold(folder: files.PathLike) -> Iterator[None]:
         os.close(handle)
 
 
+def check(folder: files.PathLike) -> None:
+    """Raise UserError when another process holds a folder, which need not exist; nothing is made or held."""
+    path = pathlib.Path(folder).resolve()
+    with contextlib.suppress(OSError):
+        handle = os.open(path / LOCK, os.O_RDWR)
+        try:
+            if path not in _held and claims.claim(handle) is False:
+                raise UserError(_in_use(path / LOCK))
+        finally:
+            os.close(handle)
+
+
 def _claimed(path: pathlib.Path) -> int:
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         claimed = claims.claim(handle)
         if claimed is False:
             os.close(handle)

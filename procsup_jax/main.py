@@ -1,7 +1,8 @@
 """The `procsup` command: `procsup JOB [--flag=value ...]`.
 
 A job is the function `run` of a module in `jobs/`: its parameters are the flags (see `flags`), its docstring their
-help. A parameter named `config` takes a configuration file and its `--config.key=value` changes.
+help. A parameter named `config` takes a configuration file and its `--config.key=value` changes. A module's function
+`check`, where it has one, is given the flags before the configuration is read, for what can be refused at once.
 """
 
 from __future__ import annotations
@@ -86,6 +87,9 @@ def _parse(job: str, run: Callable[..., Any], argv: Sequence[str]) -> dict[str, 
     if about_config and not flags.takes_config(run):
         raise UserError(f"{about_config[0]} is not a flag of procsup {job}; see procsup {job} --help")
     found = flags.parse(job, run, others)
+    check = getattr(importlib.import_module(run.__module__), "check", None)
+    if check is not None:
+        check(**found)
     if flags.takes_config(run):
         found[flags.CONFIG] = _load_config(job, about_config, required=flags.needs_config(run))
     return found

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import hashlib
 import itertools
 import json
+import logging
 import pathlib
 import shutil
 import sys
@@ -26,6 +28,7 @@ KEPT = 2
 DAMAGED = "damaged"
 # The JSON item of a checkpoint: the info with the digests; before there were any, the info alone.
 _RECORD, _INFO = "record", "info"
+_HOOK = "drop_complaints_of_abandoned_reads"
 _PASSING = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE)
 
 
@@ -54,7 +57,7 @@ class Checkpoints:
             preservation_policy=ocp.checkpoint_managers.LatestN(KEPT), cleanup_tmp_directories=True
         )
         files.make_folder(self.folder)
-        with _explain_errors(self.folder):
+        with _explain_errors(self.folder), _quiet():
             self._manager = ocp.CheckpointManager(self.folder, options=options)
 
     def latest_step(self) -> int | None:
@@ -82,14 +85,13 @@ class Checkpoints:
         """
         steps: list[Any] = sorted(self._manager.all_steps(), reverse=True)
         for step, before in itertools.pairwise([*steps, None]):
-            try:
-                return self._read(step, abstract, check)
-            except UserError:
-                raise
-            except Exception as error:  # damaged files make their readers raise anything
-                if _is_passing(error):
-                    raise UserError(f"cannot read checkpoint {self.folder / str(step)}: {_line(error)}") from error
-                self._set_aside(step, error, before)
+            with _quiet():
+                found = self._try(step, abstract, check)
+                if isinstance(found, str):
+                    gc.collect()  # what it abandoned complains when it is collected
+            if isinstance(found, Restored):
+                return found
+            self._set_aside(step, found, before)
         return None
 
     def wait(self) -> None:
@@ -105,6 +107,18 @@ class Checkpoints:
     ) -> None:
         with _explain_errors(self.folder):
             self._manager.close()
+
+    def _try(self, step: int, abstract: Mapping[str, Any], check: Callable[[dict[str, Any]], None]) -> Restored | str:
+        """Return a checkpoint, or in which way it is damaged."""
+        try:
+            return self._read(step, abstract, check)
+        except UserError:
+            raise
+        except Exception as error:  # damaged files make their readers raise anything
+            reason = textwrap.shorten(str(error), 200, placeholder=" ...") or type(error).__name__
+            if _is_passing(error):
+                raise UserError(f"cannot read checkpoint {self.folder / str(step)}: {reason}") from error
+            return reason
 
     def _read(self, step: int, abstract: Mapping[str, Any], check: Callable[[dict[str, Any]], None]) -> Restored:
         info, digests = self._read_record(step)
@@ -128,11 +142,10 @@ class Checkpoints:
             raise Damaged("its record is not what was written")
         return info, digests
 
-    def _set_aside(self, step: int, error: Exception, before: int | None) -> None:
+    def _set_aside(self, step: int, reason: str, before: int | None) -> None:
         path, aside = self.folder / str(step), self.folder.with_name(DAMAGED) / str(step)
-        reason = _line(error)
         if jax.process_count() > 1:
-            raise UserError(f"{path} is damaged ({reason}); delete it in all processes' folders") from error
+            raise UserError(f"checkpoint {path} is damaged ({reason}); delete it, then run the same command again")
         with _explain_errors(aside):
             aside.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(aside, ignore_errors=True)
@@ -151,8 +164,29 @@ def _is_passing(error: Exception) -> bool:
     return isinstance(error, MemoryError) or number in _PASSING or "RESOURCE_EXHAUSTED" in str(error)
 
 
-def _line(error: Exception) -> str:
-    return textwrap.shorten(str(error), 200, placeholder=" ...") or type(error).__name__
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep off the terminal what orbax logs of damaged files, and what the coroutines that it abandons raise.
+
+    Reads that are still under way complain of their closed event loop later: those lines stay away for good.
+    """
+    logger, hook = logging.getLogger("absl"), sys.unraisablehook
+    level, inside = logger.level, True
+
+    def drop(unraisable: Any) -> None:
+        if not inside and "Event loop is closed" not in str(unraisable.exc_value):
+            hook(unraisable)
+
+    drop.__name__ = _HOOK
+    logger.setLevel(logging.CRITICAL)
+    sys.unraisablehook = drop
+    try:
+        yield
+    finally:
+        inside = False
+        if getattr(hook, "__name__", "") == _HOOK:  # it stands from a time before
+            sys.unraisablehook = hook
+        logger.setLevel(level)
 
 
 def _digest(info: Mapping[str, Any], digests: Mapping[str, str]) -> str:

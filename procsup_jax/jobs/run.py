@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import pathlib
 
-from procsup_jax import compilation, lock, temporaries
+from procsup_jax import lock, temporaries
 from procsup_jax.settings import Config, from_config
-from procsup_jax.stages.context import Context
-from procsup_jax.stages.experiment import ExperimentSettings
-from procsup_jax.stages.run import run_experiment
-from procsup_jax.stages.stage import RunFolder
+
+
+def check(workdir: pathlib.Path | None) -> None:
+    """Raise UserError where another process has the workdir; called before anything is loaded."""
+    if workdir is not None:
+        lock.check(workdir)
 
 
 def run(config: Config, workdir: pathlib.Path | None = None) -> None:
@@ -19,6 +21,12 @@ def run(config: Config, workdir: pathlib.Path | None = None) -> None:
     The workdir is runs/NAME unless given, and no other process may write there meanwhile. Killed anywhere, the same
     command goes on.
     """
+    from procsup_jax import compilation  # these take seconds to import, after `check`
+    from procsup_jax.stages.context import Context
+    from procsup_jax.stages.experiment import ExperimentSettings
+    from procsup_jax.stages.run import run_experiment
+    from procsup_jax.stages.stage import RunFolder
+
     settings = from_config(ExperimentSettings, config)
     _set_optimization_level(settings.xla_optimization_level)
     compilation.announce()

@@ -15,28 +15,21 @@ from procsup_jax import signals
 
 
 class Interrupts:
-    """Catch Ctrl-C and SIGTERM within a block, so that the step under way can be finished and saved.
+    """Catch Ctrl-C and SIGTERM from the first `requested` to a block's end, so that the step under way can be saved.
 
-    A second signal acts at once, as without this class; one that the block never asked for acts at its end. Outside
-    the command's own process they are caught by handlers, in the main thread alone, where Python allows them. Several
-    processes have to stop at the same step: there JAX's preemption service catches SIGTERM and names the step, and
-    Ctrl-C acts at once.
+    Before that, while the first step is compiled, there is nothing to save and a signal acts at once, as without this
+    class; so does a second one. One that the block never asked for acts at its end. Outside the command's own process
+    they are caught by handlers, in the main thread alone, where Python allows them. Several processes have to stop at
+    the same step: there JAX's preemption service catches SIGTERM and names the step, and Ctrl-C acts at once.
     """
 
     def __init__(self) -> None:
         self._several = jax.process_count() > 1
+        self._catching = False
         self._received: int | None = None
         self._old: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        if self._several:
-            return self
-        if signals.listening():
-            signals.defer(self._catch)
-        elif threading.current_thread() is threading.main_thread():
-            for number in signals.STOPPING:
-                if signal.getsignal(number) is not signal.SIG_IGN:
-                    self._old[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(
@@ -53,6 +46,8 @@ class Interrupts:
         """Return whether to stop after `step`; to be asked after every step, by every process."""
         if self._several and multihost_utils.reached_preemption_sync_point(step):
             self._received = signal.SIGTERM
+        elif not self._several and not self._catching:
+            self._begin()
         return self._received is not None
 
     def leave(self, message: str) -> None:
@@ -62,6 +57,15 @@ class Interrupts:
             raise KeyboardInterrupt(message)
         if received is not None:
             raise SystemExit(signals.exit_code(received))
+
+    def _begin(self) -> None:
+        self._catching = True
+        if signals.listening():
+            signals.defer(self._catch)
+        elif threading.current_thread() is threading.main_thread():
+            for number in signals.STOPPING:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._old[number] = signal.signal(number, self._handle)
 
     def _catch(self, number: int) -> None:
         self._received = number

@@ -1,12 +1,15 @@
+import errno
+import random
 import shutil
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from procsup_jax.errors import UserError
-from procsup_jax.io.checkpoint import Checkpoints
+from procsup_jax.io.checkpoint import Checkpoints, Damaged
 from procsup_jax.parallel import mesh as meshes
 from procsup_jax.parallel import rules
 
@@ -73,3 +76,121 @@ def test_a_file_in_the_way_is_one_clear_line(tmp_path):
     (tmp_path / "a").write_text("")
     with pytest.raises(UserError, match=r"cannot write .*choose another name"):
         Checkpoints(tmp_path / "a")
+
+
+SHAPES = {"state": jax.eval_shape(lambda: tree(0))}
+
+
+def flip(path, chance):
+    content = bytearray(path.read_bytes())
+    bit = chance.randrange(8 * len(content))
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+
+
+def cut(path, chance):
+    path.write_bytes(path.read_bytes()[: chance.randrange(path.stat().st_size)])
+
+
+def delete(path, chance):
+    path.unlink()
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Return a folder with the checkpoints of steps 1 and 2."""
+    folder = tmp_path_factory.mktemp("two")
+    with Checkpoints(folder) as checkpoints:
+        for step in (1, 2):
+            checkpoints.save(step, {"state": tree(step)}, {"loss": step + 0.1})
+            checkpoints.wait()
+    return folder
+
+
+@pytest.mark.parametrize("damage", [flip, cut, delete])
+def test_a_damaged_file_never_changes_a_number(two, tmp_path, capfd, damage):
+    chance = random.Random(0)
+    paths = [path.relative_to(two) for path in sorted(two.rglob("2/**/*")) if path.is_file()]
+    assert len(paths) > 5
+    fallen_back = 0
+    for i, path in enumerate(paths):
+        folder = tmp_path / str(i) / "checkpoints"
+        shutil.copytree(two, folder)
+        damage(folder / path, chance)
+        with Checkpoints(folder) as checkpoints:
+            found = checkpoints.restore(SHAPES)
+            assert checkpoints.restore(SHAPES).step == found.step  # and stumbles over it no more
+        jax.tree.map(np.testing.assert_array_equal, found.trees["state"], tree(found.step))
+        assert found.info == {"loss": found.step + 0.1}
+        err = capfd.readouterr().err
+        if found.step == 2:
+            assert err == ""  # orbax does without that file
+            continue
+        fallen_back += 1
+        assert err.startswith(f"procsup: warning: checkpoint {folder / '2'} is damaged (") and err.count("\n") == 1
+        assert err.endswith(f"set aside as {tmp_path / str(i) / 'damaged' / '2'}, going back to step 1\n")
+        assert (tmp_path / str(i) / "damaged" / "2").is_dir()
+    assert fallen_back > 3
+
+
+def test_without_a_whole_checkpoint_there_is_none(two, tmp_path, capsys):
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(two, folder)
+    for step in (1, 2):
+        (folder / str(step) / "record" / "metadata").write_text("{}")
+    with Checkpoints(folder) as checkpoints:
+        assert checkpoints.restore(SHAPES) is None
+        assert checkpoints.latest_step() is None
+        first, second = capsys.readouterr().err.splitlines()
+        assert first.endswith("going back to step 1") and second.endswith("this training starts anew")
+        checkpoints.save(1, {"state": tree(3)}, {})
+        checkpoints.wait()
+        jax.tree.map(np.testing.assert_array_equal, checkpoints.restore(SHAPES).trees["state"], tree(3))
+
+
+def test_what_a_checkpoint_refers_to_may_be_damaged_too(two, tmp_path, capsys):
+    shutil.copytree(two, tmp_path / "checkpoints")
+
+    def check(info):
+        if info["loss"] > 2:
+            raise Damaged("best/2 is gone")
+
+    with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        assert checkpoints.restore(SHAPES, check).step == 1
+    assert "is damaged (best/2 is gone)" in capsys.readouterr().err
+
+
+def test_a_refusal_is_no_damage(two):
+    def check(info):
+        raise UserError("of another fit")
+
+    with Checkpoints(two) as checkpoints, pytest.raises(UserError, match="of another fit"):
+        checkpoints.restore(SHAPES, check)
+    assert (two / "2").is_dir()
+
+
+def test_what_passes_is_no_damage(two, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with Checkpoints(two) as checkpoints:
+        monkeypatch.setattr(checkpoints._manager, "restore", fail)
+        with pytest.raises(UserError, match=r"cannot read checkpoint .*2: .*Too many open files"):
+            checkpoints.restore(SHAPES)
+    assert (two / "2").is_dir()
+
+
+def test_a_checkpoint_from_before_there_were_digests_is_read(tmp_path):
+    with ocp.CheckpointManager(tmp_path / "old") as manager:
+        items = ocp.args.Composite(state=ocp.args.StandardSave(tree(1)), info=ocp.args.JsonSave({"loss": 0.5}))
+        manager.save(7, args=items)
+    with Checkpoints(tmp_path / "old") as checkpoints:
+        found = checkpoints.restore(SHAPES)
+    assert (found.step, found.info) == (7, {"loss": 0.5})
+    jax.tree.map(np.testing.assert_array_equal, found.trees["state"], tree(1))
+
+
+def test_a_dangling_link_is_named(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "absent")
+    with pytest.raises(UserError, match=r"link is a link to .*absent, which is absent"):
+        Checkpoints(tmp_path / "link")
