@@ -23,10 +23,9 @@ def console() -> NoReturn:
     from procsup_jax.main import main  # after the signals are heard
 
     try:
-        code = main(sys.argv[1:])
-    except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else int(error.code is not None)
-    sys.exit(_flushed(code))
+        sys.exit(main(sys.argv[1:]))
+    finally:
+        _drop_output()
 
 
 def _use_huge_pages() -> None:
@@ -37,15 +36,10 @@ def _use_huge_pages() -> None:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def _flushed(code: int) -> int:
-    """Write what standard output still holds and return the code to exit with."""
+def _drop_output() -> None:
+    """Let go of output that nobody takes, which the interpreter would try to write once more, with a traceback."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more
-        if isinstance(error, BrokenPipeError):
-            return 141
-        print(f"procsup: cannot write standard output: {error.strerror}", file=sys.stderr)
-        return 2
-    return code
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

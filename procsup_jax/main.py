@@ -7,6 +7,7 @@ help. A parameter named `config` takes a configuration file and its `--config.ke
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import pathlib
@@ -48,14 +49,8 @@ def main(argv: Sequence[str]) -> int:
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(pathlib.Path.home() / ".cache" / "procsup_jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     try:
-        if not argv or argv[0] in ("-h", "--help", "help"):
-            print(_usage())
-            return 0 if argv else 2
-        job, run = argv[0], _job(argv[0])
-        if any(arg in ("-h", "--help") for arg in argv[1:]):
-            print(flags.usage(job, run))
-            return 0
-        run(**_parse(job, run, argv[1:]))
+        code = _run(argv)
+        print(end="", flush=True)
     except UserError as error:
         print(f"procsup: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
@@ -65,6 +60,23 @@ def main(argv: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"procsup: the disk is full ({error}); free some space, then run the same command again", file=sys.stderr)
+        return UserError.exit_code
+    return code
+
+
+def _run(argv: Sequence[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0 if argv else 2
+    job, run = argv[0], _job(argv[0])
+    if any(arg in ("-h", "--help") for arg in argv[1:]):
+        print(flags.usage(job, run))
+        return 0
+    run(**_parse(job, run, argv[1:]))
     return 0
 
 
