@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import json
 import logging
+import os
 import pathlib
 import shutil
 import sys
@@ -30,6 +31,9 @@ DAMAGED = "damaged"
 _RECORD, _INFO = "record", "info"
 _HOOK = "drop_complaints_of_abandoned_reads"
 _PASSING = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE)
+
+# What orbax logs of a failure, several times over and with tracebacks, it raises too.
+logging.getLogger("absl").addFilter(lambda record: f"{os.sep}orbax{os.sep}" not in record.pathname)
 
 
 class Damaged(Exception):
@@ -57,7 +61,7 @@ class Checkpoints:
             preservation_policy=ocp.checkpoint_managers.LatestN(KEPT), cleanup_tmp_directories=True
         )
         files.make_folder(self.folder)
-        with _explain_errors(self.folder), _quiet():
+        with _explain_errors(self.folder):
             self._manager = ocp.CheckpointManager(self.folder, options=options)
 
     def latest_step(self) -> int | None:
@@ -166,19 +170,17 @@ def _is_passing(error: Exception) -> bool:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep off the terminal what orbax logs of damaged files, and what the coroutines that it abandons raise.
+    """Keep off the terminal what the coroutines raise that orbax abandons when a file is damaged.
 
     Reads that are still under way complain of their closed event loop later: those lines stay away for good.
     """
-    logger, hook = logging.getLogger("absl"), sys.unraisablehook
-    level, inside = logger.level, True
+    hook, inside = sys.unraisablehook, True
 
     def drop(unraisable: Any) -> None:
         if not inside and "Event loop is closed" not in str(unraisable.exc_value):
             hook(unraisable)
 
     drop.__name__ = _HOOK
-    logger.setLevel(logging.CRITICAL)
     sys.unraisablehook = drop
     try:
         yield
@@ -186,7 +188,6 @@ def _quiet() -> Iterator[None]:
         inside = False
         if getattr(hook, "__name__", "") == _HOOK:  # it stands from a time before
             sys.unraisablehook = hook
-        logger.setLevel(level)
 
 
 def _digest(info: Mapping[str, Any], digests: Mapping[str, str]) -> str:

@@ -1,6 +1,8 @@
 import errno
 import random
 import shutil
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -194,3 +196,41 @@ def test_a_dangling_link_is_named(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "absent")
     with pytest.raises(UserError, match=r"link is a link to .*absent, which is absent"):
         Checkpoints(tmp_path / "link")
+
+
+FULL = """
+import pathlib, sys
+import jax
+from procsup_jax.errors import UserError
+from procsup_jax.io.checkpoint import Checkpoints
+
+folder, line = pathlib.Path(sys.argv[1]), ""
+state = {"a": jax.random.normal(jax.random.key(0), (150_000,))}
+try:
+    with Checkpoints(folder / "checkpoints") as checkpoints:
+        for step in range(1, 9):
+            checkpoints.save(step, {"state": state}, {"step": step})
+            if step == 3:
+                checkpoints.wait()
+                (folder / "other").write_bytes(bytes(1_700_000))
+except UserError as error:
+    line = str(error)
+(folder / "other").unlink()
+with Checkpoints(folder / "checkpoints") as checkpoints:
+    found = checkpoints.restore({"state": jax.eval_shape(lambda: state)})
+    assert (found.trees["state"]["a"] == state["a"]).all()
+    print(line, found.step, *(path.name for path in sorted((folder / "checkpoints").iterdir())))
+"""
+
+
+def test_a_full_disk_is_one_line_and_costs_no_checkpoint(tmp_path):
+    mount = f"mount -t tmpfs -o size=3m none {tmp_path}"
+    if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode:
+        pytest.skip("needs to mount a small disk: unshare -m as root")
+    script = f"{mount} && exec {sys.executable} -c '{FULL}' {tmp_path}"
+    ended = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=200)
+    assert ended.stderr == ""
+    assert ended.stdout == (
+        f"cannot write {tmp_path / 'checkpoints'}: the disk is full; free some space or choose another folder, "
+        "then run the same command again 3 2 3\n"
+    )

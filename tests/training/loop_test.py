@@ -3,6 +3,8 @@ import itertools
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -268,3 +270,16 @@ def test_data_that_do_not_suit_the_model_are_refused(fit, make_documents):
         fit(splits=(make_documents(4, 0), make_documents(4, 0, seq_len=64)))
     with pytest.raises(UserError, match="patience=2 needs validation data"):
         fit(splits=(make_documents(4, 0), None), patience=2)
+
+
+def test_two_processes_never_fit_in_one_folder(fit, tmp_path):
+    code = (
+        "import sys, time; from procsup_jax import lock\nwith lock.hold(sys.argv[1]): print(flush=True), time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "f")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as other:
+        other.stdout.readline()
+        with pytest.raises(UserError, match=f"f is in use by pid {other.pid} on "):
+            fit(tmp_path)
+        other.kill()
+    assert [path.name for path in (tmp_path / "f").iterdir()] == [".lock"]
