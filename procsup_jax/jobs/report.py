@@ -14,6 +14,11 @@ from procsup_jax.report.page import build_report
 RESULTS, EXAMPLES, REPORT = "results.json", "examples.jsonl", "report.html"
 
 
+def check(workdir: pathlib.Path) -> None:
+    """Raise UserError where another process has the workdir, as a run does, which writes the report too."""
+    lock.check(workdir)
+
+
 def run(workdir: pathlib.Path) -> pathlib.Path:
     """Rebuild report.html and figures/*.svg of a run from its results.json and examples.jsonl (docs/report.md).
 

@@ -33,6 +33,11 @@ class TrainFlags(Flags):
     dtype: Dtype = flag("the type to store parameters in", "float32")
 
 
+def check(flags: TrainFlags, mesh: MeshSettings) -> None:
+    """Raise UserError where another process trains to this output; called before anything is loaded."""
+    lock.check(_kept(flags))
+
+
 def run(flags: TrainFlags, config: Config | None, mesh: MeshSettings) -> None:
     """Train a model on files and write it as a folder.
 
@@ -42,7 +47,7 @@ def run(flags: TrainFlags, config: Config | None, mesh: MeshSettings) -> None:
     """
     compilation.announce()
     settings = TrainSettings() if config is None else from_config(TrainSettings, config)
-    kept = flags.output.with_name(f"{flags.output.name}.fit")
+    kept = _kept(flags)
     with lock.hold(kept):
         temporaries.sweep_all(kept)
         lesson = _lesson(flags)
@@ -55,6 +60,11 @@ def run(flags: TrainFlags, config: Config | None, mesh: MeshSettings) -> None:
         f"{flags.task}: {trained.num_examples} examples{left_out if trained.num_left_out else ''}; "
         f"best after {trained.best_step} steps; written to {flags.output}"
     )
+
+
+def _kept(flags: TrainFlags) -> pathlib.Path:
+    """Return the folder of losses and checkpoints."""
+    return flags.output.with_name(f"{flags.output.name}.fit")
 
 
 def _lesson(flags: TrainFlags) -> Lesson:
