@@ -15,7 +15,7 @@ from typing import IO, Any
 from benchmarks import peak, summary
 from benchmarks.suite import LIBRARIES, Group, Spec
 from benchmarks.workload import Task
-from procsup_jax.main import HUGE_PAGES
+from procsup_jax.console import HUGE_PAGES
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 ENVIRONMENTS = {

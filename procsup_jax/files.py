@@ -7,11 +7,10 @@ import errno
 import hashlib
 import os
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from typing import IO, Any
 
+from procsup_jax import temporaries
 from procsup_jax.errors import UserError
 
 PathLike = str | os.PathLike[str]
@@ -42,6 +41,17 @@ def _remedy(error: OSError) -> str:
             return error.strerror or str(error)
 
 
+def make_folder(path: PathLike) -> None:
+    """Make a folder and those above it unless they are there; raises UserError where that cannot be."""
+    folder = pathlib.Path(path)
+    with explain_os_errors(folder):
+        if folder.is_symlink() and not folder.exists():
+            raise UserError(
+                f"{folder} is a link to {folder.readlink()}, which is absent; make that folder or remove it"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 @contextlib.contextmanager
 def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
     """Open `path` for writing (`mode` "w", UTF-8 text, or "wb"); it appears under its name only when the block ends.
@@ -60,15 +70,15 @@ def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
     with explain_os_errors(target):
         target = target.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-        temporary = pathlib.Path(name)
+        temporaries.sweep(target.parent, target.name)
+        handle, temporary = temporaries.new_file(target)
         try:
             with _open_handle(handle, mode) as file:
                 yield file
                 file.flush()
                 os.fchmod(file.fileno(), 0o666 & ~umask())
                 os.fsync(file.fileno())
-            temporary.replace(target)
+                temporary.replace(target)  # while the handle is open, nobody else may sweep the temporary
             sync_folder(target.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -76,22 +86,54 @@ def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: PathLike) -> Iterator[pathlib.Path]:
-    """Give an empty folder to fill; it replaces what stands at `path` when the block ends, and never if it raises."""
+def whole_file(path: PathLike) -> Iterator[pathlib.Path]:
+    """Give a path for a library to write a file to; it replaces `path` when the block ends, and never if it raises.
+
+    The library flushes it to the disk.
+    """
     target = pathlib.Path(path)
     with explain_os_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        aside = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+        temporaries.sweep(target.parent, target.name)
+        handle, temporary = temporaries.new_file(target)
         try:
-            new, old = aside / "new", aside / "old"
+            yield temporary
+            temporary.replace(target)
+            sync_folder(target.parent)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def whole_folder(path: PathLike) -> Iterator[pathlib.Path]:
+    """Give an empty folder to fill; it replaces what stands at `path` when the block ends, and never if it raises.
+
+    For an instant nothing stands at `path`; `temporaries.settle`, which readers and the next writer call, ends a
+    replacement whose process was killed then.
+    """
+    target = pathlib.Path(path)
+    with explain_os_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not target.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        temporaries.sweep(target.parent, target.name)
+        handle, aside = temporaries.new_folder(target)
+        try:
+            new = aside / temporaries.NEW
             new.mkdir()
             yield new
             if target.exists():
-                target.rename(old)
+                target.rename(aside / temporaries.OLD)
             new.rename(target)
             sync_folder(target.parent)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            try:
+                temporaries.end_replacing(aside, target)
+            finally:
+                os.close(handle)
 
 
 def _is_stream(path: pathlib.Path) -> bool:

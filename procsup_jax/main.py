@@ -1,23 +1,24 @@
 """The `procsup` command: `procsup JOB [--flag=value ...]`.
 
 A job is the function `run` of a module in `jobs/`: its parameters are the flags (see `flags`), its docstring their
-help. A parameter named `config` takes the settings of a configuration file and its `--config.key=value` changes.
-What a job computes with, jax above all, it imports in `run`: a user's mistakes are said before.
+help. A parameter named `config` takes the settings of a configuration file and its `--config.key=value` changes. A
+module's function `check`, where it has one, is given the flags before that file is read, for what can be refused at
+once. What a job computes with, jax above all, it imports in `run`: a user's mistakes are said before.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import pathlib
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import procsup_jax
-from procsup_jax import arguments, flags, usage
+from procsup_jax import arguments, flags, signals, usage
 from procsup_jax.errors import UserError
 
 JOBS = {
@@ -35,54 +36,55 @@ JOBS = {
     "report": "rebuilds report.html from a workdir",
 }
 
-
+# What the process ends with, whatever the job (docs/reliability.md).
+EXIT_CODES = {
+    0: "done",
+    1: "an error of procsup's own, with a traceback",
+    2: "a mistake in what was given, said in one line",
+    130: "stopped by SIGINT (Ctrl-C)",
+    141: "the reader of the output went away",
+    143: "stopped by SIGTERM",
+}
 # Where compiled programs are kept between runs, for every checkout alike.
 CACHE = pathlib.Path.home() / ".cache" / "procsup_jax"
 
-# glibc (2.35 and later) reads it when a process starts; a training step of a 1M model takes 1.4 times as long without.
-HUGE_PAGES = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
-
-
-def console() -> None:
-    """Run the command line of this process and exit: 0 done, 2 a user's mistake, 130 interrupted."""
-    _use_huge_pages()
-    # A job killed by its scheduler ends like one stopped by Ctrl-C: the write in hand is finished.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main(sys.argv[1:]))
-
-
-def _use_huge_pages() -> None:
-    """Start this process anew where page faults would dominate its small models' steps; a user's own setting stands."""
-    name, value = HUGE_PAGES
-    if sys.platform == "linux" and name not in os.environ and sys.argv[1:2] != ["grade"]:
-        os.environ[name] = value
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-
 
 def main(argv: Sequence[str]) -> int:
-    """Run one job and return the exit code; a UserError is printed as one line."""
+    """Run one job and return the exit code, one of EXIT_CODES; a UserError is printed as one line."""
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     try:
-        if not argv or argv[0] in ("-h", "--help", "help"):
-            print(_usage())
-            return 0 if argv else 2
-        if argv[0] in ("--version", "version"):
-            print(_version())
-            return 0
-        job, run = argv[0], _job(argv[0])
-        if any(arg in ("-h", "--help") for arg in argv[1:]):
-            print(_job_usage(job, run, argv[1:]))
-            return 0
-        run(**_parse(job, run, argv[1:]))
+        code = _run(argv)
+        print(end="", flush=True)
     except UserError as error:
         print(f"procsup: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("procsup: stopped; what is finished is kept, and the same command goes on from there", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        if not error.args:  # a fit that stopped between two steps has said so itself
+            print(f"procsup: {signals.STOPPED}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 141
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"procsup: the disk is full ({error}); free some space, then run the same command again", file=sys.stderr)
+        return UserError.exit_code
+    return code
+
+
+def _run(argv: Sequence[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0 if argv else 2
+    if argv[0] in ("--version", "version"):
+        print(_version())
+        return 0
+    job, run = argv[0], _job(argv[0])
+    if any(arg in ("-h", "--help") for arg in argv[1:]):
+        print(_job_usage(job, run, argv[1:]))
+        return 0
+    run(**_parse(job, run, argv[1:]))
     return 0
 
 
@@ -105,8 +107,8 @@ def _usage() -> str:
             "",
             "procsup JOB --help says what a job takes, procsup --version which version this is.",
             "",
-            "Ends with 0 done, 1 an unforeseen error, 2 a mistake in what was given (one line says which),",
-            "130 Ctrl-C, 143 SIGTERM, 141 a reader of the output that went away.",
+            "exit codes:",
+            *(f"  {code:<{width}}  {what}" for code, what in EXIT_CODES.items()),
         ]
     )
 
@@ -129,6 +131,9 @@ def _job_usage(job: str, run: Callable[..., Any], argv: Sequence[str]) -> str:
 def _parse(job: str, run: Callable[..., Any], argv: Sequence[str]) -> dict[str, Any]:
     about_config, others = _divided(job, run, argv)
     found = arguments.parse(job, run, others)
+    check = getattr(importlib.import_module(run.__module__), "check", None)
+    if check is not None:
+        check(**found)
     if about_config or flags.needs_config(run):
         found[flags.CONFIG] = _settings(job, run, about_config)
     return found

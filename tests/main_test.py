@@ -6,6 +6,7 @@ import pytest
 
 import procsup_jax
 from procsup_jax import main
+from procsup_jax.console import HUGE_PAGES
 
 
 def run(capsys, *argv):
@@ -87,16 +88,16 @@ def test_the_package_is_the_command():
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc has the setting")
 @pytest.mark.parametrize(
     ("argument", "given", "starts", "ends_with"),
-    [("--help", None, 2, main.HUGE_PAGES[1]), ("--help", "x.y=1", 1, "x.y=1"), ("grade", None, 1, "None")],
+    [("--help", None, 2, HUGE_PAGES[1]), ("--help", "x.y=1", 1, "x.y=1"), ("grade", None, 1, "None")],
 )
 def test_the_command_starts_anew_with_huge_pages(argument, given, starts, ends_with):
     code = (
-        "import atexit, os; from procsup_jax.main import console; print('starts', flush=True); "
-        f"atexit.register(lambda: print(os.environ.get({main.HUGE_PAGES[0]!r}))); console()"
+        "import atexit, os; from procsup_jax.console import console; print('starts', flush=True); "
+        f"atexit.register(lambda: print(os.environ.get({HUGE_PAGES[0]!r}))); console()"
     )
-    env = {key: value for key, value in os.environ.items() if key != main.HUGE_PAGES[0]}
+    env = {key: value for key, value in os.environ.items() if key != HUGE_PAGES[0]}
     if given is not None:
-        env[main.HUGE_PAGES[0]] = given
+        env[HUGE_PAGES[0]] = given
     ended = subprocess.run([sys.executable, "-c", code, argument], env=env, capture_output=True, text=True)
     assert ended.stdout.splitlines().count("starts") == starts
     assert ended.stdout.splitlines()[-1] == ends_with

@@ -99,7 +99,7 @@ def run(base: str, seed: int, folder: pathlib.Path, size: str, cores: list[int],
     changes = [f"--config.seed={seed}", f"--config.base.source={trained if trained.exists() else base}"]
     args = [f"--config={config}:{size}", *changes, f"--workdir={folder}"]
     pin = f"import os; os.sched_setaffinity(0, {cores}); " if cores else ""
-    command = [sys.executable, "-c", f"{pin}from procsup_jax.main import console; console()", "run", *args]
+    command = [sys.executable, "-c", f"{pin}from procsup_jax.console import console; console()", "run", *args]
     if not quiet:
         return subprocess.run(command, check=False).returncode == 0
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,55 +4,99 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
+import hashlib
+import itertools
+import json
+import logging
+import os
 import pathlib
-from collections.abc import Iterator, Mapping
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
+import jax
 import orbax.checkpoint as ocp
 
 from procsup_jax import files
+from procsup_jax.errors import UserError
+from procsup_jax.io.digest import tree_digest
+
+KEPT = 2
+DAMAGED = "damaged"
+# The JSON item of a checkpoint: the info with the digests; before there were any, the info alone.
+_RECORD, _INFO = "record", "info"
+_HOOK = "drop_complaints_of_abandoned_reads"
+_PASSING = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE)
+
+# What orbax logs of a failure, several times over and with tracebacks, it raises too.
+logging.getLogger("absl").addFilter(lambda record: f"{os.sep}orbax{os.sep}" not in record.pathname)
+
+
+class Damaged(Exception):
+    """Say that a checkpoint, or what it refers to, no longer holds what was written."""
+
+
+class Restored(NamedTuple):
+    """Hold what a checkpoint held: its step, trees of arrays by name, and its JSON object."""
+
+    step: int
+    trees: dict[str, Any]
+    info: dict[str, Any]
 
 
 class Checkpoints:
-    """Keep the newest checkpoint of a fit in `folder`, each written aside and renamed when it is whole.
+    """Keep the two newest checkpoints of a fit in `folder`, each written aside and renamed when it is whole.
 
-    A checkpoint holds trees of arrays by name, and a JSON object that is equal in all processes. Writing goes on in
-    the background; `wait` or leaving the context ends it.
+    A checkpoint holds trees of arrays by name, and a JSON object that is equal in all processes, each with its digest.
+    Writing goes on in the background; `wait` or leaving the context ends it.
     """
 
     def __init__(self, folder: files.PathLike) -> None:
         self.folder = pathlib.Path(folder).absolute()
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=ocp.checkpoint_managers.LatestN(1), cleanup_tmp_directories=True
+            preservation_policy=ocp.checkpoint_managers.LatestN(KEPT), cleanup_tmp_directories=True
         )
+        files.make_folder(self.folder)
         with _explain_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
             self._manager = ocp.CheckpointManager(self.folder, options=options)
 
     def latest_step(self) -> int | None:
-        """Return the step of the newest whole checkpoint, None when there is none."""
+        """Return the step of the newest checkpoint, None when there is none."""
         return self._manager.latest_step()
 
     def save(self, step: int, trees: Mapping[str, Any], info: Mapping[str, Any]) -> None:
         """Write a checkpoint unless this step's is there; the arrays may be donated as soon as this returns."""
         if self.latest_step() == step:
             return
+        digests = {name: tree_digest(tree) for name, tree in trees.items()}
+        record = {"info": dict(info), "trees": digests, "digest": _digest(info, digests)}
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
         with _explain_errors(self.folder):
-            self._manager.save(step, args=ocp.args.Composite(**items, info=ocp.args.JsonSave(dict(info))))
+            self._manager.save(step, args=ocp.args.Composite(**items, record=ocp.args.JsonSave(record)))
 
-    def restore_info(self) -> dict[str, Any]:
-        """Return the newest checkpoint's JSON object."""
-        with _explain_errors(self.folder, "read"):
-            return self._manager.restore(self.latest_step(), args=ocp.args.Composite(info=ocp.args.JsonRestore())).info
+    def restore(
+        self, abstract: Mapping[str, Any], check: Callable[[dict[str, Any]], None] = lambda info: None
+    ) -> Restored | None:
+        """Return the newest checkpoint that holds what was written, by the shapes and shardings of `abstract`.
 
-    def restore(self, abstract: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the newest checkpoint's trees by the shapes and shardings of `abstract`."""
-        items = {name: ocp.args.StandardRestore(tree) for name, tree in abstract.items()}
-        with _explain_errors(self.folder, "read"):
-            found = self._manager.restore(self.latest_step(), args=ocp.args.Composite(**items))
-        return {name: found[name] for name in abstract}
+        `check` is given its JSON object before the arrays are read, and may raise UserError, or Damaged where something
+        that the checkpoint refers to is. A damaged one is set aside in the folder `damaged` beside the checkpoints,
+        with a warning; None when none is left.
+        """
+        steps: list[Any] = sorted(self._manager.all_steps(), reverse=True)
+        for step, before in itertools.pairwise([*steps, None]):
+            with _quiet():
+                found = self._try(step, abstract, check)
+                if isinstance(found, str):
+                    gc.collect()  # what it abandoned complains when it is collected
+            if isinstance(found, Restored):
+                return found
+            self._set_aside(step, found, before)
+        return None
 
     def wait(self) -> None:
         """Return when everything saved is on the disk."""
@@ -68,11 +112,92 @@ class Checkpoints:
         with _explain_errors(self.folder):
             self._manager.close()
 
+    def _try(self, step: int, abstract: Mapping[str, Any], check: Callable[[dict[str, Any]], None]) -> Restored | str:
+        """Return a checkpoint, or in which way it is damaged."""
+        try:
+            return self._read(step, abstract, check)
+        except UserError:
+            raise
+        except Exception as error:  # damaged files make their readers raise anything
+            reason = textwrap.shorten(str(error), 200, placeholder=" ...") or type(error).__name__
+            if _is_passing(error):
+                raise UserError(f"cannot read checkpoint {self.folder / str(step)}: {reason}") from error
+            return reason
+
+    def _read(self, step: int, abstract: Mapping[str, Any], check: Callable[[dict[str, Any]], None]) -> Restored:
+        info, digests = self._read_record(step)
+        check(info)
+        items = {name: ocp.args.StandardRestore(tree) for name, tree in abstract.items()}
+        found = self._manager.restore(step, args=ocp.args.Composite(**items))
+        trees = {name: found[name] for name in abstract}
+        for name, tree in trees.items():
+            if digests is not None and tree_digest(tree) != digests.get(name):
+                raise Damaged(f"its {name} holds other numbers than were written")
+        return Restored(step, trees, info)
+
+    def _read_record(self, step: int) -> tuple[dict[str, Any], dict[str, str] | None]:
+        """Return a checkpoint's info and the digests of its trees; None of one from before there were digests."""
+        name = _RECORD if (self.folder / str(step) / _RECORD).exists() else _INFO
+        found = self._manager.restore(step, args=ocp.args.Composite(**{name: ocp.args.JsonRestore()}))[name]
+        if name == _INFO:
+            return found, None
+        info, digests = found["info"], found["trees"]
+        if _digest(info, digests) != found["digest"]:
+            raise Damaged("its record is not what was written")
+        return info, digests
+
+    def _set_aside(self, step: int, reason: str, before: int | None) -> None:
+        path, aside = self.folder / str(step), self.folder.with_name(DAMAGED) / str(step)
+        if jax.process_count() > 1:
+            raise UserError(f"checkpoint {path} is damaged ({reason}); delete it, then run the same command again")
+        with _explain_errors(aside):
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+        self._manager.reload()
+        then = "this training starts anew" if before is None else f"going back to step {before}"
+        print(
+            f"procsup: warning: checkpoint {path} is damaged ({reason}); set aside as {aside}, {then}",
+            file=sys.stderr,
+        )
+
+
+def _is_passing(error: Exception) -> bool:
+    """Return whether an error says nothing of what lies on the disk."""
+    number = error.errno if isinstance(error, OSError) else None
+    return isinstance(error, MemoryError) or number in _PASSING or "RESOURCE_EXHAUSTED" in str(error)
+
 
 @contextlib.contextmanager
-def _explain_errors(folder: pathlib.Path, doing: str = "write") -> Iterator[None]:
+def _quiet() -> Iterator[None]:
+    """Keep off the terminal what the coroutines raise that orbax abandons when a file is damaged.
+
+    Reads that are still under way complain of their closed event loop later: those lines stay away for good.
+    """
+    hook, inside = sys.unraisablehook, True
+
+    def drop(unraisable: Any) -> None:
+        if not inside and "Event loop is closed" not in str(unraisable.exc_value):
+            hook(unraisable)
+
+    drop.__name__ = _HOOK
+    sys.unraisablehook = drop
+    try:
+        yield
+    finally:
+        inside = False
+        if getattr(hook, "__name__", "") == _HOOK:  # it stands from a time before
+            sys.unraisablehook = hook
+
+
+def _digest(info: Mapping[str, Any], digests: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps([info, digests], sort_keys=True).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _explain_errors(folder: pathlib.Path) -> Iterator[None]:
     """Like files.explain_os_errors, and also for a full disk that orbax's storage layer reports in its own words."""
-    with files.explain_os_errors(folder, doing):
+    with files.explain_os_errors(folder):
         try:
             yield
         except (ValueError, RuntimeError) as error:

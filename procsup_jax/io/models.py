@@ -16,7 +16,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from procsup_jax import files
+from procsup_jax import files, temporaries
 from procsup_jax.errors import UserError
 from procsup_jax.io.kinds import Dtype
 from procsup_jax.io.params import PARAMS, STORED, read_params, to_arrays
@@ -90,6 +90,7 @@ def model_folder(path: files.PathLike) -> pathlib.Path:
     """Return the folder of a model, for "worlds_base" that of the base that ships with the package."""
     if str(path) == SHIPPED:
         return pathlib.Path(str(importlib.resources.files("procsup_jax") / "pretrained" / SHIPPED))
+    temporaries.settle(pathlib.Path(path))
     return pathlib.Path(path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from procsup_jax.errors import UserError
+from procsup_jax.io.digest import Digest, to_host
 from procsup_jax.io.kinds import Dtype
 from procsup_jax.io.tensors import TensorFile, open_tensors
 from procsup_jax.models import api, paths
@@ -33,7 +32,7 @@ def to_arrays(params: api.Params, dtype: Dtype | str) -> tuple[dict[str, np.ndar
     if dtype not in STORED:
         raise UserError(f"dtype={dtype!r}: expected one of {', '.join(STORED)}")
     arrays = {name: narrow(name, to_host(array), dtype) for name, array in paths.flatten(params).items()}
-    sums = _Digest()
+    sums = Digest()
     for name in sorted(arrays):
         sums.update(name, arrays[name])
     return arrays, sums.hexdigest()
@@ -55,13 +54,6 @@ def read_params(
         return paths.nest(_read_arrays(tensors, digest, config, shardings))
 
 
-def to_host(array: jax.Array | np.ndarray) -> np.ndarray:
-    """Return a whole array on the host; with several processes all must call."""
-    if isinstance(array, jax.Array) and not array.is_fully_addressable:
-        return np.asarray(multihost_utils.process_allgather(array, tiled=True))
-    return np.asarray(array)
-
-
 def narrow(name: str, array: np.ndarray, dtype: str) -> np.ndarray:
     """Convert to a stored type; raises UserError naming an array whose numbers do not fit it."""
     with np.errstate(over="ignore"):
@@ -74,26 +66,11 @@ def narrow(name: str, array: np.ndarray, dtype: str) -> np.ndarray:
     return stored
 
 
-class _Digest:
-    """Sum up arrays that come in the order of their names."""
-
-    def __init__(self) -> None:
-        self._content = hashlib.sha256()
-
-    def update(self, name: str, array: np.ndarray) -> None:
-        bits = np.ascontiguousarray(array).view(np.uint16) if array.dtype == ml_dtypes.bfloat16 else array
-        self._content.update(f"{name} {bits.dtype.str} {bits.shape};".encode())
-        self._content.update(np.ascontiguousarray(bits).data)
-
-    def hexdigest(self) -> str:
-        return self._content.hexdigest()
-
-
 def _read_arrays(
     tensors: TensorFile, digest: str, config: api.ModelConfig, shardings: Mapping[str, Any]
 ) -> dict[str, jax.Array]:
     """Put each array on the device (or into its shards) as it comes: the host never holds all of them."""
-    sums, found = _Digest(), {}
+    sums, found = Digest(), {}
     for name in sorted(tensors.shapes):
         array = tensors.read(name)
         sums.update(name, array)

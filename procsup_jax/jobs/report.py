@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from procsup_jax import files, json_lines
+from procsup_jax import files, json_lines, lock
 from procsup_jax.errors import UserError
 from procsup_jax.flags import About
 from procsup_jax.report.page import build_report
@@ -15,7 +15,15 @@ from procsup_jax.report.page import build_report
 RESULTS, EXAMPLES, REPORT = "results.json", "examples.jsonl", "report.html"
 
 
-def run(workdir: Annotated[pathlib.Path, About("the folder that procsup run wrote", reads="folder")]) -> pathlib.Path:
+WORKDIR = About("the folder that procsup run wrote", reads="folder")
+
+
+def check(workdir: pathlib.Path) -> None:
+    """Raise UserError where another process has the workdir, as a run does, which writes the report too."""
+    lock.check(workdir)
+
+
+def run(workdir: Annotated[pathlib.Path, WORKDIR]) -> pathlib.Path:
     """Rebuild report.html and figures/*.svg of a run from its results.json and examples.jsonl (docs/report.md)."""
     for name in (RESULTS, EXAMPLES):
         if not (workdir / name).is_file():
@@ -25,7 +33,8 @@ def run(workdir: Annotated[pathlib.Path, About("the folder that procsup run wrot
     results = _read_object(workdir / RESULTS)
     examples = json_lines.read(workdir / EXAMPLES, dict)
     path = workdir / REPORT
-    build_report(results, examples, path)
+    with lock.hold(workdir):
+        build_report(results, examples, path)
     print(path)
     return path
 

@@ -6,16 +6,23 @@ import os
 import pathlib
 from typing import Annotated
 
+from procsup_jax import lock, temporaries
 from procsup_jax.flags import About
 from procsup_jax.stages.experiment import ExperimentSettings
 
 WORKDIR = About("the folder to keep everything in, without it runs/NAME", writes="folder")
 
 
+def check(workdir: pathlib.Path | None) -> None:
+    """Raise UserError where another process has the workdir; called before anything is loaded."""
+    if workdir is not None:
+        lock.check(workdir)
+
+
 def run(config: ExperimentSettings, workdir: Annotated[pathlib.Path | None, WORKDIR] = None) -> None:
     """Run every stage of an experiment that is not finished, and end with results.json and report.html.
 
-    Killed anywhere, the same command goes on.
+    No other process may write to the workdir meanwhile. Killed anywhere, the same command goes on.
     """
     from procsup_jax import compilation
     from procsup_jax.stages.context import Context
@@ -24,7 +31,10 @@ def run(config: ExperimentSettings, workdir: Annotated[pathlib.Path | None, WORK
 
     _set_optimization_level(config.xla_optimization_level)
     compilation.announce()
-    run_experiment(Context(config, RunFolder(workdir or pathlib.Path("runs") / config.name)))
+    folder = workdir or pathlib.Path("runs") / config.name
+    with lock.hold(folder):
+        temporaries.sweep_all(folder)
+        run_experiment(Context(config, RunFolder(folder)))
 
 
 def _set_optimization_level(level: int) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-from procsup_jax import records
+from procsup_jax import lock, records, temporaries
 from procsup_jax.data.completions import is_completions, read_completions
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
@@ -35,6 +35,11 @@ class TrainFlags(Flags):
     dtype: Dtype = flag("the type to store parameters in", "float32")
 
 
+def check(flags: TrainFlags, mesh: MeshSettings) -> None:
+    """Raise UserError where another process trains to this output; called before anything is loaded."""
+    lock.check(_kept(flags))
+
+
 def run(flags: TrainFlags, mesh: MeshSettings, config: TrainSettings = TrainSettings()) -> None:  # noqa: B008
     """Train a model on files and write it as a folder.
 
@@ -42,7 +47,6 @@ def run(flags: TrainFlags, mesh: MeshSettings, config: TrainSettings = TrainSett
     prm step labels, soft and unknown ones too. --config=train sets a fit of a policy, --config=train:reward_model one
     of a reward model. Losses go to OUTPUT.fit, for TensorBoard too; killed anywhere, the same command goes on.
     """
-    lesson = _lesson(flags)
     from procsup_jax import compilation
     from procsup_jax.io.models import load_model, save_model
     from procsup_jax.parallel.mesh import mesh_or_none
@@ -50,16 +54,24 @@ def run(flags: TrainFlags, mesh: MeshSettings, config: TrainSettings = TrainSett
     from procsup_jax.training.tasks import train
 
     compilation.announce()
-    model = load_model(flags.model, mesh=mesh_or_none(mesh))
-    kept = flags.output.with_name(f"{flags.output.name}.fit")
-    trained = train(model, lesson, config, seed=flags.seed, workdir=kept)
-    save_model(flags.output, trained.model, dtype=flags.dtype)
-    forget(kept, flags.task)
+    kept = _kept(flags)
+    with lock.hold(kept):
+        temporaries.sweep_all(kept)
+        lesson = _lesson(flags)
+        model = load_model(flags.model, mesh=mesh_or_none(mesh))
+        trained = train(model, lesson, config, seed=flags.seed, workdir=kept)
+        save_model(flags.output, trained.model, dtype=flags.dtype)
+        forget(kept, flags.task)
     left_out = f", {trained.num_left_out} longer than seq_len={config.seq_len} left out"
     print(
         f"{flags.task}: {trained.num_examples} examples{left_out if trained.num_left_out else ''}; "
         f"best after {trained.best_step} steps; written to {flags.output}"
     )
+
+
+def _kept(flags: TrainFlags) -> pathlib.Path:
+    """Return the folder of losses and checkpoints."""
+    return flags.output.with_name(f"{flags.output.name}.fit")
 
 
 def _lesson(flags: TrainFlags) -> Lesson:

@@ -43,8 +43,7 @@ class RunFolder:
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
-        with files.explain_os_errors(path):
-            path.mkdir(parents=True, exist_ok=True)
+        files.make_folder(path)
 
     def __truediv__(self, name: str) -> pathlib.Path:
         return self.path / name

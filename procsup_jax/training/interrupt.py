@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -10,46 +11,67 @@ from typing import Any, Self
 import jax
 from jax.experimental import multihost_utils
 
+from procsup_jax import signals
+
 
 class Interrupts:
-    """Catch Ctrl-C and SIGTERM within a block, so that the step under way can be finished and saved.
+    """Catch Ctrl-C and SIGTERM from the first `requested` to a block's end, so that the step under way can be saved.
 
-    A second signal acts at once, as without this class. Outside the main thread, where Python allows no handlers,
-    nothing is caught. Several processes have to stop at the same step: there JAX's preemption service catches SIGTERM
-    and names the step, and Ctrl-C acts at once.
+    Before that, while the first step is compiled, there is nothing to save and a signal acts at once, as without this
+    class; so does a second one. One that the block never asked for acts at its end. Outside the command's own process
+    they are caught by handlers, in the main thread alone, where Python allows them. Several processes have to stop at
+    the same step: there JAX's preemption service catches SIGTERM and names the step, and Ctrl-C acts at once.
     """
 
     def __init__(self) -> None:
         self._several = jax.process_count() > 1
+        self._catching = False
         self._received: int | None = None
         self._old: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        if not self._several and threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._old[number] = signal.signal(number, self._catch)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if signals.listening():
+            signals.act_again()
         self._restore()
+        if error is None and self._received is not None:
+            print(f"procsup: {signals.STOPPED}", file=sys.stderr)
+            self.leave(signals.STOPPED)
 
     def requested(self, step: int) -> bool:
         """Return whether to stop after `step`; to be asked after every step, by every process."""
         if self._several and multihost_utils.reached_preemption_sync_point(step):
             self._received = signal.SIGTERM
+        elif not self._several and not self._catching:
+            self._begin()
         return self._received is not None
 
-    def leave(self) -> None:
-        """Do what the signal asks for: KeyboardInterrupt, or for SIGTERM SystemExit with the usual code."""
-        if self._received == signal.SIGINT:
-            raise KeyboardInterrupt
-        if self._received is not None:
-            raise SystemExit(128 + self._received)
+    def leave(self, message: str) -> None:
+        """Do what the signal asks for: KeyboardInterrupt with what was said to the user, or SystemExit of its code."""
+        received, self._received = self._received, None
+        if received == signal.SIGINT:
+            raise KeyboardInterrupt(message)
+        if received is not None:
+            raise SystemExit(signals.exit_code(received))
 
-    def _catch(self, number: int, frame: FrameType | None) -> None:
+    def _begin(self) -> None:
+        self._catching = True
+        if signals.listening():
+            signals.defer(self._catch)
+        elif threading.current_thread() is threading.main_thread():
+            for number in signals.STOPPING:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._old[number] = signal.signal(number, self._handle)
+
+    def _catch(self, number: int) -> None:
         self._received = number
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._catch(number)
         self._restore()
 
     def _restore(self) -> None:

@@ -15,11 +15,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from procsup_jax import lock
 from procsup_jax.data.pack import Packed
 from procsup_jax.data.pipeline import Batches
 from procsup_jax.errors import UserError
 from procsup_jax.files import PathLike
-from procsup_jax.io.checkpoint import Checkpoints
+from procsup_jax.io.checkpoint import DAMAGED, Checkpoints
 from procsup_jax.io.metrics import MetricsWriter
 from procsup_jax.models import api
 from procsup_jax.progress import Progress
@@ -52,8 +53,9 @@ def fit(
     A network with a head learns step labels, one without the next token. Everything is kept under `workdir`/`name`:
     metrics, and with `checkpoint_every` the checkpoints from which the same call goes on by itself, to the same
     parameters bit for bit. The result is a function of the arguments only. Raises UserError for data that do not suit
-    the model, for a checkpoint of another fit, and when the loss is no longer finite; Ctrl-C and SIGTERM end it after
-    the current step, which is saved first.
+    the model, for a checkpoint of another fit, when another process has the folder, and when the loss is no longer
+    finite; Ctrl-C and SIGTERM end it after the current step, which is saved first. A damaged checkpoint is set aside
+    with a warning, and the one before taken up, or the fit started anew.
     """
     network = network._replace(config=dataclasses.replace(network.config, dropout=settings.dropout))
     check_params(network)
@@ -61,6 +63,8 @@ def fit(
     folder = None if workdir is None else pathlib.Path(workdir) / name
     with contextlib.ExitStack() as stack:
         checkpoints = None
+        if folder is not None and jax.process_index() == 0:
+            stack.enter_context(lock.hold(folder))
         if folder is not None and settings.checkpoint_every:
             checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints"))
         best = Best(None if checkpoints is None or folder is None else folder / "best")
@@ -74,7 +78,7 @@ def fit(
 
 def forget(workdir: PathLike, name: str) -> None:
     """Remove the checkpoints and the best parameters that a fit kept, once its result is safe; metrics stay."""
-    for kept in ("checkpoints", "best"):
+    for kept in ("checkpoints", "best", DAMAGED):
         shutil.rmtree(pathlib.Path(workdir) / name / kept, ignore_errors=True)
 
 
@@ -114,9 +118,7 @@ class _Fit:
         self.step = 0
         self._early_stop = EarlyStop(settings.patience)
         self._window = np.zeros(3)
-        if checkpoints is not None and checkpoints.latest_step() is not None:
-            self._restore(checkpoints)
-        else:
+        if checkpoints is None or not self._restore(checkpoints):
             self._state = self._programs.init(network.params)
         self._start = self._logged_at = time.monotonic()
         self._tokens = 0
@@ -133,8 +135,10 @@ class _Fit:
                     self._save()
                 if interrupts.requested(self.step):
                     self._stop(interrupts)
-        self._absorb(0)
-        self._save()
+            self._absorb(0)
+            self._save()
+            if interrupts.requested(self.step):
+                self._stop(interrupts)
 
     def result(self) -> FitResult:
         """Return the outcome so far."""
@@ -217,6 +221,7 @@ class _Fit:
         info = {
             "identity": self._identity,
             "early_stop": dataclasses.asdict(self._early_stop),
+            "best_digest": self._best.digest,
             "window": self._window.tolist(),
             "data": self._batches.get_state(),
         }
@@ -224,17 +229,23 @@ class _Fit:
         self._checkpoints.save(self.step, {"state": self._state}, info)
         self._best.saved(self._early_stop.best_step)
 
-    def _restore(self, checkpoints: Checkpoints) -> None:
-        info = checkpoints.restore_info()
-        check_same(info["identity"], self._identity, checkpoints.folder)
-        found = checkpoints.restore({"state": self._programs.abstract})
-        self._batches.set_state(info["data"])
-        self._state = found["state"]
+    def _restore(self, checkpoints: Checkpoints) -> bool:
+        """Take up the newest whole checkpoint and return whether there is one."""
+
+        def check(info: dict[str, Any]) -> None:
+            check_same(info["identity"], self._identity, checkpoints.folder)
+            self._best.check(info["early_stop"]["best_step"], info.get("best_digest", ""))
+
+        found = checkpoints.restore({"state": self._programs.abstract}, check)
+        if found is None:
+            return False
+        self._batches.set_state(found.info["data"])
+        self._state = found.trees["state"]
         self.step = int(self._state.step)
-        best = info["early_stop"]
+        best = found.info["early_stop"]
         self._early_stop = EarlyStop(self._settings.patience, best["best_loss"], best["best_step"], best["num_worse"])
-        self._best.saved(self._early_stop.best_step)
-        self._window = np.array(info["window"])
+        self._window = np.array(found.info["window"])
+        return True
 
     def _stop(self, interrupts: Interrupts) -> None:
         self._absorb(0)
@@ -244,6 +255,7 @@ class _Fit:
         else:
             self._checkpoints.wait()
             how = "run the same command again to go on from there"
+        message = f"{self._name}: stopped after step {self.step}; {how}"
         if jax.process_index() == 0:
-            print(f"{self._name}: stopped after step {self.step}; {how}", file=sys.stderr)
-        interrupts.leave()
+            print(message, file=sys.stderr)
+        interrupts.leave(message)

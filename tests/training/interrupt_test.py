@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from procsup_jax import signals
 from procsup_jax.training.interrupt import Interrupts
 
 
@@ -19,15 +20,16 @@ def default_handler():
 def test_a_signal_waits_to_be_asked_for(number, error):
     with Interrupts() as interrupts:
         assert not interrupts.requested(1)
-        interrupts.leave()
+        interrupts.leave("nothing to do")
         os.kill(os.getpid(), number)
         assert interrupts.requested(2)
         with pytest.raises(error):
-            interrupts.leave()
+            interrupts.leave("stopped")
 
 
 def test_a_second_signal_acts_at_once():
     with pytest.raises(KeyboardInterrupt), Interrupts() as interrupts:
+        interrupts.requested(0)
         os.kill(os.getpid(), signal.SIGINT)
         while not interrupts.requested(1):  # two signals at once may arrive as one
             threading.Event().wait(0.01)
@@ -37,7 +39,9 @@ def test_a_second_signal_acts_at_once():
 
 def test_the_old_handlers_come_back():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with Interrupts():
+    with Interrupts() as interrupts:
+        assert signal.getsignal(signal.SIGINT) == before[0]  # nothing to save before the first step
+        interrupts.requested(1)
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
@@ -53,3 +57,19 @@ def test_other_threads_install_nothing():
     thread.start()
     thread.join()
     assert seen == [before, False]
+
+
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_that_nobody_asked_for_acts_at_the_end(number, error, capsys):
+    with pytest.raises(error), Interrupts() as interrupts:
+        interrupts.requested(1)
+        os.kill(os.getpid(), number)
+    assert capsys.readouterr().err == f"procsup: {signals.STOPPED}\n"
+
+
+def test_an_ignored_signal_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Interrupts() as interrupts:
+        interrupts.requested(1)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert not interrupts.requested(2)

@@ -3,6 +3,8 @@ import itertools
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -72,6 +74,43 @@ def test_a_killed_fit_goes_on_to_the_same_bits(fit, uninterrupted, tmp_path, mon
     assert_equal(result.params, wanted.params)
     assert (result.best_step, result.history) == (wanted.best_step, wanted.history)
     assert (tmp_path / "f" / "metrics.jsonl").read_bytes() == (folder / "metrics.jsonl").read_bytes()
+
+
+def flip(path):
+    """Flip a bit of a file, or of a folder's largest one, which holds its arrays."""
+    paths = [each for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path]
+    largest = max(paths, key=lambda each: each.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "goes_on"),
+    [
+        (["checkpoints/8"], "going back to step 4"),
+        (["best/5.safetensors"], "going back to step 4"),
+        (["checkpoints/4", "checkpoints/8"], "this training starts anew"),
+    ],
+)
+def test_damage_costs_steps_and_never_changes_a_number(
+    fit, uninterrupted, tmp_path, monkeypatch, capsys, damaged, goes_on
+):
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="the machine went away"):
+        at_batch(patch, 11, crash)
+        fit(tmp_path)
+    for name in damaged:
+        flip(tmp_path / "f" / name)
+    wanted, folder = uninterrupted
+    capsys.readouterr()
+    result = fit(tmp_path)
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("procsup: warning: ")]
+    assert "8 is damaged" in warnings[0] and warnings[-1].endswith(goes_on)
+    assert_equal(result.params, wanted.params)
+    assert result.history == wanted.history
+    assert (tmp_path / "f" / "metrics.jsonl").read_bytes() == (folder / "metrics.jsonl").read_bytes()
+    loop.forget(tmp_path, "f")
+    assert not {"checkpoints", "best", "damaged"} & {path.name for path in (tmp_path / "f").iterdir()}
 
 
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
@@ -230,3 +269,16 @@ def test_data_that_do_not_suit_the_model_are_refused(fit, make_documents):
         fit(splits=(make_documents(4, 0), make_documents(4, 0, seq_len=64)))
     with pytest.raises(UserError, match="patience=2 needs validation data"):
         fit(splits=(make_documents(4, 0), None), patience=2)
+
+
+def test_two_processes_never_fit_in_one_folder(fit, tmp_path):
+    code = (
+        "import sys, time; from procsup_jax import lock\nwith lock.hold(sys.argv[1]): print(flush=True), time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "f")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as other:
+        other.stdout.readline()
+        with pytest.raises(UserError, match=f"f is in use by pid {other.pid} on "):
+            fit(tmp_path)
+        other.kill()
+    assert [path.name for path in (tmp_path / "f").iterdir()] == [".lock"]

@@ -1,0 +1,1 @@
+"""Long tests against faults: what is promised in docs/reliability.md, tried at random."""
