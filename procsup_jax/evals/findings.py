@@ -84,6 +84,7 @@ PAIRED = (
     Pair((_FEW_SHOT_ORM, _ORM_WEIGHTED), (_FEW_SHOT_ANSWER, _ORM_WEIGHTED)),
     *LEARNING[:2],
     Pair(LEARNING[2].second, LEARNING[2].first),
+    *OUTCOME_AGAINST_PROCESS.values(),
 )
 
 

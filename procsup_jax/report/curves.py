@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from procsup_jax import roster
 from procsup_jax.report import line_chart, names, paper_results, svg
@@ -52,24 +53,69 @@ def _dash(decoding: str) -> str:
     return {"orm": "solid", "prm": "dashed"}.get(decodings.judge_of(decoding) or "", "dotted")
 
 
-def learning_figures(curves: Mapping[str, Sequence[Epoch]]) -> list[svg.Figure]:
-    """Draw errors over the epochs of expert iteration, one panel a model on a common scale, the kept epoch ringed."""
+def learning(curves: Mapping[str, Sequence[Epoch]]) -> list[tuple[svg.Figure, Sequence[Epoch]]]:
+    """Draw errors over the epochs of expert iteration, one panel a model on a common scale, the kept epoch ringed.
+
+    Each panel comes with its epochs.
+    """
     panels = {model: _learning_lines(model, curves[model]) for model in names.in_order(names.MODELS, curves)}
     tops = [py for lines in panels.values() for line in lines for _, py in line.points]
     return [
-        line_chart.line_chart(
-            lines,
-            names.slug("learning", model),
-            names.label(names.MODELS, model),
-            line_chart.Axis("epoch", "d"),
-            line_chart.Axis("error, %"),
-            tags_right=76.0,
-            top=max(tops),
-            size=(345.0, 250.0),
+        (
+            line_chart.line_chart(
+                lines,
+                names.slug("learning", model),
+                names.label(names.MODELS, model),
+                line_chart.Axis("epoch", "d"),
+                line_chart.Axis("error, %"),
+                tags_right=84.0,
+                top=max(tops),
+                size=(345.0, 250.0),
+            ),
+            curves[model],
         )
         for model, lines in panels.items()
         if lines
     ]
+
+
+def why_kept(epochs: Sequence[Epoch]) -> str:
+    """Write which epoch was kept and what its errors say for it; empty where none was."""
+    kept = next((each for each in epochs if each.chosen), None)
+    if kept is None:
+        return ""
+    said = f"epoch {kept.epoch:g} kept"
+    others = [each for each in epochs if each.epoch > 0]
+    for key in ("validation_error", "test_error"):
+        errors = [each.errors[key] for each in others if key in each.errors]
+        if key not in kept.errors or kept.errors[key] > min(errors, default=0.0):
+            continue
+        where, value = ERRORS[key][0], f"{names.percent(kept.errors[key])}\u00a0%"
+        equals = "" if errors.count(min(errors)) == 1 else ", the earliest of equals"
+        why = f"lowest {where} error, {value}{equals}" if len(errors) > 1 else f"the only one; {where} error {value}"
+        return f"{said}: {why}{_against_start(epochs, kept, key)}"
+    return f"{said}, not for the lowest of these errors"
+
+
+def _against_start(epochs: Sequence[Epoch], kept: Epoch, key: str) -> str:
+    start = next((each.errors[key] for each in epochs if each.epoch == 0 and key in each.errors), None)
+    if start is None:
+        return ""
+    if kept.errors[key] == start:
+        return ", the same as at the start"
+    return f", {'down' if kept.errors[key] < start else 'up'} from {names.percent(start)}\u00a0% at the start"
+
+
+def rule(config: Mapping[str, Any]) -> str:
+    """Write by which problems a run's configuration chooses the epoch; empty where it does not say."""
+    where = config.get("config.improve.choose_epoch_by")
+    if where not in ("validation", "test"):
+        return ""
+    own = " The test set chose, so the kept epoch’s test error flatters it." if where == "test" else ""
+    return (
+        f"It has the lowest final-answer error on {where} problems, the earliest of equals; epoch 0, the policy it "
+        f"started from, is never kept, even where its error is lower.{own}"
+    )
 
 
 def _learning_lines(model: str, epochs: Sequence[Epoch]) -> list[line_chart.Line]:

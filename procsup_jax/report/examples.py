@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from procsup_jax import roster
 from procsup_jax.errors import UserError
 from procsup_jax.report import names
+from procsup_jax.searching import decodings
 from procsup_jax.text import answers, steps
 
 # Verdict -> how the browser's filter calls it.
@@ -29,7 +32,7 @@ def prepare(examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def choices(prepared: Sequence[Mapping[str, Any]]) -> dict[str, list[list[str]]]:
-    """Return the filter's choices that occur, as [key, display name]: verdicts, models, decodings, sets."""
+    """Return the choices that occur, as [key, display name]: verdicts, models, decodings, sets; judges of steps."""
     return {
         "verdict": [[key, title] for key, title in VERDICTS.items() if any(e["verdict"] == key for e in prepared)],
         "model": _titled(names.MODELS, _occurring(prepared, "model")),
@@ -37,7 +40,20 @@ def choices(prepared: Sequence[Mapping[str, Any]]) -> dict[str, list[list[str]]]
             [value, names.decoding(value)] for value in names.decodings_in_order(_occurring(prepared, "decoding"))
         ],
         "set": _titled(names.SETS, _occurring(prepared, "set")),
+        "score": [[judge, names.judge_name(judge)] for judge in _num_scored(prepared)],
     }
+
+
+def first_score(prepared: Sequence[Mapping[str, Any]]) -> str:
+    """Return the judge that the browser opens on: who scored the most solutions, of equals the PRM; "" for none."""
+    num_scored = _num_scored(prepared)
+    return max(num_scored, key=lambda judge: (num_scored[judge], judge == roster.PRM), default="")
+
+
+def _num_scored(prepared: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many solutions each judge scored, in the order of tables."""
+    counts = collections.Counter(judge for example in prepared for judge in example["scores"])
+    return {judge: counts[judge] for judge in decodings.in_turn(sorted(counts))}
 
 
 def _occurring(prepared: Sequence[Mapping[str, Any]], key: str) -> set[str]:
@@ -75,8 +91,11 @@ def _prepare(example: Mapping[str, Any], index: int) -> dict[str, Any]:
         "reference": str(example.get("answer", "")),
         "answer": _final_answer(example, lines),
         "steps": lines,
-        "orm": _probs(probs.get("orm"), lines, f"{where}: step_probs.orm"),
-        "prm": _probs(probs.get("prm"), lines, f"{where}: step_probs.prm"),
+        "scores": {
+            str(judge): _probs(probs[judge], lines, f"{where}: step_probs.{judge}")
+            for judge in decodings.in_turn(probs)
+            if probs[judge] is not None
+        },
         "labels": None if labels is None else [int(bool(each)) for each in labels],
         "reason": _aligned(example.get("reason"), lines, f"{where}: reason"),
         "verdict": _verdict(example["correct"], trace_correct),
@@ -113,10 +132,8 @@ def _aligned(values: Any, lines: Sequence[str], where: str) -> list[Any] | None:
     return values
 
 
-def _probs(values: Any, lines: Sequence[str], where: str) -> list[float] | None:
-    checked = _aligned(values, lines, where)
-    if checked is None:
-        return None
+def _probs(values: Any, lines: Sequence[str], where: str) -> list[float]:
+    checked = _aligned(values, lines, where) or []
     for value in checked:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
             raise UserError(f"{where} holds {value!r}, expected probabilities from 0 to 1")

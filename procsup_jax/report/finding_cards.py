@@ -1,4 +1,4 @@
-"""The cards that show a finding: the paper's claim, what this run measured, and a plot or table of it."""
+"""The cards that show a finding: the paper's claim, what this run measured, and a plot and a table of it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import dataclasses
 from collections.abc import Sequence
 
 from procsup_jax.report import cells, names
-from procsup_jax.report.findings import Change, Finding
+from procsup_jax.report.evidence import Change, Gap
+from procsup_jax.report.findings import Finding
 from procsup_jax.report.markup import element, text
 from procsup_jax.report.strip import strip, strip_axis, strip_scale
 
+CHANGES = (
+    "Errors of the first minus those of the second, in points, over the same problems; bold where the interval leaves "
+    "0 out, which chance alone would seldom do."
+)
+
 
 def card(found: Finding, position: int) -> str:
-    """Return the card of a finding: the paper's claim, this run's verdict, sentences, and a plot or table."""
-    plot = _interval_plot(found) if found.comparisons else _changes(found.changes) if found.changes else ""
+    """Return the card of a finding: the paper's claim, this run's verdict, sentences, a plot and a table."""
+    plot = _interval_plot(found) if found.comparisons else ""
+    changes = element("p", CHANGES, class_="told") + _changes(found.changes) if found.changes else ""
     verdict = element("p", text(found.verdict or "Not measured in this run"), class_="verdict-line")
     return element(
         "article",
@@ -22,6 +29,7 @@ def card(found: Finding, position: int) -> str:
         verdict,
         *(element("p", text(sentence)) for sentence in found.sentences),
         plot,
+        changes,
         class_="card" if found.verdict else "card absent",
     )
 
@@ -36,7 +44,7 @@ def _interval_plot(found: Finding) -> str:
             "tr",
             element("th", text(c.label), scope="row"),
             element("td", strip(c.estimate, c.paper, scale, names.rl_kind(c.model), cells.hollow(c.model))),
-            element("td", names.percent(c.estimate.value), class_="num"),
+            element("td", cells.measure(c.estimate), class_="num"),
             class_=names.rl_kind(c.model),
         )
         for c in found.comparisons
@@ -50,13 +58,15 @@ def _changes(changes: Sequence[Change]) -> str:
         element(
             "tr",
             element("th", cells.swatch(names.rl_kind(c.model)), element("span", text(c.label)), scope="row"),
-            *(element("td", _change_cell(written), class_="num") for written in (c.final, c.trace)),
+            *(element("td", _gap(gap), class_="num") for gap in (c.final, c.trace)),
         )
         for c in changes
     ]
     return element("table", element("thead", element("tr", *heads)), element("tbody", *rows), class_="mini changes")
 
 
-def _change_cell(written: str | None) -> str:
-    value, _, note = (written or names.UNKNOWN).partition(" ")
-    return element("span", text(value), class_="value") + element("span", text(note.strip("()[]")), class_="interval")
+def _gap(gap: Gap | None) -> str:
+    if gap is None:
+        return element("span", names.UNKNOWN, class_="value")
+    value = element("span", names.points(gap.value), class_="value clear" if gap.clear else "value")
+    return value + " " + element("span", text(gap.note), class_="interval")

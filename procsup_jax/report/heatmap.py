@@ -5,7 +5,8 @@ from __future__ import annotations
 from procsup_jax.report import markup, names, svg
 from procsup_jax.report.results import Agreement
 
-CELL_W, CELL_H, LEFT, TOP = 66.0, 46.0, 110.0, 42.0
+CELL_W, CELL_H, LEFT, TOP = 72.0, 46.0, 84.0, 42.0
+LONGEST = 7  # letters of a judge's name that fit beside its row and above its column
 BANDS = 8  # classes heat-0 ... heat-7, from 50 % to 100 %
 
 
@@ -16,10 +17,11 @@ def heatmap(agreement: Agreement, name: str, title: str) -> svg.Figure:
     parts = []
     for j, judge in enumerate(judges):
         kind, what = names.verdict(judge).rsplit(" ", 1)
-        parts.append(svg.label(LEFT + (j + 0.5) * CELL_W, TOP - 20, kind, class_="tick strong", anchor="middle"))
+        kind = kind if len(kind) <= LONGEST else f"{kind[: LONGEST - 1]}…"
+        parts.append(svg.label(LEFT + (j + 0.5) * CELL_W, TOP - 22, kind, class_="tick strong", anchor="middle"))
         parts.append(svg.label(LEFT + (j + 0.5) * CELL_W, TOP - 7, what, anchor="middle"))
-        parts.append(svg.label(LEFT - 9, TOP + (j + 0.5) * CELL_H - 2, kind, class_="tick strong", anchor="end"))
-        parts.append(svg.label(LEFT - 9, TOP + (j + 0.5) * CELL_H + 11, what, anchor="end"))
+        parts.append(svg.label(LEFT - 9, TOP + (j + 0.5) * CELL_H - 3, kind, class_="tick strong", anchor="end"))
+        parts.append(svg.label(LEFT - 9, TOP + (j + 0.5) * CELL_H + 12, what, anchor="end"))
     for i, first in enumerate(judges):
         for j, second in enumerate(judges):
             share = 1.0 if i == j else agreement.share.get((first, second))

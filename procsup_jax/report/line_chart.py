@@ -54,7 +54,7 @@ def line_chart(
     values = [top] if top is not None else [py for each in lines for _, py in each.points]
     y = svg.scale_from_zero(values, height - 44, 30, 1.0 if y_format == "%" else math.inf)
     ends = [each.points[-1 if tags_right else 0] for each in lines]
-    places = spread([y(py) for _, py in ends], 13.0, y.end, y.start)
+    places = spread([y(py) for _, py in ends], 15.0, y.end, y.start)
     body = svg.axes(x, y, x_axis.title, y_axis.title, x_axis.format, gutter, y_format)
     body += "".join(
         _line(each, x, y, _tag(each, x(end[0]), y(end[1]), place, 1 if tags_right else -1))

@@ -40,6 +40,16 @@ def element(name: str, *children: str, **attributes: object) -> str:
     return f"<{name}{''.join(parts)}>{''.join(children)}</{name}>"
 
 
+def details(title: str, body: str) -> str:
+    """Return a <details> element that opens on its title."""
+    return element("details", element("summary", text(title)), body)
+
+
+def scroll(table: str, label: str) -> str:
+    """Return a wide table within a region of its own that scrolls."""
+    return element("div", table, class_="scroll", tabindex="0", role="region", aria_label=label)
+
+
 def script_json(value: Any) -> str:
     """Write JSON that may stand inside a <script> element, whatever text it holds."""
     written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -49,7 +49,7 @@ def decoding(key: str) -> str:
     judge = decodings.judge_of(key)
     if judge is None:
         return key.replace("_", " ")
-    return _HOW[key.removeprefix(f"{judge}_")].format(_judge(judge))
+    return _HOW[key.removeprefix(f"{judge}_")].format(judge_name(judge))
 
 
 def decodings_in_order(keys: Iterable[str]) -> list[str]:
@@ -62,7 +62,7 @@ def decodings_in_order(keys: Iterable[str]) -> list[str]:
 def verdict(key: str) -> str:
     """Return the display name of who judges a step: a reward model's prediction, or labels."""
     judge, _, what = key.rpartition("_")
-    return JUDGES.get(key) or f"{_judge(judge)} {what}"
+    return JUDGES.get(key) or f"{judge_name(judge)} {what}"
 
 
 def verdicts_in_order(keys: Iterable[str]) -> list[str]:
@@ -71,7 +71,8 @@ def verdicts_in_order(keys: Iterable[str]) -> list[str]:
     return sorted(keys, key=lambda key: (place.get(key, 1.5), key))
 
 
-def _judge(name: str) -> str:
+def judge_name(name: str) -> str:
+    """Return the display name of a judge, the name that a reward model's scores are given under."""
     return name.upper() if name in (roster.ORM, roster.PRM) else name
 
 
@@ -104,9 +105,18 @@ def approach(model: str, how: str) -> str:
 
 
 def reward_model(name: str) -> str:
-    """Return a reward model's display name: `sft_orm` is "SFT ORM"."""
-    words = {"sft": "SFT", "orm": "ORM", "prm": "PRM", "rl": "RL"}
-    return " ".join(words.get(word, word) for word in name.replace("few_shot", "Few-shot").split("_"))
+    """Return a reward model's display name: `sft_orm` is "SFT ORM", `few_shot_orm_rl_orm` "Few-shot + ORM-RL ORM"."""
+    parts = {roster.ORM: "ORM", roster.PRM: "PRM", **{part: part.replace("_", " ") for part in roster.CONTROLS}}
+    known = {
+        roster.rm_of(policy, part): f"{MODELS[policy]} {said}" for policy in MODELS for part, said in parts.items()
+    }
+    return known.get(name) or judge_name(name).replace("_", " ")
+
+
+def verifier_kind(name: str) -> str:
+    """Return the class name of a reward model's colour: "orm", "prm" or, for one of another name, "none"."""
+    part = name.rpartition("_")[2]
+    return part if part in (roster.ORM, roster.PRM) else "none"
 
 
 def rl_kind(model: str) -> str:

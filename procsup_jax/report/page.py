@@ -53,7 +53,13 @@ def page(results: Results, prepared: Sequence[Mapping[str, Any]], figures: list[
         ),
         main="\n".join(section.html() for section in shown),
         footer=sections.footer(),
-        examples=script_json({"examples": list(prepared), "choices": example_list.choices(prepared)}),
+        examples=script_json(
+            {
+                "examples": list(prepared),
+                "choices": example_list.choices(prepared),
+                "score": example_list.first_score(prepared),
+            }
+        ),
         script=script,
     )
 

@@ -32,6 +32,7 @@ def parse(raw: Mapping[str, Any]) -> Results:
     }
     wall_clock = _mapping(raw.get("wall_clock"), "wall_clock")
     curves = _mapping(raw.get("curves"), "curves")
+    verifiers = _reward_models(raw.get("reward_models"), "reward_models")
     return Results(
         name=str(raw.get("name", "run")),
         seed=raw.get("seed"),
@@ -39,7 +40,8 @@ def parse(raw: Mapping[str, Any]) -> Results:
         versions=_mapping(raw.get("versions"), "versions"),
         wall_clock={stage: _number(value, f"wall_clock.{stage}") for stage, value in wall_clock.items()},
         models=models,
-        verifiers=_reward_models(raw.get("reward_models"), "reward_models") or _own_verifiers(models),
+        verifiers=verifiers or _own_verifiers(models),
+        verifiers_own=not verifiers,
         curves={name: _epochs(value, f"curves.{name}") for name, value in curves.items()},
         base=_mapping(raw.get("base"), "base"),
         differences=_all_differences(raw),
@@ -110,7 +112,7 @@ def _differences(raw: Mapping[str, Any], path: str) -> list[tuple[str, Differenc
         interval = intervals.get(metric)
         if raw.get(metric) is None or interval is None:
             continue
-        lo, hi = _pair(interval, f"{path}.{metric}")
+        lo, hi = _pair(interval, f"the interval of {path}.{metric}")
         found.append((metric, Difference(_number(raw[metric], f"{path}.{metric}"), lo, hi)))
     return found
 
@@ -131,7 +133,12 @@ def _evaluation(raw: Any, path: str) -> Evaluation:
         decodings,
         {where: table for where, table in agreement.items() if table.share},
         _reward_models(raw.get("reward_models"), f"{path}.reward_models"),
+        _largest(raw.get("samples_per_problem"), f"{path}.samples_per_problem"),
     )
+
+
+def _largest(counts: Any, path: str) -> int | None:
+    return None if counts is None else int(_pair(counts, path)[1])
 
 
 def _decoding(raw: Mapping[str, Any], path: str) -> Decoding:
@@ -185,13 +192,13 @@ def _estimate(value: Any, interval: Any, n: Any, path: str) -> Estimate:
     share = _share(value, path)
     if interval is None:
         return Estimate(share, n=n)
-    lo, hi = _pair(interval, path)
+    lo, hi = _pair(interval, f"the interval of {path}")
     return Estimate(share, _share(lo, path), _share(hi, path), n)
 
 
 def _pair(interval: Any, path: str) -> tuple[float, float]:
     if not isinstance(interval, (list, tuple)) or len(interval) != 2:
-        raise UserError(f"results: the interval of {path} is {interval!r}, expected [low, high]")
+        raise UserError(f"results: {path} is {interval!r}, expected [low, high]")
     return _number(interval[0], path), _number(interval[1], path)
 
 

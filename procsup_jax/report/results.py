@@ -46,12 +46,14 @@ class Evaluation:
     """Hold what is shown of one model on one test set.
 
     `agreement` is keyed "all_steps" and "last_step", `verifiers` by reward model ("orm", "prm") and then by what was
-    measured: "auc.process", "auc.outcome", "auc.right_answer", "agreement.process", "agreement.outcome".
+    measured: "auc.process", "auc.outcome", "auc.right_answer", "agreement.process", "agreement.outcome". `num_samples`
+    is the largest number of samples that a vote was over, None where it is not known.
     """
 
     decodings: Mapping[str, Decoding]
     agreement: Mapping[str, Agreement]
     verifiers: Mapping[str, Mapping[str, Estimate]]
+    num_samples: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +63,10 @@ class Difference:
     value: float
     lo: float
     hi: float
+
+    def turned(self) -> Difference:
+        """Return how far the other approach's error lies from this one's."""
+        return Difference(-self.value, -self.hi, -self.lo)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +82,8 @@ class Epoch:
 class Results:
     """Hold a run's results.json.
 
-    `verifiers` is keyed by reward model and measure as in `Evaluation`; `differences` by test set, the two approaches
+    `verifiers` is keyed by reward model and measure as in `Evaluation`, and `verifiers_own` says whether they were
+    measured on the policies' own test samples, not on validation samples; `differences` by test set, the two approaches
     and the metric. `supervision` says what people gave each policy and reward model: "solution_tokens",
     "answer_tokens" and "step_labels".
     """
@@ -92,11 +99,23 @@ class Results:
     base: Mapping[str, Any]
     differences: Mapping[tuple[str, Approach, Approach, str], Difference]
     supervision: Mapping[str, Mapping[str, float]]
+    verifiers_own: bool = False
 
     def decoding(self, model: str, decoding: str, test_set: str = "test") -> Decoding | None:
         """Return what a model scored by a decoding, None where that was not run."""
         evaluation = self.models.get(model, {}).get(test_set)
         return evaluation.decodings.get(decoding) if evaluation else None
+
+    def difference(self, a: Approach, b: Approach, metric: str, test_set: str = "test") -> Difference | None:
+        """Return `a`'s error minus `b`'s, whichever way round it was measured; None where it was not."""
+        found = self.differences.get((test_set, a, b, metric))
+        if found is None and (other := self.differences.get((test_set, b, a, metric))) is not None:
+            found = other.turned()
+        return found
+
+    def verifier_set(self, name: str) -> str:
+        """Return whose samples a reward model was measured on: "test" its policy's own, else "validation"."""
+        return "test" if self.verifiers_own or "_rl_" in name else "validation"
 
     def agreement(self, model: str, test_set: str = "test") -> Mapping[str, Agreement]:
         """Return a model's agreement tables, empty where there are none."""

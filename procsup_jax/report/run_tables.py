@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from procsup_jax.report import cells, names, svg
 from procsup_jax.report.markup import element, text
 from procsup_jax.report.results import Estimate, Results
@@ -12,7 +10,7 @@ from procsup_jax.report.strip import PAD, WIDTH, strip
 AUCS = {
     "auc.process": "AUC, process labels",
     "auc.outcome": "AUC, outcome labels",
-    "auc.right_answer": "AUC, right answers' traces",
+    "auc.right_answer": "AUC, right answers’ traces",
 }
 AGREEMENT = {
     "agreement.process": "Agrees: process",
@@ -32,7 +30,7 @@ def verifier_table(results: Results) -> str:
     heads += [cells.column_head(title, None, paper=False) for title in AGREEMENT.values()]
     body = []
     for name, measures in results.verifiers.items():
-        kind = "prm" if "prm" in name else "orm" if "orm" in name else "none"
+        kind = names.verifier_kind(name)
         row = [
             cells.cell(
                 title,
@@ -69,25 +67,8 @@ def supervision_table(results: Results) -> str:
     return element("table", caption, element("thead", head), element("tbody", *rows), class_="plain")
 
 
-def stages(wall_clock: Mapping[str, float]) -> str:
-    """Return the time each stage took, with bars."""
-    longest = max(wall_clock.values(), default=0.0) or 1.0
-    rows = []
-    for stage, seconds in wall_clock.items():
-        bar = element("span", class_="bar", style=f"width:{100 * seconds / longest:.1f}%")
-        rows.append(_stage(stage, bar, seconds))
-    caption = element("caption", "Wall-clock time by stage", class_="visually-hidden")
-    total = _stage("total", "", sum(wall_clock.values()))
-    return element("table", caption, element("tbody", *rows, total), class_="plain stages")
-
-
-def _stage(name: str, bar: str, seconds: float) -> str:
-    duration = element("td", names.duration(seconds), class_="num")
-    return element("tr", element("th", text(name), scope="row"), element("td", bar), duration)
-
-
 def everything(results: Results) -> str:
-    """Return one row for each model, test set and decoding that was measured."""
+    """Return one row for each model, test set and decoding that was measured, empty when none was."""
     titles = ("Policy", "Set", "Decoding", "Final-answer error, %", "Problems", "Trace error, %", "Raters", "Traces")
     head = element("tr", *(element("th", title, scope="col") for title in titles))
     body = [
@@ -96,6 +77,8 @@ def everything(results: Results) -> str:
         for test_set in names.in_order(names.SETS, results.models[model])
         for decoding in names.decodings_in_order(results.models[model][test_set].decodings)
     ]
+    if not body:
+        return ""
     caption = element("caption", "Every decoding measured", class_="visually-hidden")
     return element("table", caption, element("thead", head), element("tbody", *body), class_="plain wide")
 

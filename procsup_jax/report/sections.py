@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from procsup_jax.report import (
     cells,
     curves,
+    evidence,
     finding_cards,
     findings,
     heatmap,
@@ -18,11 +18,14 @@ from procsup_jax.report import (
     paper_tables,
     run_tables,
     scatter,
+    setup,
     svg,
 )
 from procsup_jax.report.examples import VERDICTS
-from procsup_jax.report.markup import asset, element, text
+from procsup_jax.report.markup import asset, details, element, scroll, text
 from procsup_jax.report.results import Results
+
+WIDEST = 420.0  # of a figure whose text stays readable on a telephone; a wider one scrolls
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,19 +84,22 @@ def table_1_section(results: Results) -> Section:
         "Table 1",
         "Table 1. Trace error and final-answer error",
         lead,
-        _scroll(paper_tables.table_1(results), "Table 1"),
+        scroll(paper_tables.table_1(results), "Table 1"),
     )
 
 
 def table_3_section(results: Results) -> Section:
     """Return Table 3."""
-    lead = "Final-answer error of one greedy solution, of the majority vote and of the reward-model-weighted vote."
+    lead = (
+        "Final-answer error of one greedy solution, of the majority vote and of the reward-model-weighted vote. "
+        f"{text(evidence.majority_against_greedy(results))}"
+    )
     return Section(
         "table3",
         "Table 3",
         "Table 3. Final-answer error by decoding",
         lead,
-        _scroll(paper_tables.table_3(results), "Table 3"),
+        scroll(paper_tables.table_3(results), "Table 3"),
     )
 
 
@@ -104,7 +110,7 @@ def supervision_section(results: Results) -> Section:
         "On a generated testbed an oracle did it; the count is of what it was asked."
     )
     table = run_tables.supervision_table(results)
-    body = _scroll(table, "Cost of labels") if table else ""
+    body = scroll(table, "Cost of labels") if table else ""
     return Section("supervision", "Supervision", "What the labels cost", lead, body)
 
 
@@ -146,18 +152,30 @@ def agreement_section(results: Results, figures: list[svg.Figure]) -> Section:
                 panels.append((model == "sft" and test_set == "test", _figure(figure, figures, count)))
     first = [panel for preferred, panel in panels if preferred] or [panel for _, panel in panels[:2]]
     rest = [panel for _, panel in panels if panel not in first]
-    body = (_scroll(table, "Reward models against each kind of label") if table else "") + (
+    body = (scroll(table, "Reward models against each kind of label") if table else "") + (
         _grid(first) if first else ""
     )
     if rest:
-        body += _details(f"Agreement on {len(rest)} more sets of solutions", _grid(rest))
+        body += details(f"Agreement on {len(rest)} more sets of solutions", _grid(rest))
     lead = (
         "AUC: the probability that a right step scores above a wrong one; for right answers, that a right trace "
         "scores above a wrong one, which decides whether reranking lowers the trace error. Agrees: the share of steps "
         "on which its prediction, a probability of at least one half, agrees with the label; matrices likewise, in %. "
-        "Surprise is the control: a logistic regression on how unlikely the policy found each token."
+        "Surprise is the control: a logistic regression on how unlikely the policy found each token. "
+        f"{_measured_on(results)}"
     )
     return Section("reward-models", "Reward models", "Reward models against labels", lead, body)
+
+
+def _measured_on(results: Results) -> str:
+    sets = {results.verifier_set(name) for name in results.verifiers}
+    if "validation" not in sets:
+        return "The table is over the policies’ own test samples." if sets else ""
+    others = "; those of policies after RL on these policies’ test samples" if "test" in sets else ""
+    return (
+        f"The table is over validation samples{others}, so it differs a little from finding 2 and the matrices, over "
+        "test samples."
+    )
 
 
 def selective_section(results: Results, figures: list[svg.Figure]) -> Section:
@@ -172,38 +190,37 @@ def selective_section(results: Results, figures: list[svg.Figure]) -> Section:
 
 def learning_section(results: Results, figures: list[svg.Figure]) -> Section:
     """Return the learning curves of expert iteration."""
-    drawn = [_figure(figure, figures, "") for figure in curves.learning_figures(results.curves)]
-    lead = "Errors after each epoch of expert iteration; a ring marks the epoch that was kept."
+    drawn = [_figure(figure, figures, curves.why_kept(epochs)) for figure, epochs in curves.learning(results.curves)]
+    lead = (
+        "Errors of the majority vote after each epoch of expert iteration. A ring marks the epoch that was kept, and "
+        f"each caption says why. {curves.rule(results.config)}"
+    )
     return Section("learning", "Learning", "Learning curves", lead, _grid(drawn, "figures small") if drawn else "")
 
 
 def examples_section(prepared: Sequence[Mapping[str, Any]]) -> Section:
-    """Return the browser of sample solutions."""
+    """Return the browser of sample solutions, or a word on there being none."""
     if not prepared:
-        return Section("solutions-read", "", "", "", "")
+        note = element("p", "This run kept no solutions to read: its examples.jsonl is empty.", class_="note")
+        return Section("read", "Solutions", "Read the solutions", "", note)
     tally = {title: sum(e["verdict"] == key for e in prepared) for key, title in VERDICTS.items()}
-    counts = ", ".join(f"{count} {title}" for title, count in tally.items() if count)
-    lead = (
-        f"{len(prepared):,} selected solutions ({text(counts)}). Each step is coloured by the probability that the "
-        "steps so far are correct; ✓ and ✗ are its labels."
+    counts = ", ".join(f"{count:,} {title}" for title, count in tally.items() if count)
+    scored = any(e["scores"] for e in prepared)
+    labelled = any(e["labels"] is not None for e in prepared)
+    colours = (
+        "Each step is coloured by how probable a reward model finds it that the steps so far are correct."
+        if scored
+        else "No reward model scored them, so their steps are not coloured."
     )
+    marks = "✓ and ✗ are the steps’ labels." if labelled else "Their steps are not labelled."
+    lead = f"{len(prepared):,} selected solutions ({text(counts)}). {colours} {marks}"
     return Section("read", "Solutions", "Read the solutions", lead, asset("browser.html"))
 
 
 def setup_section(results: Results) -> Section:
-    """Return the configuration, versions, times, and all that was measured."""
-    parts = []
-    if results.wall_clock:
-        parts.append(element("div", element("h3", "Time by stage"), run_tables.stages(results.wall_clock)))
-    if results.base:
-        parts.append(element("div", element("h3", "Base model"), _pairs(results.base, group=True)))
-    if results.versions:
-        parts.append(element("div", element("h3", "Versions"), _pairs(results.versions)))
-    body = element("div", *parts, class_="columns") if parts else ""
-    body += _details("Every decoding measured", _scroll(run_tables.everything(results), "Every decoding measured"))
-    if results.config:
-        body += _details("Configuration", _pairs(dict(_flat(results.config))))
-    return Section("setup", "Setup", "How it was run", "", body)
+    """Return the stages, versions, configuration, and all that was measured."""
+    lead = "Times are wall-clock times on one machine. Every key of the configuration is a flag of procsup run."
+    return Section("setup", "Setup", "How it was run", lead if results.config else "", setup.body(results))
 
 
 def footer() -> str:
@@ -213,39 +230,13 @@ def footer() -> str:
     )
 
 
-def _flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
-    if isinstance(value, Mapping) and value:
-        return [pair for key in value for pair in _flat(value[key], f"{path}.{key}" if path else str(key))]
-    return [(path, value)]
-
-
-def _pairs(values: Mapping[str, Any], group: bool = False) -> str:
-    rows = [
-        element("div", element("dt", text(key)), element("dd", text(_plain(value, group))))
-        for key, value in _flat(values)
-    ]
-    return element("dl", *rows, class_="pairs")
-
-
-def _plain(value: Any, group: bool) -> str:
-    if group and isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
 def _figure(figure: svg.Figure, figures: list[svg.Figure], note: str) -> str:
     figures.append(figure)
     caption = element("figcaption", element("b", text(figure.title)), element("span", text(note)))
-    return element("figure", caption, figure.inline())
+    shrinks = figure.width <= WIDEST
+    drawing = figure.inline() if shrinks else scroll(figure.inline(shrinks=False), figure.title)
+    return element("figure", caption, drawing)
 
 
 def _grid(panels: Sequence[str], class_: str = "figures") -> str:
     return element("div", *panels, class_=class_)
-
-
-def _scroll(table: str, label: str) -> str:
-    return element("div", table, class_="scroll", tabindex="0", role="region", aria_label=label)
-
-
-def _details(title: str, body: str) -> str:
-    return element("details", element("summary", text(title)), body)

@@ -20,16 +20,16 @@ class Figure:
     height: float
     body: str
 
-    def inline(self) -> str:
-        """Return the <svg> element to stand in the page, which holds the style sheet."""
-        return self._svg("")
+    def inline(self, *, shrinks: bool = True) -> str:
+        """Return the <svg> element to stand in the page, which holds the style sheet; as wide as there is room."""
+        return self._svg("", None if shrinks else f"min-width:{coordinate(self.width)}px")
 
     def standalone(self) -> str:
         """Return the text of an .svg file with its own style sheet."""
         style = f"<style>{asset('tokens.css')}{asset('figures.css')}</style>"
         return '<?xml version="1.0" encoding="UTF-8"?>\n' + self._svg(style) + "\n"
 
-    def _svg(self, style: str) -> str:
+    def _svg(self, style: str, least: str | None = None) -> str:
         return element(
             "svg",
             style,
@@ -38,6 +38,7 @@ class Figure:
             self.body,
             xmlns="http://www.w3.org/2000/svg",
             class_="fig",
+            style=least,
             role="img",
             viewBox=f"0 0 {coordinate(self.width)} {coordinate(self.height)}",
             aria_labelledby=f"fig-{self.name}-title fig-{self.name}-desc",

@@ -44,7 +44,7 @@ def test_verdicts(changes, verdict):
 def test_steps_and_answer_are_read_from_the_solution():
     prepared = prepare(steps=..., solution="one\ntwo\n#### 1,007", labels=None, step_probs=None)
     assert prepared["steps"] == ["one", "two", "#### 1,007"]
-    assert prepared["answer"] == "1007" and prepared["orm"] is None
+    assert prepared["answer"] == "1007" and prepared["scores"] == {}
     assert prepare(predicted=None)["answer"] is None
     assert prepare(steps=["no answer"], labels=None, step_probs={})["answer"] is None
 
@@ -54,6 +54,36 @@ def test_choices_hold_what_occurs_in_the_order_of_the_paper():
     choices = example_list.choices(made)
     assert [key for key, _ in choices["model"]] == ["few_shot", "sft", "sft_prm_rl", "mine"]
     assert choices["verdict"] == [["right", "right answer, right trace"]] and choices["set"] == []
+
+
+def test_scores_of_judges_of_any_name_are_kept_in_the_order_of_tables():
+    probs = {"qwen-7b": [0.5, 0.25], "prm": None, "orm": [0.9, 0.8], "constructor": [1, 0]}
+    prepared = prepare(step_probs=probs)
+    assert list(prepared["scores"].items()) == [
+        ("orm", [0.9, 0.8]), ("qwen-7b", [0.5, 0.25]), ("constructor", [1.0, 0.0]),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scored", "first"),
+    [
+        ([["orm", "prm"], ["orm", "prm"]], "prm"),
+        ([["orm"], ["orm", "prm"]], "orm"),
+        ([["orm"], ["prm"]], "prm"),
+        ([["orm"], ["orm"]], "orm"),
+        ([["b"], ["a", "b"], ["a"]], "a"),
+        ([["mine"], ["orm"], ["mine"]], "mine"),
+        ([[], []], ""),
+        ([], ""),
+    ],
+)
+def test_the_browser_opens_on_the_judge_who_scored_the_most(scored, first):
+    made = [prepare(step_probs={judge: [0.5, 0.5] for judge in judges}) for judges in scored]
+    assert example_list.first_score(made) == first
+    assert (first == "") == (example_list.choices(made)["score"] == [])
+    assert {judge for judge, _ in example_list.choices(made)["score"]} == {
+        judge for judges in scored for judge in judges
+    }
 
 
 @pytest.mark.parametrize(

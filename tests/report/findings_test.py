@@ -1,5 +1,6 @@
 import pytest
 
+from procsup_jax.evals import findings as evals
 from procsup_jax.report import findings, parse
 
 
@@ -29,8 +30,8 @@ def run(**models):
 )
 def test_outcome_against_process_follows_the_figures(orm, prm, verdict, overlap):
     finding = found(run(sft={"orm_weighted": entry(orm), "prm_weighted": entry(prm)}))[0]
-    assert finding.verdict == f"Outcome minus process: {verdict}\u00a0points (reranking)"
-    assert f"intervals {overlap}" in finding.sentences[0]
+    assert finding.verdict == f"Outcome minus process: {verdict}\u00a0points (intervals {overlap}) by reranking"
+    assert finding.changes[0].final.clear == (overlap == "apart")
     assert f"{100 * orm:.1f}\u00a0% [{100 * orm - 2:.1f}, {100 * orm + 2:.1f}]" in finding.sentences[0]
     assert "n = 500" in finding.sentences[0].replace("\u00a0", " ")
     assert [c.estimate.value for c in finding.comparisons] == [orm, prm]
@@ -46,8 +47,47 @@ def test_a_paired_interval_is_quoted_where_there_is_one():
             "intervals": {"final_answer_error": [0.002, 0.018]},
         }
     ]
-    sentence = found(results)[0].sentences[0]
-    assert sentence.endswith("difference in points +1.0 [+0.2, +1.8].")
+    finding = found(results)[0]
+    assert finding.verdict == "Outcome minus process: +1.0\u00a0points [+0.2, +1.8] by reranking"
+    assert str(finding.changes[0].final) == "+1.0\u00a0points [+0.2, +1.8]" and finding.changes[0].final.clear
+
+
+@pytest.mark.parametrize(("lo", "hi", "clear"), [(-0.03, -0.01, True), (-0.03, 0.0, False), (-0.03, 0.02, False)])
+def test_a_difference_measured_the_other_way_round_is_turned(lo, hi, clear):
+    results = run(sft_orm_rl={"majority": entry(0.20)}, sft_final_answer_rl={"majority": entry(0.21)})
+    results["differences"] = [
+        {
+            "a": ["sft_final_answer_rl", "majority"],
+            "b": ["sft_orm_rl", "majority"],
+            "final_answer_error": 0.01,
+            "intervals": {"final_answer_error": [-hi, -lo]},
+        }
+    ]
+    finding = found(results)[3]
+    gap = finding.changes[0].final
+    assert (gap.value, gap.lo, gap.hi, gap.clear) == (-0.01, lo, hi, clear)
+    assert finding.verdict.endswith(f"in 1 of 1 by RL against a reward model ({int(clear)} beyond chance)")
+
+
+def test_findings_1_and_4_compare_the_pairs_that_a_run_measures_with_intervals():
+    paired = {frozenset(pair) for pair in evals.PAIRED}
+    assert {frozenset(pair) for pair in (*evals.OUTCOME_AGAINST_PROCESS.values(), *evals.LEARNING)} <= paired
+
+
+def test_agreement_is_quoted_with_the_interval_of_the_same_steps():
+    results = run(sft={"majority": entry(0.2)})
+    sft = results["models"]["sft"]["test"]
+    sft["agreement"] = {"all_steps": {"orm_prediction": {"prm_label": 0.85, "orm_label": 0.77}, "n": 900}}
+    sft["reward_models"] = {
+        "orm": {
+            "agreement": {"process": 0.85, "outcome": 0.77},
+            "agreement_n": {"process": 900, "outcome": 950},
+            "intervals": {"agreement.process": [0.8, 0.9], "agreement.outcome": [0.7, 0.8]},
+        }
+    }
+    sentence = found(results)[1].sentences[0].replace("\u00a0", " ")
+    assert "process label in 85.0 % [80.0, 90.0]" in sentence
+    assert sentence.endswith("trained on in 77.0 %.")  # over other steps, so not this interval
 
 
 @pytest.mark.parametrize(("process", "outcome", "gap"), [(0.85, 0.77, "+8.0"), (0.70, 0.74, "−4.0")])
@@ -57,7 +97,7 @@ def test_emulation_reports_either_direction(process, outcome, gap):
     results["models"]["sft"]["test"]["agreement"] = {"all_steps": cells}
     finding = found(results)[1]
     assert finding.verdict == f"Process minus outcome: {gap}\u00a0points (all steps)"
-    assert f"process label in {100 * process:.1f} %" in finding.sentences[0] and "(913)" in finding.sentences[0]
+    assert f"process label in {100 * process:.1f}\u00a0%" in finding.sentences[0] and "(913)" in finding.sentences[0]
     assert [c.paper for c in finding.comparisons] == [0.85, 0.77]
 
 
@@ -79,12 +119,13 @@ def test_reward_models_that_harm_are_not_said_to_help():
         sft_orm_rl={"majority": entry(0.08)},
     )
     finding = found(results)[3]
-    assert (
-        finding.verdict == "A lower final-answer error in 0 of 1 by reranking, in 1 of 1 by RL against a reward model"
+    assert finding.verdict == (
+        "A lower final-answer error in 0 of 1 by reranking (0 beyond chance), "
+        "in 1 of 1 by RL against a reward model (0 beyond chance)"
     )
     reranked, learned = finding.changes
-    assert (reranked.final, reranked.trace) == ("+10.0 (intervals apart)", "+10.0 (intervals apart)")
-    assert (learned.final, learned.trace) == ("−2.0 (intervals overlap)", None)
+    assert (str(reranked.final), str(reranked.trace)) == ("+10.0\u00a0points (intervals apart)",) * 2
+    assert (str(learned.final), learned.trace) == ("−2.0\u00a0points (intervals overlap)", None)
 
 
 def test_what_was_not_measured_has_no_verdict_and_no_figures():

@@ -1,8 +1,9 @@
 (() => {
   "use strict";
   const PAGE = 8;
+  const COLUMNS = 3; // of scores beside a step; a run with more reward models shows the chosen one among them
   const data = JSON.parse(document.getElementById("examples-data").textContent);
-  const state = { verdict: "", model: "", decoding: "", set: "", text: "", score: "", page: 0 };
+  const state = { verdict: "", model: "", decoding: "", set: "", text: "", score: data.score, page: 0 };
   const byId = (id) => document.getElementById(id);
 
   function make(tag, className, ...children) {
@@ -40,10 +41,21 @@
     return node;
   }
 
+  const titleOf = (key, value) => (data.choices[key].find(([each]) => each === value) || ["", value])[1];
+  // A reward model may have any name, "constructor" too.
+  const scoresOf = (example, name) => (Object.hasOwn(example.scores, name) ? example.scores[name] : null);
+
+  // The reward models whose scores stand beside an example's steps, the chosen one always among them.
+  function columns(example) {
+    const found = data.choices.score.map(([name]) => name).filter((name) => scoresOf(example, name));
+    const shown = found.slice(0, COLUMNS);
+    return !found.includes(state.score) || shown.includes(state.score) ? shown : [...shown.slice(0, -1), state.score];
+  }
+
   function score(name, value, chosen) {
     const node = make("span", chosen ? "score chosen" : "score", value.toFixed(2));
-    node.title = `${name.toUpperCase()}: probability ${value} that the steps so far are correct`;
-    if (chosen) tint(node, value, 62);
+    node.title = `${titleOf("score", name)}: probability ${value} that the steps so far are correct`;
+    if (chosen) tint(node, value, 55);
     return node;
   }
 
@@ -67,42 +79,68 @@
       body.append(make("p", "first-error", make("b", "", "first error"), reason ? ` ${reason}` : ""));
     }
     const scores = make("span", "scores-cell");
-    for (const name of ["orm", "prm"]) {
-      if (example[name]) scores.append(score(name, example[name][i], name === state.score));
-    }
+    for (const name of columns(example)) scores.append(score(name, scoresOf(example, name)[i], name === state.score));
     const item = make("li", i === firstError ? "step first" : "step", glyph, body, scores);
-    if (example[state.score]) tint(item, example[state.score][i], 26);
+    const chosen = scoresOf(example, state.score);
+    if (chosen) tint(item, chosen[i], 26);
     return item;
   }
 
   function card(example, number) {
     const firstError = example.labels ? example.labels.indexOf(0) : -1;
-    const names = (key) => (data.choices[key].find(([value]) => value === example[key]) || ["", example[key]])[1];
+    const names = (key) => titleOf(key, example[key]);
     const verdict = make("span", `verdict ${example.verdict}`, names("verdict"));
     const where = make("span", "where", `${names("model")} · ${names("decoding")}${example.set ? ` · ${names("set")}` : ""}`);
     const head = make("div", "card-head", verdict, where, make("span", "uid", example.uid));
-    const columns = make("div", "score-heads");
-    for (const name of ["orm", "prm"]) {
-      if (example[name]) columns.append(make("span", name === state.score ? "chosen" : "", name.toUpperCase()));
+    const heads = make("div", "score-heads");
+    if (state.score && !scoresOf(example, state.score)) {
+      heads.append(make("span", "unscored", `not scored by ${titleOf("score", state.score)}`));
+    }
+    for (const name of columns(example)) {
+      const column = make("span", name === state.score ? "column chosen" : "column", titleOf("score", name));
+      column.title = column.textContent;
+      heads.append(column);
     }
     const list = make("ol", "steps", ...example.steps.map((_, i) => step(example, i, firstError)));
     const right = example.verdict !== "wrong";
     const answer = make("p", "answer", "Answer ", make("b", right ? "ok" : "no", example.answer === null ? "none" : example.answer));
     if (example.reference) answer.append(right ? " is right" : ` is wrong; the reference is ${example.reference}`);
-    const node = make("article", "solution", head, make("p", "question", example.question), columns, list, answer);
+    const node = make("article", "solution", head, make("p", "question", example.question), heads, list, answer);
     node.setAttribute("aria-label", `Solution ${number}: ${names("verdict")}`);
     return node;
   }
 
+  function chip(name, value, checked, ...said) {
+    const input = make("input");
+    Object.assign(input, { type: "radio", name, value, checked });
+    return make("label", "chip", input, make("span", "", ...said));
+  }
+
   function chips() {
-    const box = byId("verdict-chips");
     for (const [value, title] of [["", "all"], ...data.choices.verdict]) {
-      const input = make("input");
-      Object.assign(input, { type: "radio", name: "verdict", value, checked: value === "" });
       const tally = make("span", "tally");
       tally.dataset.verdict = value;
-      box.append(make("label", "chip", input, make("span", "", title, " ", tally)));
+      byId("verdict-chips").append(chip("verdict", value, value === "", title, " ", tally));
     }
+    for (const [name, title] of data.choices.score) {
+      byId("score-chips").append(chip("score", name, name === state.score, title));
+    }
+    const longest = Math.max(0, ...data.choices.score.map(([, title]) => title.length));
+    byId("browser").classList.toggle("long-names", longest > 4);
+    byId("score-choice").hidden = byId("scale").hidden = !data.choices.score.length;
+  }
+
+  function nothing() {
+    const all = make("button", "button", "Show all solutions");
+    all.type = "button";
+    all.addEventListener("click", () => {
+      Object.assign(state, { verdict: "", model: "", decoding: "", set: "", text: "", page: 0 });
+      document.querySelector("input[name=verdict][value='']").checked = true;
+      byId("filter-text").value = "";
+      render();
+      byId("filter-text").focus();
+    });
+    return make("div", "nothing", make("p", "note", "No solution matches these filters and words."), all);
   }
 
   function options(key, all) {
@@ -123,9 +161,10 @@
     const from = state.page * PAGE;
     const shown = found.slice(from, from + PAGE);
     byId("solutions").replaceChildren(...shown.map((example, i) => card(example, from + i + 1)));
-    if (!shown.length) byId("solutions").append(make("p", "note", "No solution matches. Clear the search or choose “all”."));
+    if (!shown.length) byId("solutions").append(nothing());
+    byId("pager").hidden = pages === 1;
     byId("count").textContent = `${found.length} of ${data.examples.length} solutions`;
-    byId("page-now").textContent = shown.length ? `${from + 1}–${from + shown.length} of ${found.length}` : "none";
+    byId("page-now").textContent = shown.length ? `${from + 1}–${from + shown.length} of ${found.length}` : "";
     byId("page-back").disabled = state.page === 0;
     byId("page-next").disabled = state.page === pages - 1;
     for (const tally of document.querySelectorAll(".tally")) tally.textContent = count("verdict", tally.dataset.verdict);
@@ -142,13 +181,6 @@
 
   function start() {
     chips();
-    const scored = ["orm", "prm"].filter((name) => data.examples.some((example) => example[name]));
-    state.score = scored[scored.length - 1] || "";
-    for (const input of document.querySelectorAll("input[name=score]")) {
-      input.checked = input.value === state.score;
-      input.closest("label").hidden = !scored.includes(input.value);
-    }
-    byId("score-choice").hidden = !scored.length;
     byId("filters").addEventListener("submit", (event) => event.preventDefault());
     byId("filters").addEventListener("input", (event) => {
       const key = event.target.name || event.target.id.replace("filter-", "");

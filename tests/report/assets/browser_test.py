@@ -1,60 +1,9 @@
-"""The page in a real browser: its filters, its figures, and that it loads nothing and fails nowhere."""
-
-import shutil
+"""The browser of solutions in a real browser: its filters, scores and empty states."""
 
 import pytest
 
-from procsup_jax.report import page
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright to run the browser tests")
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HOSTILE = "</script><script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'> <<6*7=42>> &amp;"
 VERDICTS = ("lucky", "wrong", "right", "unlabelled")
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is absent: install the Debian package chromium")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_report(browser, tmp_path, results, examples):
-    """Return a function that opens the report; at the end nothing may have failed or been requested elsewhere."""
-    contexts, complaints, requests = [], [], []
-
-    def opened(examples=examples, width=1440, scheme="light"):
-        path = tmp_path / "report.html"
-        page.build_report(results, examples, path)
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        contexts.append(context)
-        tab = context.new_page()
-        tab.on("console", lambda message: complaints.append(message.text))
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("request", lambda request: requests.append(request.url))
-        tab.goto(path.as_uri())
-        return tab
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert set(requests) == {(tmp_path / "report.html").as_uri()}
 
 
 def verdict(example):
@@ -148,15 +97,72 @@ def test_solutions_without_scores_or_labels_are_shown(open_report, examples):
     tab = open_report([bare])
     assert tab.locator(".glyph").all_inner_texts() == ["·"] * len(bare["steps"])
     assert tab.locator(".score").count() == 0 and not tab.locator("#score-choice").is_visible()
+    assert not tab.locator("#scale").is_visible() and not tab.locator(".unscored").count()
+    said = tab.locator("#read .lead").inner_text()
+    assert "No reward model scored them" in said and "not labelled" in said
+
+
+def test_no_solution_at_all_is_said(open_report):
+    tab = open_report([])
+    assert "kept no solutions" in tab.locator("#read").inner_text() and tab.locator("#browser").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("judges", "first"),
+    [
+        (["orm"], "orm"),
+        (["prm"], "prm"),
+        (["qwen-7b"], "qwen-7b"),
+        (["constructor", "a_long_name_of_a_reward_model", "c", "d"], "a_long_name_of_a_reward_model"),
+    ],
+)
+def test_it_opens_on_a_score_that_exists(open_report, examples, judges, first):
+    """The last judge did not score the first solutions; the one it opens on did."""
+    made = [
+        {**e, "step_probs": {judge: e["step_probs"]["orm"] for judge in judges if i > 7 or judge == first}}
+        for i, e in enumerate(examples)
+    ]
+    tab = open_report(made)
+    assert tab.locator("input[name=score]:checked").get_attribute("value") == first
+    assert tab.locator("input[name=score]").count() == len(judges)
+    probs = [f"{p:.2f}" for e in examples[:8] for p in e["step_probs"]["orm"]]
+    assert tab.locator(".score.chosen").all_inner_texts() == probs
+    assert tab.locator(".step").first.evaluate("node => node.style.getPropertyValue('--tone')") != ""
+    tab.locator("#page-next").click()
+    assert tab.locator(".solution").first.locator(".column").count() == min(3, len(judges))
+    assert tab.locator(".solution").first.locator(".column.chosen").count() == 1
+
+
+def test_a_solution_that_the_chosen_judge_did_not_score_says_so(open_report, examples):
+    made = [{**e, "step_probs": {"orm": e["step_probs"]["orm"]}} for e in examples[:3]] + examples[3:4]
+    tab = open_report(made)
+    assert tab.locator("input[name=score]:checked").get_attribute("value") == "orm"
+    assert tab.locator(".unscored").count() == 0
+    tab.locator("input[name=score][value=prm]").check()
+    assert tab.locator(".unscored").all_inner_texts() == ["not scored by PRM"] * 3
+    assert tab.locator(".solution").nth(0).locator(".score.chosen").count() == 0
+    assert tab.locator(".solution").nth(3).locator(".score.chosen").count() == len(examples[3]["steps"])
+
+
+def test_a_search_without_matches_says_so_and_leads_back(open_report, examples):
+    tab = open_report()
+    tab.locator("input[name=verdict][value=wrong]").check()
+    tab.locator("#filter-text").fill("no such words")
+    assert total(tab) == 0 and not tab.locator("#pager").is_visible()
+    tab.locator("#solutions button").click()
+    assert total(tab) == len(examples) and tab.locator("#pager").is_visible()
+    assert tab.locator("#filter-text").input_value() == ""
+    assert tab.locator("input[name=verdict]:checked").get_attribute("value") == ""
 
 
 def test_hostile_text_is_shown_and_never_run(open_report, examples):
     steps = [HOSTILE, "<b>bold</b>", "#### 1"]
     hostile = {**examples[0], "question": HOSTILE, "steps": steps, "labels": [1, 0, 0], "reason": [None, HOSTILE, None]}
-    tab = open_report([{**hostile, "step_probs": {"orm": [0.5] * 3, "prm": None}}])
+    tab = open_report([{**hostile, "step_probs": {HOSTILE: [0.5] * 3, "prm": None}}])
     assert tab.locator(".question").inner_text() == HOSTILE
     assert tab.locator(".step-text").all_text_contents() == steps
     assert HOSTILE in tab.locator(".first-error").inner_text()
+    assert tab.locator(".score-heads .chosen").get_attribute("title") == HOSTILE
     assert tab.evaluate("window.pwned") is None and tab.locator("#solutions img, #solutions b.bold").count() == 0
 
 
@@ -175,26 +181,3 @@ def test_the_keyboard_reaches_search_filters_and_rows(open_report, examples):
     tab.locator("tr[data-row=K] .key").focus()
     lit = tab.locator("#errors .mark.on").evaluate_all("nodes => nodes.map(n => n.dataset.row)")
     assert set(lit) == {"K"} and tab.locator("#errors .mark:not(.on)").count() > 10
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 768, 1440])
-def test_nothing_sticks_out_and_text_is_legible(open_report, width, scheme):
-    tab = open_report(width=width, scheme=scheme)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    for table in ("#table-1", "#table-3"):
-        assert tab.locator(table).evaluate("node => node.scrollWidth <= node.parentElement.clientWidth + 1")
-    smallest = tab.locator(".fig text").evaluate_all(
-        """nodes => Math.min(...nodes.filter(n => n.checkVisibility()).map(
-          n => parseFloat(getComputedStyle(n).fontSize) * n.getScreenCTM().a))"""
-    )
-    assert smallest >= 9
-    dark = tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 22, 26)"
-    assert dark == (scheme == "dark")
-
-
-def test_print_leaves_out_the_controls(open_report):
-    tab = open_report()
-    tab.emulate_media(media="print")
-    assert not tab.locator(".contents").is_visible() and not tab.locator(".filters").is_visible()
-    assert tab.locator("#table-1").is_visible() and tab.locator(".solution").first.is_visible()
