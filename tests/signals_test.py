@@ -49,7 +49,7 @@ def test_a_signal_ends_the_process_wherever_it_is(number, waiting):
 
 
 def test_what_was_printed_is_not_lost():
-    process = start("import time; print('ready', flush=True); print('more'); time.sleep(600)")
+    process = start("import os, time; print('more'); os.write(1, b'ready\\n'); time.sleep(600)")
     assert stop(process, signal.SIGTERM)[1] == "more\n"
 
 

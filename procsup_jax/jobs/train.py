@@ -47,6 +47,7 @@ def run(flags: TrainFlags, mesh: MeshSettings, config: TrainSettings = TrainSett
     prm step labels, soft and unknown ones too. --config=train sets a fit of a policy, --config=train:reward_model one
     of a reward model. Losses go to OUTPUT.fit, for TensorBoard too; killed anywhere, the same command goes on.
     """
+    lesson = _lesson(flags)
     from procsup_jax import compilation
     from procsup_jax.io.models import load_model, save_model
     from procsup_jax.parallel.mesh import mesh_or_none
@@ -57,7 +58,6 @@ def run(flags: TrainFlags, mesh: MeshSettings, config: TrainSettings = TrainSett
     kept = _kept(flags)
     with lock.hold(kept):
         temporaries.sweep_all(kept)
-        lesson = _lesson(flags)
         model = load_model(flags.model, mesh=mesh_or_none(mesh))
         trained = train(model, lesson, config, seed=flags.seed, workdir=kept)
         save_model(flags.output, trained.model, dtype=flags.dtype)
