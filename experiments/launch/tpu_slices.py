@@ -1,7 +1,7 @@
 """TPU slices by name: v5e-16, v5p-128, v6e:16x16. Plain Python, without xmanager.
 
 The number in a name counts chips for v5e and v6e, and TensorCores, two a chip, for v2 to v5p, as Google's names do.
-Sizes and labels: https://cloud.google.com/kubernetes-engine/docs/concepts/plan-tpus and xpk's system_characteristics.py.
+Sizes and labels: https://cloud.google.com/kubernetes-engine/docs/concepts/plan-tpus, xpk's system_characteristics.py.
 """
 
 from __future__ import annotations

@@ -97,9 +97,7 @@ def config_in_image(config: str) -> str:
 def check_config(config: str) -> None:
     """Raise LaunchError unless the file of FILE[:arg] exists."""
     if not config or not pathlib.Path(config.partition(":")[0]).is_file():
-        raise LaunchError(
-            f"no configuration file {config!r}; pass --config=FILE[:arg], such as --config=configs/demo.py"
-        )
+        raise LaunchError(f"no configuration file {config!r}; pass --config=FILE[:arg], such as configs/demo.py")
 
 
 def bucket_of(workdir: str) -> str:

@@ -60,9 +60,7 @@ def executor_for(units: Sequence[WorkUnit]) -> tuple[xm.ExecutorSpec, xm.Executo
     """Return what the runs are packaged for, and what starts them."""
     if EXECUTOR.value == "local":
         if TPU.value:
-            raise LaunchError(
-                f"--tpu={TPU.value} asks for a slice, --executor=local has this machine; drop one of them"
-            )
+            raise LaunchError(f"--tpu={TPU.value} asks for a slice, --executor=local has this machine; drop one")
         return xm_local.Local.Spec(), xm_local.Local()
     if not TPU.value:
         raise LaunchError(f"--executor={EXECUTOR.value} needs --tpu, such as --tpu=v5e-16")
