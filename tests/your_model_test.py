@@ -8,6 +8,7 @@ import shlex
 import jax
 import numpy as np
 import pytest
+from notebooks import Notebook
 from tokenizer_fixtures import word_problems
 
 import procsup_jax
@@ -137,3 +138,17 @@ def test_solutions_of_another_system_are_graded_scored_and_voted_on(workplace, m
     found = json.loads((workplace / "theirs.json").read_text())["decoding"]
     assert found["majority"]["final_answer_error"] == 0.0
     assert found["people_weighted"]["n"] == NUM_PROBLEMS
+
+
+def test_the_notebook_goes_the_same_way(workplace, tmp_path, monkeypatch, capsys):
+    notebook = Notebook("your_model", tmp_path, monkeypatch)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/mine").symlink_to(workplace / "models/smollm2")
+    (tmp_path / "gsm8k").symlink_to(workplace / "gsm8k")
+    notebook.run(num_problems=NUM_PROBLEMS, fit="tiny", judge_fit="tiny")
+    jobs = [command.split()[0] for command in notebook.commands]
+    assert {"data", "train", "sample", "label", "score", "evaluate", "convert"} == set(jobs)
+    found = json.loads((tmp_path / "results.json").read_text())["decoding"]
+    assert {"majority", "prm_weighted", "prm_best"} <= set(found)
+    assert [shown.count("hsl(") > 0 for shown in notebook.shown] == [True] * 8  # k
+    assert procsup_jax.read_any(tmp_path / "models/sft_hf")

@@ -1,10 +1,10 @@
 """The whole experiment at its tiniest: it ends with every file, and resumes to the same bytes."""
 
 import json
-import pathlib
 import shutil
 
 import pytest
+from notebooks import Notebook
 
 from procsup_jax import main
 
@@ -77,16 +77,27 @@ def test_gsm8k_runs_the_same_experiment(shared_data, tmp_path):
             assert decoding["trace_error"] is None
 
 
-def test_the_notebook_runs_beside_it(finished, tmp_path, monkeypatch, capsys):
-    notebook = json.loads((pathlib.Path(__file__).parents[2] / "colab/demo.ipynb").read_text())
-    cells = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert [cell for cell in cells if cell.startswith("!procsup run --config=configs/demo.py:tiny")]
+def test_the_quickstart_notebook_runs_on_it(finished, tmp_path, monkeypatch, capsys):
+    notebook = Notebook("quickstart", tmp_path, monkeypatch)
     (tmp_path / "runs").mkdir()
-    (tmp_path / "runs/colab").symlink_to(finished)
-    monkeypatch.chdir(tmp_path)
-    names = {}
-    for cell in cells:
-        if "IPython" not in cell and not cell.startswith("!") and "%pip" not in cell:
-            exec(compile("import pathlib\n" + cell, "colab/demo.ipynb", "exec"), names)
-    shown = capsys.readouterr().out
-    assert shown.count("right") + shown.count("wrong") >= len(names["samples"]), "every step is shown with its verdict"
+    (tmp_path / "runs/quickstart").symlink_to(finished)
+    notebook.run(size="tiny")
+    assert "run --config=configs/demo.py:tiny --workdir=runs/quickstart" in notebook.commands
+    samples, scores = notebook.names["samples"], notebook.names["scores"]
+    assert len(samples) == len(scores) == 4
+    coloured = [shown for shown in notebook.shown if "hsl(" in shown]
+    assert [shown.count("hsl(") for shown in coloured] == [len(score.step_probs) for score in scores]
+    assert any("srcdoc" in shown and "Table 1" in shown for shown in notebook.shown), "the report is shown"
+    assert capsys.readouterr().out.count("steps [") == 4, "every step is shown with its verdict"
+
+
+def test_the_tpu_notebook_runs_beside_it(finished, tmp_path, monkeypatch, capsys):
+    notebook = Notebook("tpu", tmp_path, monkeypatch)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/tpu").symlink_to(finished)
+    notebook.run(size="tiny", num_problems=4, num_steps=2)
+    assert "run --config=configs/demo.py:tiny --workdir=runs/tpu" in notebook.commands
+    assert len(notebook.names["samples"]) == 4 * 8
+    out = capsys.readouterr().out
+    assert "This is no TPU runtime" in out and "compiled: " in out
+    assert (tmp_path / "models/sft/model.json").is_file()
