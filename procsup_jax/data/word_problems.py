@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from procsup_jax import files, json_lines
-from procsup_jax.data import gsm8k, latex
+from procsup_jax.data import gsm8k
 from procsup_jax.data.jsonl import load_jsonl
 from procsup_jax.errors import UserError
-from procsup_jax.text import answers
+from procsup_jax.text import answers, latex
 from procsup_jax.types import Problem
 
 _Parse = Callable[[Mapping[str, Any]], Problem]

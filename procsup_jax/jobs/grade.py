@@ -11,7 +11,8 @@ from procsup_jax import grouping, records
 from procsup_jax.errors import UserError
 from procsup_jax.progress import Progress
 from procsup_jax.text import answers, calculator, steps
-from procsup_jax.text.layout import preset
+from procsup_jax.text.answers.symbolic import Equal, symbolic_equality
+from procsup_jax.text.layout import LINES, Layout, preset
 from procsup_jax.types import Graded, Problem, Sample
 
 
@@ -20,26 +21,33 @@ def run(
     samples: pathlib.Path | None = None,
     output: pathlib.Path | None = None,
     layout: Literal["lines", "paragraphs"] = "lines",
+    answers_: answers.Reading = "flexible",
+    symbolic: bool = False,
     skip_bad: bool = False,
 ) -> dict[str, int]:
-    """Grade samples.jsonl against problems.jsonl, write graded.jsonl to `output` and print a summary line.
+    r"""Grade samples.jsonl against problems.jsonl, write graded.jsonl to `output` and print a summary line.
 
-    The answer is read from the solution anew. Steps are lines or, by `layout`, paragraphs, unless a sample gives its
-    own. Without `samples` the problems' own reference solutions are graded (as sample 0 of the policy "reference"),
-    without `output` nothing is written. `skip_bad` leaves bad lines out instead of stopping, those of unknown problems
-    and problems without a solution to grade included.
+    The answer is read from the solution anew: with `--answers=flexible` in every form that language models write
+    (docs/formats.md), with `strict` behind the layout's own marker only (`#### ` of lines, `\\boxed{` of paragraphs).
+    Steps are lines or, by `layout`, paragraphs, unless a sample gives its own. Without `samples` the problems' own
+    reference solutions are graded (as sample 0 of the policy "reference"), without `output` nothing is written.
+    `symbolic` also takes answers for equal that the library math-verify does, such as 11+x and x+11. `skip_bad` leaves
+    bad lines out instead of stopping, those of unknown problems, and problems without an answer or without a solution
+    to grade included.
 
-    Returns the summary: `n` solutions, how many are `correct`, have `no_answer`, their calculator `faults`, and how
-    many were `left_out`.
+    Returns the summary: `n` solutions, how many are `correct` by the reading asked for, by the `strict` and by the
+    `flexible` one, have `no_answer`, their calculator `faults`, and how many were `left_out`.
     """
     left_out: list[str] = []
-    by_uid = grouping.by_uid(records.read_problems(problems, skip_bad=skip_bad, left_out=left_out))
+    equal = symbolic_equality() if symbolic else answers.same_answer
+    found = records.read_problems(problems, skip_bad=skip_bad, left_out=left_out)
+    by_uid = grouping.by_uid(_with_gold_answers(found, problems, skip_bad, left_out))
     if samples is None:
         to_grade = _references(by_uid.values(), problems, skip_bad, left_out)
     else:
         to_grade = records.read_samples(samples, problem_uids=by_uid, skip_bad=skip_bad, left_out=left_out)
-    summary = {"n": 0, "correct": 0, "no_answer": 0, "faults": 0, "left_out": len(left_out)}
-    graded = _counted(_graded(by_uid, to_grade, preset(layout).separator), summary)
+    summary = {"n": 0, "correct": 0, "strict": 0, "flexible": 0, "no_answer": 0, "faults": 0, "left_out": len(left_out)}
+    graded = _counted(_graded(by_uid, to_grade, Grader(preset(layout), answers_, equal)), summary)
     if output is None:
         for _ in graded:
             pass
@@ -49,14 +57,45 @@ def run(
     return summary
 
 
-def grade(problem: Problem, sample: Sample, separator: str = steps.SEPARATOR) -> Graded:
-    """Grade one solution, its steps between `separator`s; the sample in the result holds the answer found in it."""
-    answer = answers.extract_answer(sample.solution)
-    correct = answers.same_answer(answer, problem.answer)
-    split = tuple(steps.steps_of(sample, separator))
-    if sample.answer != answer:
-        sample = dataclasses.replace(sample, answer=answer)
-    return Graded(sample, split, correct, calculator.faults(split))
+@dataclasses.dataclass(frozen=True)
+class Grader:
+    """Grade solutions of a layout: its separator stands between their steps, its marker is the problems' own."""
+
+    layout: Layout = LINES
+    reading: answers.Reading = "flexible"
+    equal: Equal = answers.same_answer
+
+    def grade(self, problem: Problem, sample: Sample) -> Graded:
+        """Grade one solution; the sample in the result holds the answer found in it."""
+        marker = self.layout.answer_marker
+        flexible = answers.read_answer(sample.solution, "flexible", marker)
+        strict = answers.read_answer(sample.solution, "strict", marker)
+        right = {"flexible": self._is_right(flexible, problem), "strict": self._is_right(strict, problem)}
+        found = strict if self.reading == "strict" else flexible
+        answer, name = (None, None) if found is None else found
+        split = tuple(steps.steps_of(sample, self.layout.separator))
+        if sample.answer != answer:
+            sample = dataclasses.replace(sample, answer=answer)
+        faults = calculator.faults(split)
+        return Graded(sample, split, right[self.reading], faults, name, right["strict"], right["flexible"])
+
+    def _is_right(self, found: answers.Found | None, problem: Problem) -> bool:
+        return found is not None and self.equal(found.answer, problem.answer)
+
+
+def _with_gold_answers(
+    found: Iterable[Problem], path: pathlib.Path, skip_bad: bool, left_out: list[str]
+) -> Iterator[Problem]:
+    """Read answers that are whole traces; refuse or leave out problems that have none."""
+    for problem in found:
+        answer = answers.gold_answer(problem.answer)
+        if answer is not None:
+            yield problem if answer == problem.answer else dataclasses.replace(problem, answer=answer)
+            continue
+        message = f'{path}: problem {problem.uid!r} has the "answer" {problem.answer!r}, expected a final answer'
+        if not skip_bad:
+            raise UserError(f"{message}; add it, or pass --skip_bad")
+        left_out.append(message)
 
 
 def _references(problems: Iterable[Problem], path: pathlib.Path, skip_bad: bool, left_out: list[str]) -> list[Sample]:
@@ -72,10 +111,10 @@ def _references(problems: Iterable[Problem], path: pathlib.Path, skip_bad: bool,
     return samples
 
 
-def _graded(problems: Mapping[str, Problem], samples: list[Sample], separator: str) -> Iterator[Graded]:
+def _graded(problems: Mapping[str, Problem], samples: list[Sample], grader: Grader) -> Iterator[Graded]:
     with Progress("grade", len(samples), "solutions") as progress:
         for sample in samples:
-            yield grade(problems[sample.problem_uid], sample, separator)
+            yield grader.grade(problems[sample.problem_uid], sample)
             progress.update()
 
 
@@ -83,14 +122,24 @@ def _counted(graded: Iterable[Graded], summary: dict[str, int]) -> Iterator[Grad
     for one in graded:
         summary["n"] += 1
         summary["correct"] += one.correct
+        summary["strict"] += one.correct_strict is True
+        summary["flexible"] += one.correct_flexible is True
         summary["no_answer"] += one.sample.answer is None
         summary["faults"] += len(one.calculator_faults)
         yield one
 
 
 def _line(summary: Mapping[str, int]) -> str:
-    share = f" ({100 * summary['correct'] / summary['n']:.1f} %)" if summary["n"] else ""
+    counts = {name: str(count) for name, count in summary.items()}
+    if summary["n"]:
+        shares = {name: f"{100 * count / summary['n']:.1f} %" for name, count in summary.items()}
+        readings = f"; read strictly {shares['strict']}, flexibly {shares['flexible']}"
+        counts["correct"] += f" correct ({shares['correct']}{readings})"
+        counts["no_answer"] += f" without an answer ({shares['no_answer']})"
+    else:
+        counts["correct"] += " correct"
+        counts["no_answer"] += " without an answer"
     return (
-        f"{summary['n']} solutions: {summary['correct']} correct{share}, {summary['no_answer']} without an answer, "
-        f"{summary['faults']} calculator faults; {summary['left_out']} left out"
+        f"{counts['n']} solutions: {counts['correct']}, {counts['no_answer']}, {counts['faults']} calculator faults; "
+        f"{counts['left_out']} left out"
     )
