@@ -231,4 +231,12 @@ def _parse_labels(line: Mapping[str, Any]) -> StepLabels:
 
 def _dump_graded(graded: Graded) -> dict[str, Any]:
     faults = [dataclasses.asdict(fault) for fault in graded.calculator_faults]
-    return _SAMPLE.dump(graded.sample, steps=graded.steps, correct=graded.correct, calculator_faults=faults)
+    return _SAMPLE.dump(
+        graded.sample,
+        steps=graded.steps,
+        correct=graded.correct,
+        correct_strict=graded.correct_strict,
+        correct_flexible=graded.correct_flexible,
+        marker=graded.marker,
+        calculator_faults=faults,
+    )

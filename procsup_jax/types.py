@@ -136,9 +136,16 @@ class CalculatorFault:
 
 @dataclasses.dataclass(frozen=True)
 class Graded:
-    """Hold a sample with its steps, its verdict against the reference answer, and its calculator faults."""
+    """Hold a sample with its steps, its verdict against the reference answer, and its calculator faults.
+
+    `marker` names what the answer was read by (`text.answers.markers`), None where none was found. `correct_strict` and
+    `correct_flexible` are the verdicts by either reading; `correct` is the one that was asked for.
+    """
 
     sample: Sample
     steps: tuple[str, ...]
     correct: bool
     calculator_faults: tuple[CalculatorFault, ...] = ()
+    marker: str | None = None
+    correct_strict: bool | None = None
+    correct_flexible: bool | None = None

@@ -10,9 +10,9 @@ import re
 import sys
 
 from procsup_jax import files, json_lines
-from procsup_jax.data import latex, rows
+from procsup_jax.data import rows
 from procsup_jax.errors import UserError
-from procsup_jax.text import answers
+from procsup_jax.text import answers, latex
 from procsup_jax.types import Problem
 
 # The names of MATH's folders and what its rows call them.

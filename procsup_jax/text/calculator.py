@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from procsup_jax.text import rationals
+from procsup_jax.text import characters, rationals
 from procsup_jax.types import CalculatorFault
 
 Rational = int | Fraction  # whole numbers stay int while they can: half the time
@@ -23,6 +23,11 @@ _BINARY: Mapping[str, Callable[[Any, Any], Rational]] = {
     "/": Fraction,
 }
 _MAX_BITS = 8192
+_MISPLACED_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
+_CURRENCY = re.compile(r"(?<![0-9.])\$(?=[0-9.])")
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+) ?%")
+_TIMES = re.compile(r"(?<=[0-9)%]) ?(?:x|X|of) ?(?=[0-9(.])")
+_NOISE = Fraction(1, 10**12)  # relative; binary64 keeps 15 to 17 digits
 
 
 class Annotation(NamedTuple):
@@ -100,21 +105,45 @@ def format_value(value: Fraction) -> str | None:
 def faults(steps: Sequence[str]) -> tuple[CalculatorFault, ...]:
     """Return the annotations whose written value is not the expression's value, compared as rationals.
 
-    The fault's `value` is a plain decimal where there is one, else a fraction; None where the expression is not
-    computable.
+    More is read here than `evaluate` reads: other systems' signs (`×`, `−`), `50%`, misplaced commas. A decimal that
+    is right to the digits it shows is right: 10/3=3.33, but not 3.34; and so is one with binary arithmetic's noise,
+    16.830000000000002. A whole number has to be exact. The fault's `value` is a plain decimal where there is one, else
+    a fraction; None where the expression is not computable.
     """
     return tuple(
         CalculatorFault(step, annotation.expression, annotation.written, None if value is None else _shown(value))
         for step, text in enumerate(steps)
         for annotation in annotations(text)
-        if (value := _evaluate(annotation.expression)) is None or not _spells(annotation.written, value)
+        if (value := _lenient_value(annotation.expression)) is None or not _spells(annotation.written, value)
     )
+
+
+def _lenient_value(expression: str) -> Rational | None:
+    value = _evaluate(expression)
+    if value is None and len(expression) <= MAX_EXPRESSION_CHARACTERS:
+        plain = _MISPLACED_COMMA.sub("", _CURRENCY.sub("", characters.plain(expression)))
+        return _evaluate(_PERCENT.sub(r"(\1/100)", _TIMES.sub("*", plain)))
+    return value
 
 
 def _spells(written: str, value: Rational) -> bool:
     if written.isascii() and written.isdigit() and len(written) < MAX_EXPRESSION_CHARACTERS:
         return int(written) == value
-    return rationals.parse_rational(written) == value
+    if rationals.parse_rational(written) == value:
+        return True
+    plain = _MISPLACED_COMMA.sub("", _CURRENCY.sub("", characters.plain(written))).strip()
+    if plain.endswith("%"):
+        return any(_right_to_its_digits(plain[:-1].rstrip(), each) for each in (value, value * 100))
+    return _right_to_its_digits(plain, value)
+
+
+def _right_to_its_digits(written: str, value: Rational) -> bool:
+    shown = rationals.parse_rational(written)
+    if shown is None or shown == value:
+        return shown is not None
+    decimals = len(written.partition(".")[2])
+    off = abs(shown - value)
+    return decimals > 0 and off <= max(Fraction(1, 2 * 10**decimals), abs(value) * _NOISE)
 
 
 def _shown(value: Rational) -> str:

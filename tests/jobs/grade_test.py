@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from procsup_jax import records
-from procsup_jax.data import gsm8k
+from procsup_jax.data import gsm8k, word_problems
 from procsup_jax.errors import UserError
 from procsup_jax.jobs import grade
 from procsup_jax.types import Problem, Sample
@@ -37,16 +37,23 @@ def files(tmp_path: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path, pathlib.P
 def test_verdicts_file_and_summary(files, capsys):
     problems, samples, output = files
     summary = grade.run(problems, samples, output)
-    assert summary == {"n": 3, "correct": 1, "no_answer": 1, "faults": 1, "left_out": 0}
+    assert summary == {"n": 3, "correct": 1, "strict": 1, "flexible": 1, "no_answer": 1, "faults": 1, "left_out": 0}
     line = capsys.readouterr().out
-    assert line == "3 solutions: 1 correct (33.3 %), 1 without an answer, 1 calculator faults; 0 left out\n"
+    assert line == (
+        "3 solutions: 1 correct (33.3 %; read strictly 33.3 %, flexibly 33.3 %), 1 without an answer (33.3 %), "
+        "1 calculator faults; 0 left out\n"
+    )
     first, second, third = lines(output)
     assert (first["answer"], first["correct"], first["steps"]) == ("4", True, ["2+2=<<2+2=5>>5", "#### 4.00"])
     assert first["calculator_faults"] == [{"step": 0, "expression": "2+2", "written": "5", "value": "4"}]
     assert (first["logprob"], first["note"]) == (-1.5, "kept")
     assert (second["answer"], second["correct"]) == ("-27", False)
-    assert (third["answer"], third["correct"]) == (None, False)
-    assert set(second) == {*("problem_uid", "sample", "solution", "answer", "steps", "correct", "calculator_faults")}
+    assert (third["answer"], third["correct"], third["marker"]) == (None, False, None)
+    assert [line["marker"] for line in (first, second)] == ["####", "####"]
+    assert set(second) == {
+        *("problem_uid", "sample", "solution", "answer", "steps", "correct", "calculator_faults"),
+        *("correct_strict", "correct_flexible", "marker"),
+    }
 
 
 def test_without_samples_the_references_are_graded(files):
@@ -74,7 +81,7 @@ def test_a_sample_of_an_unknown_problem_is_named_or_left_out(files):
         grade.run(problems, samples, output)
     assert not output.exists()
     assert grade.run(problems, samples, output, skip_bad=True) == {
-        **{"n": 1, "correct": 1, "no_answer": 0, "faults": 0, "left_out": 1}
+        **{"n": 1, "correct": 1, "strict": 1, "flexible": 1, "no_answer": 0, "faults": 0, "left_out": 1}
     }
 
 
@@ -108,11 +115,71 @@ def test_every_reference_of_gsm8k_is_right_in_under_two_seconds(shared_data, tmp
     code += "print(time.process_time())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     _, summary, processor_s = done.stdout.splitlines()
-    assert json.loads(summary) == {"n": 8792, "correct": 8792, "no_answer": 0, "faults": 2, "left_out": 0}
+    assert json.loads(summary) == {
+        **{"n": 8792, "correct": 8792, "strict": 8792, "flexible": 8792, "no_answer": 0, "faults": 2, "left_out": 0}
+    }
     # Processor time, interpreter start included: wall time would measure the machine's other work too.
     assert float(processor_s) < 2
     faults = [f for g in lines(tmp_path / "g.jsonl") for f in g["calculator_faults"]]
     assert [f["expression"] for f in faults] == ["560//10", "180//3"]
+
+
+def test_both_readings_are_counted_and_one_decides(files, capsys):
+    problems, samples, output = files
+    texts = ["#### 4", "The answer is 4.", "\\boxed{4}", "####\n4", "#### 5", "I do not know"]
+    records.write_samples(samples, [Sample("a", i, text) for i, text in enumerate(texts)])
+    counts = {"n": 6, "strict": 1, "flexible": 4, "faults": 0, "left_out": 0}
+    assert grade.run(problems, samples, output) == counts | {"correct": 4, "no_answer": 1}
+    assert [line["marker"] for line in lines(output)] == ["####", "the answer is", "boxed", "####", "####", None]
+    assert grade.run(problems, samples, output, answers_="strict") == counts | {"correct": 1, "no_answer": 4}
+    graded = lines(output)
+    assert [line["correct"] for line in graded] == [True] + [False] * 5
+    assert [line["correct_strict"] for line in graded] == [True] + [False] * 5
+    assert [line["correct_flexible"] for line in graded] == [True] * 4 + [False] * 2
+    assert [line["answer"] for line in graded] == ["4", None, None, None, "5", None]
+    assert (
+        "1 correct (16.7 %; read strictly 16.7 %, flexibly 66.7 %), 4 without an answer (66.7 %)"
+        in (capsys.readouterr().out.splitlines()[-1])
+    )
+
+
+def test_the_layouts_marker_is_the_strict_one(files):
+    problems, samples, output = files
+    records.write_samples(samples, [Sample("a", 0, "\\boxed{4}"), Sample("a", 1, "#### 4")])
+    summary = grade.run(problems, samples, output, layout="paragraphs", answers_="strict")
+    assert (summary["strict"], summary["flexible"]) == (1, 2)
+
+
+def test_a_problems_answer_may_be_a_trace_and_an_empty_one_is_refused(files):
+    problems, samples, output = files
+    records.write_problems(problems, [Problem("a", "2+2?", "2+2 is\n#### 4"), Problem("b", "9*3?", "27")])
+    records.write_samples(samples, [Sample("a", 0, "#### 4"), Sample("b", 0, "#### 27")])
+    assert grade.run(problems, samples, output)["correct"] == 2
+    records.write_problems(problems, [Problem("a", "2+2?", " "), Problem("b", "9*3?", "27")])
+    with pytest.raises(UserError, match="p.jsonl: problem 'a' has the \"answer\" ' ', expected a final answer"):
+        grade.run(problems, samples, output)
+    assert grade.run(problems, samples, output, skip_bad=True)["left_out"] == 2
+
+
+def test_math_and_its_latex_originals_are_all_right(shared_data, tmp_path: pathlib.Path):
+    path = shared_data / "ood" / "math_prealgebra_test.jsonl"
+    problems = word_problems.load_math_prealgebra(path)
+    records.write_problems(tmp_path / "p.jsonl", problems)
+    assert grade.run(tmp_path / "p.jsonl")["correct"] == 771
+    published = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    originals = [row["solution"] for row in published if "[asy]" not in row["problem"]]
+    pairs = zip(problems, originals, strict=True)
+    records.write_samples(tmp_path / "s.jsonl", [Sample(problem.uid, 0, text) for problem, text in pairs])
+    assert grade.run(tmp_path / "p.jsonl", tmp_path / "s.jsonl")["correct"] == 771
+
+
+def test_symbolic_equality_is_asked_for(files):
+    pytest.importorskip("math_verify")
+    problems, samples, output = files
+    records.write_problems(problems, [Problem("a", "2+2?", "x+4")])
+    records.write_samples(samples, [Sample("a", 0, "#### 4+x")])
+    assert grade.run(problems, samples, output)["correct"] == 0
+    assert grade.run(problems, samples, output, symbolic=True)["correct"] == 1
 
 
 def test_paragraphs_of_another_system_and_given_steps_are_graded(tmp_path):

@@ -39,6 +39,39 @@ def test_each_step_is_judged_by_its_result(step, right):
     assert (label.rater, label.source) == ("intermediate", "intermediate")
 
 
+@pytest.mark.parametrize(
+    ("step", "right"),
+    [
+        ("2 \u2212 7 = \u22125", True),
+        ("2 - 7 = -5 degrees.", True),
+        ("That is **-5**.", True),
+        ("It is \\(-5\\).", True),
+        ("x = -10/2", True),
+        ("x = \\frac{-10}{2}", True),
+        ("It is -\\frac{10}{2}.", True),
+        ("2 \u2013 7 = \u20135", True),
+        ("= 2 - 7", True),
+        ("It is -\uff15.", True),
+        ("5 degrees", False),
+        ("It is \\(5\\).", False),
+        ("x = 10/2", False),
+        ("x = -10/0", False),
+        ("The answer is -5 degrees.", True),
+        ("The answer is 5 degrees.", False),
+    ],
+)
+def test_results_are_compared_by_their_exact_value(step, right):
+    problem = Problem("p", "q", "-5", "2-7=<<2-7=-5>>-5\n#### -5")
+    assert Intermediate().label([problem], [Sample("p", 0, step)])[0].steps == (right,)
+
+
+def test_a_fraction_is_its_decimal():
+    problem = Problem("p", "q", "3", "<<1/2=0.5>>0.5\n#### 3")
+    assert (
+        Intermediate().label([problem], [Sample("p", 0, "<<1/2=1/2>>\nso 1/2\nx = \u00bd")])[0].correct == (True,) * 3
+    )
+
+
 def test_steps_are_judged_one_by_one():
     (label,) = Intermediate().label([PROBLEM], [Sample("p", 4, "<<48/2=24>>\n<<24+1=25>>\n<<48+24=72>>\n#### 72")])
     assert label.correct == (True, False, True, True)

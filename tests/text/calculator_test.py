@@ -165,12 +165,46 @@ def test_faults_are_wrong_values_and_expressions_that_cannot_be_computed():
     steps = [
         "<<1+2=3>> <<1+2=3.00>> <<1/2=.5>> <<1/3=1/3>> <<2*500=1,000>>",
         "<<1+2=4>> and <<560//10=56>>",
-        "<<1/3=0.33>> <<2*3=>> <<0-5=5>>",
+        "<<1/3=0.34>> <<2*3=>> <<0-5=5>>",
     ]
     assert calculator.faults(steps) == (
         CalculatorFault(1, "1+2", "4", "3"),
         CalculatorFault(1, "560//10", "56", None),
-        CalculatorFault(2, "1/3", "0.33", "1/3"),
+        CalculatorFault(2, "1/3", "0.34", "1/3"),
         CalculatorFault(2, "2*3", "", "6"),
         CalculatorFault(2, "0-5", "5", "-5"),
     )
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    ["10/3=3.33", "2/3=.67", "1/8=0.12", "1/8=0.13", "1.87*9=16.830000000000002", "0.1+0.2=0.30000000000000004"]
+    + ["50%*4=2", "50 % * 4 = 2", "50% of 4=2", "1/3=33.3%", "1/2*100=50%", "5\u00d73=15", "5x3=15", "3\u22125=\u22122"]
+    + ["6\u00f72=3", "1,00*1=100", "2*50=1,00", "$5*3=$15", "\uff15*3=15", "-10/3=-3.33"],
+)
+def test_what_is_right_to_the_digits_shown_is_no_fault(annotation):
+    assert calculator.faults([f"<<{annotation}>>"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [("10/3=3.34", "10/3"), ("2/3=0.66", "2/3"), ("10/3=3", "10/3"), ("7/2=4", "3.5"), ("7/2=3", "3.5")]
+    + [("50%*4=200", "2"), ("1/3=34%", "1/3"), ("5\u00d73=16", "15"), ("3\u22125=2", "-2"), ("1,00*1=1", "100")]
+    + [("5/0=5", None), ("1$-8=4", None), ("2x*3=6", None), ("5%%=5", None), ("9" * 300 + "=9", None)],
+)
+def test_what_is_wrong_stays_a_fault(annotation, value):
+    assert [fault.value for fault in calculator.faults([f"<<{annotation}>>"])] == [value]
+
+
+def test_the_exact_calculator_reads_none_of_the_leniencies():
+    for expression in ("50%*4", "5\u00d73", "5x3", "3\u22125", "1,00*1", "$5*3", "\uff15*3"):
+        assert calculator.evaluate(expression) is None
+
+
+@hypothesis.given(value=st.fractions(-1000, 1000, max_denominator=99), places=st.integers(1, 8))
+def test_every_rounding_is_right_and_the_next_number_is_not(value, places):
+    unit = Fraction(1, 10**places)
+    shown = round(value / unit) * unit
+    for written, right in ((shown, True), (shown + unit, abs(shown + unit - value) * 2 <= unit)):
+        text = f"{float(written):.{places}f}"
+        assert (calculator.faults([f"<<{value.numerator}/{value.denominator}={text}>>"]) == ()) == right

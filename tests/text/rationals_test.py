@@ -27,11 +27,56 @@ from procsup_jax.text import rationals
         ("", None),
     ],
 )
-def test_last_number(text, number):
-    assert rationals.last_number(text) == number
+def test_numbers_in_text(text, number):
+    assert rationals.numbers(text)[-1:] == ([] if number is None else [number])
+    value = rationals.last_value(text)
+    assert value == (None if number is None else Fraction(number))
 
 
-@pytest.mark.parametrize("text", ["", "x", "1e3", "1/0", "1/2/3", "1_0", "²", "٣", "1 2", "nan", "inf", "9" * 5000])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("it is 3/4", Fraction(3, 4)),
+        ("-$10 / 4.", Fraction(-5, 2)),
+        ("1/0", 1),
+        ("1,000/8 of it", 125),
+        ("9" * 5000, None),
+    ],
+)
+def test_the_last_value_may_be_a_fraction(text, value):
+    assert rationals.last_value(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1 7/9", Fraction(16, 9)), ("-1 1/2", Fraction(-3, 2)), ("10 000", 10_000), ("1'000.5", Fraction(2001, 2))]
+    + [("2.5/5", Fraction(1, 2)), ("1,000/3", Fraction(1000, 3)), ("3/-4", Fraction(-3, 4)), (".5/.25", 2)],
+)
+def test_marks_mixed_numbers_and_fractions_of_decimals(text, value):
+    assert rationals.parse_rational(text) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "1e3",
+        "1/0",
+        "1/2/3",
+        "1_0",
+        "²",
+        "٣",
+        "1 2",
+        "1 23",
+        "1 2/0",
+        "1/-0",
+        "1 -2/3",
+        "nan",
+        "inf",
+        "9" * 5000,
+    ],
+)
 def test_what_is_no_number(text):
     assert rationals.parse_rational(text) is None
 

@@ -51,7 +51,12 @@ def plain_text(latex: str) -> str:
     text = latex
     for pattern, replacement in _RULES:
         text = _until_stable(pattern, replacement, text)
-    return _FRACTION.sub(_written_fraction, text).replace(_DOLLAR, "$")
+    return plain_fractions(text).replace(_DOLLAR, "$")
+
+
+def plain_fractions(latex: str) -> str:
+    r"""Return a text with its LaTeX fractions as plain text, `\frac{a}{b}` as `a/b`, and all else as it is."""
+    return _FRACTION.sub(_written_fraction, latex)
 
 
 def _until_stable(pattern: re.Pattern[str], replacement: str, text: str) -> str:

@@ -4,7 +4,7 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from procsup_jax.data import latex
+from procsup_jax.text import latex
 
 
 @pytest.mark.parametrize(
