@@ -30,7 +30,7 @@ def run(
     r"""Grade samples.jsonl against problems.jsonl, write graded.jsonl to `output` and print a summary line.
 
     The answer is read from the solution anew: flexible in every form that language models write (docs/formats.md),
-    strict behind the layout's own marker only ("#### " of lines, "\\boxed{" of paragraphs). Without --samples the
+    strict behind the layout's own marker only ("#### " of lines, "\boxed{" of paragraphs). Without --samples the
     problems' own reference solutions are graded (as sample 0 of the policy "reference"), without --output nothing is
     written. --symbolic finds 11+x and x+11 equal. --skip_bad also leaves out samples of unknown problems, and problems
     without an answer or without a solution to grade.

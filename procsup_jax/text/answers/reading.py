@@ -23,8 +23,10 @@ _MAX_MARKS = 200
 _MAX_NUMBER = 40
 _THOUGHTS_END = ("</think>", "</thinking>", "</thought>")
 # All that a run-on or a block of thoughts can start with: a text without them is read to its end.
-_HINTS = ("Q:", "Q ", "Q*", "uestion", "roblem", "xercise", "xample", "uman", "User", "nstruction", "Input")
-_HINTS += ("</", "<|", "<\uff5c", "<s>", "<eos>", "<bos>", "<pad>", "<unk>", "_turn>", "INST]")
+_HINTS = (
+    "Q:", "Q ", "Q*", "uestion", "roblem", "xercise", "xample", "uman", "User", "nstruction", "Input",
+    "</", "<|", "<\uff5c", "<s>", "<eos>", "<bos>", "<pad>", "<unk>", "_turn>", "INST]",
+)  # fmt: skip
 
 
 class Found(NamedTuple):
