@@ -143,7 +143,7 @@ def _right_to_its_digits(written: str, value: Rational) -> bool:
         return shown is not None
     decimals = len(written.partition(".")[2])
     off = abs(shown - value)
-    return decimals > 0 and off <= max(Fraction(1, 2 * 10**decimals), abs(value) * _NOISE)
+    return decimals > 0 and off <= max(Fraction(1, 2 * 10**decimals), abs(Fraction(value)) * _NOISE)
 
 
 def _shown(value: Rational) -> str:
