@@ -24,9 +24,9 @@ _MAX_NUMBER = 40
 _THOUGHTS_END = ("</think>", "</thinking>", "</thought>")
 # All that a run-on or a block of thoughts can start with: a text without them is read to its end.
 _HINTS = (
-    "Q:", "Q ", "Q*", "uestion", "roblem", "xercise", "xample", "uman", "User", "nstruction", "Input",
-    "</", "<|", "<\uff5c", "<s>", "<eos>", "<bos>", "<pad>", "<unk>", "_turn>", "INST]",
-)  # fmt: skip
+    *("Q:", "Q ", "Q*", "uestion", "roblem", "xercise", "xample", "uman", "User", "nstruction", "Input"),
+    *("</", "<|", "<\uff5c", "<s>", "<eos>", "<bos>", "<pad>", "<unk>", "_turn>", "INST]"),
+)
 
 
 class Found(NamedTuple):
@@ -59,15 +59,18 @@ def read_answer(solution: str, reading: Reading = "flexible", marker: str = MARK
 
 
 def has_answer_marker(text: str) -> bool:
-    """Say whether a text holds a final answer, or a marker with nothing behind it."""
+    """Say whether a text holds a final answer, or a marker with nothing behind it (`#### ` with its blank)."""
     marks = find_marks(text, MARKER)[-_MAX_MARKS:]
-    if any(not announced(text, mark, len(text))[0] for mark in marks) or "\\boxed{" in text:
+    bare = (mark for mark in marks if mark.name != markers.HASHES or text[mark.content : mark.content + 1] == " ")
+    if any(not announced(text, mark, len(text))[0] for mark in bare) or "\\boxed{" in text:
         return True
     return read_answer(text) is not None
 
 
 def gold_answer(text: str) -> str | None:
     """Return the answer that a problem's own `answer` gives, the marker's where it is a whole trace; None for none."""
+    if rationals.plain_decimal(text) is not None:
+        return normalise_answer(text)
     found = read_answer(text)
     return (normalise_answer(text) if found is None else found.answer) or None
 
