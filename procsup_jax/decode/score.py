@@ -263,4 +263,5 @@ def _over_batch(batch: _Batch) -> _Batch:
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return (1.0 / (1.0 + np.exp(-logits.astype(np.float64)))).astype(np.float32)
+    with np.errstate(over="ignore"):  # 1 / (1 + inf) is the 0 that it should be
+        return (1.0 / (1.0 + np.exp(-logits.astype(np.float64)))).astype(np.float32)

@@ -202,3 +202,8 @@ def test_step_logprobs_are_those_of_each_token_after_all_before_it(model, vocab)
     again = score.step_logprobs(model, PROBLEMS, SAMPLES[::-1], batch_size=8)[::-1]
     for got, expected in zip(again, found, strict=True):
         np.testing.assert_allclose(np.concatenate([*got, []]), np.concatenate([*expected, []]), rtol=1e-4)
+
+
+def test_probabilities_of_extreme_logits_are_certain_and_no_warning():
+    probs = score._sigmoid(np.array([-2000.0, -1.0, 0.0, 2000.0], np.float32))
+    np.testing.assert_allclose(probs, [0.0, 0.26894142, 0.5, 1.0], rtol=1e-6)

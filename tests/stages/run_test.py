@@ -95,7 +95,7 @@ def test_the_tpu_notebook_runs_beside_it(finished, tmp_path, monkeypatch, capsys
     notebook = Notebook("tpu", tmp_path, monkeypatch)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/tpu").symlink_to(finished)
-    notebook.run(size="tiny", num_problems=4, num_steps=2)
+    notebook.run(size="tiny", num_problems=4, lanes=2, fit="tiny", num_steps=2)
     assert "run --config=configs/demo.py:tiny --workdir=runs/tpu" in notebook.commands
     assert len(notebook.names["samples"]) == 4 * 8
     out = capsys.readouterr().out
