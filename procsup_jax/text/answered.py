@@ -101,7 +101,7 @@ def _answer(problem: Problem) -> str | None:
     answer = answers.gold_answer(problem.answer)
     if answer is None and not problem.answer.strip() and problem.solution is not None:
         answer = answers.extract_answer(problem.solution)
-    return None if answer is not None and "\n" in answer else answer
+    return answer
 
 
 def _lacks(problem: Problem) -> str:

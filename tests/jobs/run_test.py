@@ -27,9 +27,9 @@ def test_a_level_in_the_environment_stands(monkeypatch, given, level, wanted):
 @pytest.mark.parametrize(
     ("workdir", "message"),
     [
-        ("", "--workdir is empty, expected a path"),
-        ("{}/file", "file: file exists; choose another name"),
-        ("{}/file/in", "not a directory; choose another name"),
+        ("", "--workdir= is empty; expected a path"),
+        ("{}/file", "file is a file, expected a folder to write; choose another name"),
+        ("{}/file/in", "file is a file, not a folder; choose another name"),
         ("{}/link", "link is a link to "),
         ("/sys/procsup", "cannot write /sys/procsup: no permission; choose a folder you may write to"),
     ],

@@ -68,11 +68,19 @@ def has_answer_marker(text: str) -> bool:
 
 
 def gold_answer(text: str) -> str | None:
-    """Return the answer that a problem's own `answer` gives, the marker's where it is a whole trace; None for none."""
+    r"""Return the answer that a problem's own `answer` gives, the marker's where it is a whole trace.
+
+    None for none: an empty one, a marker with nothing behind it, and several lines without a marker, except those of
+    one LaTeX environment, such as a matrix.
+    """
     if rationals.plain_decimal(text) is not None:
         return normalise_answer(text)
     found = read_answer(text)
-    return (normalise_answer(text) if found is None else found.answer) or None
+    if found is not None:
+        return found.answer
+    lines = [line for line in text.splitlines() if line.strip()]
+    whole = len(lines) == 1 or "\\begin{" in text
+    return (normalise_answer(text) or None) if whole and not has_answer_marker(text) else None
 
 
 def _read_strictly(solution: str, marker: str) -> Found | None:
