@@ -17,13 +17,17 @@ from typing import Any
 from absl import flags
 
 from procsup_jax.errors import UserError
+from procsup_jax.ranges import BadValue, check
 
 CONFIG = "config"
 _REQUIRED = inspect.Parameter.empty
 
 
 class Flags:
-    """Mark a frozen dataclass whose fields are flags of the same names."""
+    """Mark a frozen dataclass whose fields are flags of the same names, with the ranges that their types give."""
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 def flag(description: str, default: Any = dataclasses.MISSING) -> Any:
@@ -88,7 +92,17 @@ def parse(job: str, run: Callable[..., Any], argv: Sequence[str]) -> dict[str, A
         else:
             arguments[each.parameter] = _typed(each.hint, value)
     hints = typing.get_type_hints(run)
-    return arguments | {name: hints[name](**fields) for name, fields in groups.items()}
+    return arguments | {name: _made(job, name, hints[name], fields) for name, fields in groups.items()}
+
+
+def _made(job: str, parameter: str, cls: Any, fields: dict[str, Any]) -> Any:
+    """Return the dataclass of some flags; raise UserError naming the flag whose value is out of range."""
+    prefix = "" if issubclass(cls, Flags) else f"{_shown(parameter)}."
+    try:
+        return cls(**fields)
+    except BadValue as error:
+        name = prefix + _shown(error.field)
+        raise UserError(f"--{name}={error.value}: expected {error.expected}; see procsup {job} --help") from error
 
 
 def usage(job: str, run: Callable[..., Any]) -> str:

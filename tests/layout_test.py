@@ -8,9 +8,9 @@ import procsup_jax
 
 ROOT = pathlib.Path(procsup_jax.__file__).parent
 ORDER = (
-    "errors", "flags", "files", "types", "roster", "grouping", "progress", "compilation", "json_lines", "text",
-    "records", "data", "parallel", "models", "io", "decode", "searching", "labels", "training", "improve", "evals",
-    "report", "settings", "interface", "stages", "jobs", "main",
+    "errors", "ranges", "fields", "flags", "files", "types", "roster", "grouping", "progress", "compilation",
+    "json_lines", "text", "records", "data", "parallel", "models", "io", "decode", "searching", "labels",
+    "training", "improve", "evals", "report", "settings", "interface", "stages", "jobs", "main",
 )  # fmt: skip
 
 

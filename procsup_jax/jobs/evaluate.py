@@ -14,6 +14,7 @@ from procsup_jax.evals import join, processbench
 from procsup_jax.evals.evaluate import evaluate
 from procsup_jax.evals.table import processbench_table, table
 from procsup_jax.flags import Flags, flag
+from procsup_jax.ranges import Seed, Share
 from procsup_jax.searching import decodings
 from procsup_jax.types import Score, StepLabels
 
@@ -27,11 +28,11 @@ class EvaluateFlags(Flags):
     samples: Sequence[pathlib.Path] = flag("their samples, drawn, greedy or searched; repeat it for another file", ())
     scores: Sequence[str] = flag("NAME=FILE, a reward model's scores of the samples; repeat it for other files", ())
     labels: Sequence[pathlib.Path] = flag("process labels of the samples; repeat it for a second rater's", ())
-    seed: int = flag("settles majority's random choices and the bootstrap", 0)
+    seed: Seed = flag("settles majority's random choices and the bootstrap", 0)
     skip_bad: bool = flag("leave out malformed lines, and what cannot be joined without them", False)
     dataset: Literal["", "processbench"] = flag("a public set instead of --problems and --samples", "")
     path: pathlib.Path | None = flag("processbench: its file", None)
-    threshold: float = flag("processbench: a step of a lower probability is called wrong", 0.5)
+    threshold: Share = flag("processbench: a step of a lower probability is called wrong", 0.5)
     threshold_path: pathlib.Path | None = flag("processbench: choose the threshold on this file of it instead", None)
 
 

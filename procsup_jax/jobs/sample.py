@@ -10,6 +10,7 @@ from procsup_jax.decode.settings import CacheDtype, DecodeSettings
 from procsup_jax.flags import Flags, flag
 from procsup_jax.io.models import load_model
 from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
+from procsup_jax.ranges import Amount, Count, Seed, ShareAboveZero, Size, check
 from procsup_jax.settings import Config, from_config
 from procsup_jax.text.worked_examples import choose_examples
 from procsup_jax.types import Problem
@@ -22,11 +23,11 @@ class SampleFlags(Flags):
     problems: pathlib.Path = flag("the problems file")
     policy: pathlib.Path = flag("a model's folder, or worlds_base, the base that ships with the package")
     output: pathlib.Path = flag("the samples file to write")
-    k: int = flag("samples of each problem", 8)
-    temperature: float = flag("0 writes the greedy solution", 1.0)
-    max_new_tokens: int = flag("the most tokens of a solution, its end token included", 208)
+    k: Count = flag("samples of each problem", 8)
+    temperature: Amount = flag("0 writes the greedy solution", 1.0)
+    max_new_tokens: Count = flag("the most tokens of a solution, its end token included", 208)
     examples: pathlib.Path | None = flag("a problems file with solutions, to show worked examples from", None)
-    seed: int = flag("what samples and the choice of examples are drawn by", 0)
+    seed: Seed = flag("what samples and the choice of examples are drawn by", 0)
     skip_bad: bool = flag("leave malformed lines out and say how many", False)
 
 
@@ -34,13 +35,16 @@ class SampleFlags(Flags):
 class SampleSettings:
     """Set what flags do not; see `DecodeSettings`. `few_shot` worked examples are shown where there are some."""
 
-    top_k: int = 0
-    top_p: float = 1.0
+    top_k: Size = 0
+    top_p: ShareAboveZero = 1.0
     calculator: bool = True
-    lanes: int = 8
-    slots: int = 8
+    lanes: Count = 8
+    slots: Count = 8
     cache_dtype: CacheDtype = ""
-    few_shot: int = 5
+    few_shot: Size = 5
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 def run(flags: SampleFlags, config: Config | None, mesh: MeshSettings) -> None:

@@ -11,6 +11,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
 from procsup_jax.io.models import load_model
 from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
+from procsup_jax.ranges import Count
 from procsup_jax.searching.aggregate import Aggregate
 
 
@@ -23,7 +24,7 @@ class ScoreFlags(Flags):
     rm: Sequence[pathlib.Path] = flag("the folder of a reward model; repeat it, and --output, for another")
     output: Sequence[pathlib.Path] = flag("the scores file to write")
     aggregate: Aggregate = flag("how a solution's score comes from its steps'", "last")
-    batch_size: int = flag("solutions read at a time: sets speed and memory, never changes a score", 64)
+    batch_size: Count = flag("solutions read at a time: sets speed and memory, never changes a score", 64)
     skip_bad: bool = flag("leave malformed lines out and say how many", False)
 
 

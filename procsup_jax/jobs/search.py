@@ -11,6 +11,7 @@ from procsup_jax.flags import Flags, flag
 from procsup_jax.io.models import load_model
 from procsup_jax.jobs.sample import worked_examples
 from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
+from procsup_jax.ranges import Seed, Size, check
 from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
 from procsup_jax.settings import Config, from_config
 
@@ -26,7 +27,7 @@ class SearchFlags(Flags):
     method: Literal["step", "beam", "puct"] = flag("the best next step, the best paths, or a tree", "step")
     judge: str = flag("what to call the reward model in the samples' decoding", "prm")
     examples: pathlib.Path | None = flag("a problems file with solutions, to show worked examples from", None)
-    seed: int = flag("what steps and the choice of examples are drawn by", 0)
+    seed: Seed = flag("what steps and the choice of examples are drawn by", 0)
     skip_bad: bool = flag("leave malformed lines out and say how many", False)
 
 
@@ -36,7 +37,10 @@ class SearchSettings:
 
     steps: StepSearchSettings = StepSearchSettings(max_new_tokens=208, max_step_tokens=48, num_candidates=8)
     tree: TreeSearchSettings = TreeSearchSettings()
-    few_shot: int = 5
+    few_shot: Size = 5
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 def run(flags: SearchFlags, config: Config | None, mesh: MeshSettings) -> None:

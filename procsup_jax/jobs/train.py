@@ -13,6 +13,7 @@ from procsup_jax.flags import Flags, flag
 from procsup_jax.io.models import load_model, save_model
 from procsup_jax.io.params import Dtype
 from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
+from procsup_jax.ranges import Seed
 from procsup_jax.settings import Config, from_config
 from procsup_jax.training.loop import forget
 from procsup_jax.training.tasks import Lesson, Task, TrainSettings, train
@@ -29,7 +30,7 @@ class TrainFlags(Flags):
     output: pathlib.Path = flag("the folder to write the trained model to")
     samples: pathlib.Path | None = flag("solutions, for distil, orm and prm", None)
     labels: Sequence[pathlib.Path] = flag("step labels of the samples; an orm without any learns final answers", ())
-    seed: int = flag("what examples are held out and shuffled by", 0)
+    seed: Seed = flag("what examples are held out and shuffled by", 0)
     dtype: Dtype = flag("the type to store parameters in", "float32")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from procsup_jax.decode.settings import CacheDtype, DecodeSettings, check_cache_dtype
-from procsup_jax.errors import UserError
+from procsup_jax.ranges import Amount, BadValue, Count, ShareAboveZero, Size, check
 
 METHODS = ("beam", "puct")
 
@@ -21,21 +21,19 @@ class StepSearchSettings:
     models.
     """
 
-    num_candidates: int = 16
-    max_steps: int = 15
-    max_step_tokens: int = 64
-    max_new_tokens: int = 256
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
+    num_candidates: Count = 16
+    max_steps: Count = 15
+    max_step_tokens: Count = 64
+    max_new_tokens: Count = 256
+    temperature: Amount = 1.0
+    top_k: Size = 0
+    top_p: ShareAboveZero = 1.0
     calculator: bool = True
-    lanes: int = 8
+    lanes: Count = 8
     cache_dtype: CacheDtype = ""
 
     def __post_init__(self) -> None:
-        for name in ("num_candidates", "max_steps", "max_step_tokens", "max_new_tokens", "lanes"):
-            if getattr(self, name) < 1:
-                raise UserError(f"step search {name}={getattr(self, name)}: expected at least 1")
+        check(self, "step search")
         check_cache_dtype("step search", self.cache_dtype)
         self.sampling()
 
@@ -65,17 +63,13 @@ class TreeSearchSettings:
 
     steps: StepSearchSettings = StepSearchSettings(num_candidates=4)
     method: str = "beam"
-    width: int = 4
-    num_expansions: int = 32
-    exploration: float = 1.0
-    max_policy_tokens: int = 4096
-    max_rm_tokens: int = 4096
+    width: Count = 4
+    num_expansions: Count = 32
+    exploration: Amount = 1.0
+    max_policy_tokens: Count = 4096
+    max_rm_tokens: Count = 4096
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise UserError(f"tree search method={self.method!r}: expected one of {', '.join(METHODS)}")
-        for name in ("width", "num_expansions", "max_policy_tokens", "max_rm_tokens"):
-            if getattr(self, name) < 1:
-                raise UserError(f"tree search {name}={getattr(self, name)}: expected at least 1")
-        if not 0.0 <= self.exploration < float("inf"):
-            raise UserError(f"tree search exploration={self.exploration}: expected a number from 0 (greedy in value)")
+            raise BadValue("method", self.method, f"one of {', '.join(METHODS)}", "tree search")
+        check(self, "tree search")

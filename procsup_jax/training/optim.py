@@ -9,8 +9,8 @@ import jax
 import optax
 from optax import contrib
 
-from procsup_jax.errors import UserError
 from procsup_jax.models import api
+from procsup_jax.ranges import Amount, BadValue, Positive, ShareBelowOne, Size, check
 
 SCHEDULES = ("constant", "cosine", "linear")
 ALGORITHMS = ("adamw", "muon")
@@ -32,28 +32,20 @@ class OptimSettings:
     """
 
     algorithm: Literal["adamw", "muon"] = "adamw"
-    peak_lr: float = 1e-3
-    warmup_steps: int = 0
+    peak_lr: Positive = 1e-3
+    warmup_steps: Size = 0
     schedule: Literal["constant", "cosine", "linear"] = "constant"
-    end_lr_ratio: float = 0.0
-    weight_decay: float = 0.1
-    b1: float = 0.9
-    b2: float = 0.95
-    clip_norm: float = 1.0
+    end_lr_ratio: Amount = 0.0
+    weight_decay: Amount = 0.1
+    b1: ShareBelowOne = 0.9
+    b2: ShareBelowOne = 0.95
+    clip_norm: Amount = 1.0
 
     def __post_init__(self) -> None:
-        if self.algorithm not in ALGORITHMS:
-            raise UserError(f"algorithm={self.algorithm!r}: expected one of {', '.join(ALGORITHMS)}")
-        if self.schedule not in SCHEDULES:
-            raise UserError(f"schedule={self.schedule!r}: expected one of {', '.join(SCHEDULES)}")
-        if self.peak_lr <= 0:
-            raise UserError(f"peak_lr={self.peak_lr}: expected a positive number, such as 1e-3")
-        for name in ("warmup_steps", "end_lr_ratio", "weight_decay", "clip_norm"):
-            if getattr(self, name) < 0:
-                raise UserError(f"{name}={getattr(self, name)}: expected 0 or more")
-        for name in ("b1", "b2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"{name}={getattr(self, name)}: expected 0 <= {name} < 1")
+        for name, choices in (("algorithm", ALGORITHMS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in choices:
+                raise BadValue(name, getattr(self, name), f"one of {', '.join(choices)}")
+        check(self)
 
 
 def learning_rate(settings: OptimSettings, num_steps: int) -> optax.Schedule:

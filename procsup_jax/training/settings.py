@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from procsup_jax.errors import UserError
 from procsup_jax.io.metrics import Record
 from procsup_jax.models import api
+from procsup_jax.ranges import BadValue, Count, ShareBelowOne, Size, check
 from procsup_jax.training.optim import OptimSettings
 
 
@@ -21,24 +21,20 @@ class FitSettings:
     """
 
     optim: OptimSettings = OptimSettings()
-    num_steps: int = 1000
-    batch_size: int = 32
-    grad_accum: int = 1
-    dropout: float = 0.0
-    eval_every: int = 0
-    patience: int = 0
-    checkpoint_every: int = 0
-    log_every: int = 10
+    num_steps: Count = 1000
+    batch_size: Count = 32
+    grad_accum: Count = 1
+    dropout: ShareBelowOne = 0.0
+    eval_every: Size = 0
+    patience: Size = 0
+    checkpoint_every: Size = 0
+    log_every: Count = 10
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("num_steps", 1), ("batch_size", 1), ("grad_accum", 1), ("log_every", 1),
-            ("eval_every", 0), ("patience", 0), ("checkpoint_every", 0),
-        ):  # fmt: skip
-            if getattr(self, name) < least:
-                raise UserError(f"{name}={getattr(self, name)}: expected {least} or more")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"dropout={self.dropout}: expected 0 <= dropout < 1")
+        check(self)
+        if self.batch_size % self.grad_accum:
+            expected = f"a positive multiple of {self.grad_accum}, its grad_accum={self.grad_accum} microbatches"
+            raise BadValue("batch_size", self.batch_size, expected)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

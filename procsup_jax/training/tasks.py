@@ -18,6 +18,7 @@ from procsup_jax.io.metrics import Record
 from procsup_jax.labels.outcome import Outcome
 from procsup_jax.models.api import HeadKind, make_head
 from procsup_jax.models.model import Model
+from procsup_jax.ranges import Count, Seed, ShareBelowOne, check, check_value
 from procsup_jax.training.loop import fit
 from procsup_jax.training.settings import FitSettings
 from procsup_jax.types import Problem, Sample, StepLabels
@@ -36,13 +37,12 @@ class TrainSettings:
     """
 
     fit: FitSettings = FitSettings()
-    seq_len: int = 512
+    seq_len: Count = 512
     head: HeadKind = "verdict"
-    validation: float = 0.1
+    validation: ShareBelowOne = 0.1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.validation < 1:
-            raise UserError(f"validation={self.validation}: expected a share from 0 (none) to below 1")
+        check(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +79,7 @@ def train(
     What a fit keeps, checkpoints included, is kept in `workdir`: there the same call goes on where it was stopped.
     Raises UserError where the lesson lacks something, where its steps and labels do not correspond, and as `fit` does.
     """
+    check_value("seed", seed, Seed)
     is_judge = lesson.task in ("orm", "prm")
     head = make_head(settings.head, model.encoding.verdict_ids) if is_judge else None
     started = model.with_head(head, jax.random.key(seed))

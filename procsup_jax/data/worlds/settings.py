@@ -3,8 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 
-Weights = tuple[tuple[str, float], ...]
+from procsup_jax.data.worlds.graph import FORMS, RELATIONS
+from procsup_jax.ranges import Amount, BadValue, Count, Share, check
+
+Weights = tuple[tuple[str, Amount], ...]
+SLIPS = ("person", "number", "misquote", "skip", "copy")
+NAMES = (
+    "Ann", "Bob", "Cid", "Dora", "Eli", "Fay", "Gus", "Hana", "Ian", "Joy", "Kim", "Leo", "Mia", "Ned", "Olga", "Pat",
+)  # fmt: skip
+# Of the people in a story, those whom the question starts from, at most, and the one who is needed for nothing.
+_OTHER_PEOPLE = 4
+# Documents draw their stories at every fourth index.
+_MOST_PROBLEMS = 4
+
+
+def check_weights(field: str, weights: Weights, known: Collection[str]) -> None:
+    """Raise `BadValue` for weights of other names than the known ones, and where none is positive."""
+    for name, _ in weights:
+        if name not in known:
+            raise BadValue(field, name, f"weights of {', '.join(known)}")
+    if not any(weight for _, weight in weights):
+        raise BadValue(field, weights, "at least one positive weight")
+
+
+def check_numbers(field: str, weights: Weights, low: int, high: int) -> None:
+    """Raise `BadValue` for weights of other names than the whole numbers from `low` to `high`."""
+    check_weights(field, weights, [str(number) for number in range(low, high + 1)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,10 +44,10 @@ class WorldSettings:
     """
 
     num_steps: Weights = (("4", 0.45), ("5", 0.35), ("6", 0.20))
-    max_value: int = 99
-    given_range: tuple[int, int] = (2, 20)
-    addend_range: tuple[int, int] = (2, 15)
-    factors: tuple[int, ...] = (2, 3, 4)
+    max_value: Count = 99
+    given_range: tuple[Count, Count] = (2, 20)
+    addend_range: tuple[Count, Count] = (2, 15)
+    factors: tuple[Count, ...] = (2, 3, 4)
     relations: Weights = (
         ("more", 0.33),
         ("fewer", 0.32),
@@ -34,10 +60,26 @@ class WorldSettings:
     num_sums: Weights = (("0", 0.35), ("1", 0.45), ("2", 0.20))
     num_unneeded: Weights = (("0", 0.30), ("1", 0.60), ("2", 0.10))
     num_distractors: Weights = (("0", 0.45), ("1", 0.45), ("2", 0.10))
-    shared_rate: float = 0.8
-    equal_given_rate: float = 0.35
-    bystander_rate: float = 0.2
-    swap_rate: float = 0.5
+    shared_rate: Share = 0.8
+    equal_given_rate: Share = 0.35
+    bystander_rate: Share = 0.2
+    swap_rate: Share = 0.5
+
+    def __post_init__(self) -> None:
+        check(self)
+        for name in ("given_range", "addend_range"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise BadValue(name, (low, high), "the lower number first")
+        if not self.factors:
+            raise BadValue("factors", self.factors, "at least one number")
+        check_weights("relations", self.relations, RELATIONS[1:-1])
+        check_weights("forms", self.forms, FORMS)
+        check_numbers("num_steps", self.num_steps, 2, len(NAMES) - _OTHER_PEOPLE - 1)
+        most = max(int(name) for name, _ in self.num_steps)
+        check_numbers("num_sums", self.num_sums, 0, len(NAMES) - _OTHER_PEOPLE - most)
+        for name in ("num_unneeded", "num_distractors"):
+            check_numbers(name, getattr(self, name), 0, len(NAMES))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +93,7 @@ class SlopSettings:
     quantity that the question does not need is computed all the same, which is no mistake.
     """
 
-    rate: float = 0.0
+    rate: Share = 0.0
     kinds: Weights = (
         ("person", 0.22),
         ("number", 0.15),
@@ -59,9 +101,13 @@ class SlopSettings:
         ("skip", 0.10),
         ("copy", 0.20),
     )
-    trap_rate: float = 0.0
-    pen_slip_rate: float = 0.4
-    unneeded_rate: float = 0.5
+    trap_rate: Share = 0.0
+    pen_slip_rate: Share = 0.4
+    unneeded_rate: Share = 0.5
+
+    def __post_init__(self) -> None:
+        check(self)
+        check_weights("kinds", self.kinds, SLIPS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,9 +121,13 @@ class CorpusSettings:
 
     worlds: WorldSettings = WorldSettings()
     slop: SlopSettings = SlopSettings(rate=0.07, trap_rate=0.6)
-    gsm8k_share: float = 0.68
+    gsm8k_share: Share = 0.68
     num_problems: Weights = (("1", 0.78), ("2", 0.14), ("3", 0.08))
     marked: bool = False
+
+    def __post_init__(self) -> None:
+        check(self)
+        check_numbers("num_problems", self.num_problems, 1, _MOST_PROBLEMS)
 
 
 def default() -> WorldSettings:
