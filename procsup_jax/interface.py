@@ -7,16 +7,22 @@ Records in, records out; models are `Model` objects that `load_model` reads. Eac
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from procsup_jax.decode.doubt import doubt
 from procsup_jax.decode.generate import sample_problems
 from procsup_jax.decode.score import score_samples
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.evals import evaluate as evaluation
+from procsup_jax.evals.judges import RM_TASK, check_judges
 from procsup_jax.labels.sources import Source, SourceName
 from procsup_jax.labels.sources import source as named_source
+from procsup_jax.models import roles
 from procsup_jax.models.model import Model
+from procsup_jax.ranges import Seed, check_value
+from procsup_jax.roster import task_of
 from procsup_jax.searching import decodings
 from procsup_jax.searching.aggregate import Aggregate, to_scores
 from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
@@ -43,6 +49,7 @@ def sample(
     alone. Raises UserError when the model is a reward model, a prompt leaves too little room in it, or memory lacks.
     """
     model.check_policy()
+    check_value("seed", seed, Seed)
     settings = settings or DecodeSettings()
     samples = sample_problems(model, problems, settings, seed=seed, examples=examples)
     if settings.temperature > 0:
@@ -66,6 +73,8 @@ def search(
     no reward model or `policy` is one, and where a prompt leaves too little room or memory lacks.
     """
     policy.check_policy()
+    roles.check_judge(rm.name, rm.head)
+    check_value("seed", seed, Seed)
     settings = settings or StepSearchSettings()
     found: Sequence[Any]
     if isinstance(settings, TreeSearchSettings):
@@ -92,10 +101,15 @@ def score(
     """Return a reward model's probability of `correct` after each step of each sample, and their aggregate.
 
     `batch_size` sets speed and memory, and never changes a score. Raises UserError when the model is no reward model,
-    for a sample of another problem, and for one that is longer than the model reads.
+    for a sample of another problem, and for one that is longer than the model reads. Where every score is the same a
+    warning on the standard error says so, with the share of tokens that the model never saw in training.
     """
     probs = score_samples(model, problems, samples, batch_size=batch_size)
-    return to_scores(samples, probs, aggregate, model.name)
+    found = to_scores(samples, probs, aggregate, model.name)
+    if (warning := doubt(model, problems, samples, found)) is not None:
+        print(f"procsup: warning: {warning}", file=sys.stderr)
+    task = task_of(model.metadata)
+    return found if task is None else [dataclasses.replace(each, extra={RM_TASK: task}) for each in found]
 
 
 def label(source: Source | SourceName, problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLabels]:
@@ -114,10 +128,15 @@ def evaluate(
     labels: Sequence[StepLabels] = (),
     *,
     seed: int = 0,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Return every metric of a model's samples: both errors, abstention, agreement (docs/metrics.md).
 
     `scores` are those of any number of reward models, by the names to call them by; `labels` are process labels, of
-    one rater or several.
+    one rater or several. Raises UserError for records that do not fit together and, unless `force`, for scores that
+    say they are another reward model's than the one they are given as.
     """
+    check_value("seed", seed, Seed)
+    if not force:
+        check_judges(scores or {})
     return evaluation.evaluate(problems, samples, scores or {}, labels, seed=seed)

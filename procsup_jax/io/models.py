@@ -21,7 +21,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.io.params import PARAMS, STORED, Dtype, read_params, to_arrays
 from procsup_jax.io.tensors import write_tensors
 from procsup_jax.json_lines import shown
-from procsup_jax.models import api
+from procsup_jax.models import api, roles
 from procsup_jax.models.model import Model
 from procsup_jax.ranges import hints_of
 from procsup_jax.text.encoding import Encoding
@@ -72,22 +72,7 @@ class Header(NamedTuple):
 
     def check_policy(self, given: str) -> None:
         """Raise UserError, quoting the flag as it was `given`, where the folder holds a reward model."""
-        if self.head is not None:
-            raise UserError(
-                f"{given} is a reward model (its head is {self.head.kind}{self._trained_as()}): give a policy"
-            )
-
-    def check_judge(self, given: str) -> None:
-        """Raise UserError, quoting the flag as it was `given`, where the folder holds a policy."""
-        if self.head is None:
-            raise UserError(
-                f"{given} is no reward model, as its model.json names no head{self._trained_as()}: give one that was "
-                "trained as such"
-            )
-
-    def _trained_as(self) -> str:
-        task = self.metadata.get("task")
-        return f"; it was trained by --task={task}" if isinstance(task, str) else ""
+        roles.check_policy(given, self.head, "give a policy")
 
 
 def load_model(path: files.PathLike, *, config: api.ModelConfig | None = None, mesh: Mesh | None = None) -> Model:
@@ -104,6 +89,20 @@ def load_model(path: files.PathLike, *, config: api.ModelConfig | None = None, m
         config, params, load_tokenizer(folder), header.layout, header.head, mesh,
         name=str(path), metadata=header.metadata, digest=header.digest,
     )  # fmt: skip
+
+
+def load_policy(path: files.PathLike, flag: str, *, mesh: Mesh | None = None, force: bool = False) -> Model:
+    """Read a policy; `force` takes a reward model's trunk for one.
+
+    Raises UserError, naming the `flag` that gave the folder, for a reward model before its arrays are read, and as
+    `load_model` does.
+    """
+    header = read_header(path)
+    if not force:
+        remedy = "give a policy, or pass --force to take it for one without its head"
+        roles.check_policy(f"--{flag}={path}", header.head, remedy)
+    model = load_model(path, mesh=mesh)
+    return model if model.head is None else model.with_head(None)
 
 
 def load_encoding(path: files.PathLike) -> Encoding:

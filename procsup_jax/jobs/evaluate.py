@@ -12,6 +12,7 @@ from procsup_jax import files, records
 from procsup_jax.errors import UserError
 from procsup_jax.evals import join, processbench
 from procsup_jax.evals.evaluate import evaluate
+from procsup_jax.evals.judges import check_judges
 from procsup_jax.evals.table import processbench_table, table
 from procsup_jax.flags import Flags, flag
 from procsup_jax.ranges import Seed, Share
@@ -30,6 +31,7 @@ class EvaluateFlags(Flags):
     labels: Sequence[pathlib.Path] = flag("process labels of the samples; repeat it for a second rater's", ())
     seed: Seed = flag("settles majority's random choices and the bootstrap", 0)
     skip_bad: bool = flag("leave out malformed lines, and what cannot be joined without them", False)
+    force: bool = flag("take scores as the judge's they are given as, whatever they say", False)
     dataset: Literal["", "processbench"] = flag("a public set instead of --problems and --samples", "")
     path: pathlib.Path | None = flag("processbench: its file", None)
     threshold: Share = flag("processbench: a step of a lower probability is called wrong", 0.5)
@@ -48,6 +50,8 @@ def run(flags: EvaluateFlags) -> dict[str, Any]:
     for judge, path in map(named_file, flags.scores):
         found = records.read_scores(path, skip_bad=flags.skip_bad, left_out=left_out)
         by_judge.setdefault(judge, []).extend(found)
+    if not flags.force:
+        check_judges(by_judge)
     if flags.dataset == "processbench":
         result = _processbench(flags, by_judge)
         shown = processbench_table(result)

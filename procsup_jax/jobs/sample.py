@@ -8,7 +8,7 @@ import pathlib
 from procsup_jax import compilation, interface, records
 from procsup_jax.decode.settings import CacheDtype, DecodeSettings
 from procsup_jax.flags import Flags, flag
-from procsup_jax.io.models import load_model
+from procsup_jax.io.models import load_policy
 from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
 from procsup_jax.ranges import Amount, Count, Seed, ShareAboveZero, Size, check
 from procsup_jax.settings import Config, from_config
@@ -29,6 +29,7 @@ class SampleFlags(Flags):
     examples: pathlib.Path | None = flag("a problems file with solutions, to show worked examples from", None)
     seed: Seed = flag("what samples and the choice of examples are drawn by", 0)
     skip_bad: bool = flag("leave malformed lines out and say how many", False)
+    force: bool = flag("take a reward model for a policy, without its head", False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +64,7 @@ def run(flags: SampleFlags, config: Config | None, mesh: MeshSettings) -> None:
         max_new_tokens=flags.max_new_tokens,
         **decoding,
     )
-    model = load_model(flags.policy, mesh=mesh_or_none(mesh)).unstack()
+    model = load_policy(flags.policy, "policy", mesh=mesh_or_none(mesh), force=flags.force).unstack()
     samples = interface.sample(model, problems, settings, seed=flags.seed, examples=shown)
     records.write_samples(flags.output, samples)
     print(f"{len(samples)} solutions of {len(problems)} problems written to {flags.output}")

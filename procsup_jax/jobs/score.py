@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from procsup_jax import interface, records
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
-from procsup_jax.io.models import load_model
+from procsup_jax.io.models import load_model, read_header
+from procsup_jax.models import roles
 from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
 from procsup_jax.ranges import Count
 from procsup_jax.searching.aggregate import Aggregate
@@ -35,6 +36,8 @@ def run(flags: ScoreFlags, mesh: MeshSettings) -> None:
     samples = records.read_samples(flags.samples, problem_uids=uids, skip_bad=flags.skip_bad)
     if len(flags.rm) != len(flags.output):
         raise UserError(f"{len(flags.rm)} --rm and {len(flags.output)} --output given: expected one output for each")
+    for folder in flags.rm:  # before any of them reads a sample
+        roles.check_judge(f"--rm={folder}", read_header(folder).head)
     for folder, output in zip(flags.rm, flags.output, strict=True):
         model = load_model(folder, mesh=mesh_or_none(mesh))
         scores = interface.score(model, problems, samples, aggregate=flags.aggregate, batch_size=flags.batch_size)

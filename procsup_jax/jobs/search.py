@@ -8,8 +8,9 @@ from typing import Literal
 
 from procsup_jax import compilation, interface, records
 from procsup_jax.flags import Flags, flag
-from procsup_jax.io.models import load_model
+from procsup_jax.io.models import load_model, load_policy, read_header
 from procsup_jax.jobs.sample import worked_examples
+from procsup_jax.models import roles
 from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
 from procsup_jax.ranges import Seed, Size, check
 from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
@@ -29,6 +30,7 @@ class SearchFlags(Flags):
     examples: pathlib.Path | None = flag("a problems file with solutions, to show worked examples from", None)
     seed: Seed = flag("what steps and the choice of examples are drawn by", 0)
     skip_bad: bool = flag("leave malformed lines out and say how many", False)
+    force: bool = flag("take a reward model for a policy, without its head, and an orm for a prm", False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +55,12 @@ def run(flags: SearchFlags, config: Config | None, mesh: MeshSettings) -> None:
     chosen = SearchSettings() if config is None else from_config(SearchSettings, config)
     problems = records.read_problems(flags.problems, skip_bad=flags.skip_bad)
     shown = worked_examples(flags.examples, chosen.few_shot, flags.seed)
-    policy, rm = (load_model(path, mesh=mesh_or_none(mesh)).unstack() for path in (flags.policy, flags.rm))
+    judge = read_header(flags.rm)
+    roles.check_judge(f"--rm={flags.rm}", judge.head)
+    if not flags.force:
+        roles.check_called(f"--rm={flags.rm}", judge.metadata, flags.judge)
+    policy = load_policy(flags.policy, "policy", mesh=mesh_or_none(mesh), force=flags.force).unstack()
+    rm = load_model(flags.rm, mesh=mesh_or_none(mesh)).unstack()
     settings: StepSearchSettings | TreeSearchSettings = chosen.steps
     if flags.method != "step":
         settings = dataclasses.replace(chosen.tree, steps=chosen.steps, method=flags.method)

@@ -10,7 +10,7 @@ from procsup_jax import compilation, records
 from procsup_jax.data.completions import is_completions, read_completions
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
-from procsup_jax.io.models import load_model, save_model
+from procsup_jax.io.models import load_model, load_policy, save_model
 from procsup_jax.io.params import Dtype
 from procsup_jax.parallel.mesh import MeshSettings, mesh_or_none
 from procsup_jax.ranges import Seed
@@ -32,6 +32,7 @@ class TrainFlags(Flags):
     labels: Sequence[pathlib.Path] = flag("step labels of the samples; an orm without any learns final answers", ())
     seed: Seed = flag("what examples are held out and shuffled by", 0)
     dtype: Dtype = flag("the type to store parameters in", "float32")
+    force: bool = flag("sft, distil: take a reward model for a policy, without its head", False)
 
 
 def run(flags: TrainFlags, config: Config | None, mesh: MeshSettings) -> None:
@@ -44,7 +45,10 @@ def run(flags: TrainFlags, config: Config | None, mesh: MeshSettings) -> None:
     compilation.announce()
     settings = TrainSettings() if config is None else from_config(TrainSettings, config)
     lesson = _lesson(flags)
-    model = load_model(flags.model, mesh=mesh_or_none(mesh))
+    if flags.task in ("orm", "prm"):
+        model = load_model(flags.model, mesh=mesh_or_none(mesh))
+    else:
+        model = load_policy(flags.model, "model", mesh=mesh_or_none(mesh), force=flags.force)
     kept = flags.output.with_name(f"{flags.output.name}.fit")
     trained = train(model, lesson, settings, seed=flags.seed, workdir=kept)
     save_model(flags.output, trained.model, dtype=flags.dtype)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from procsup_jax.errors import UserError
-from procsup_jax.ranges import Amount, BadValue, Count, Positive, ShareBelowOne, Size, check
+from procsup_jax.ranges import Amount, BadValue, Count, Positive, Range, ShareBelowOne, Size, check
 
 DTYPES = ("float32", "bfloat16")
+# Decoding keeps an angle of every position.
+Length = Annotated[int, Range(f"from 1 to {2**24}", 1, 2**24)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +57,7 @@ class ModelConfig:
     num_kv_heads: Count
     head_dim: Count
     d_ff: Count
-    max_len: Count = 2048
+    max_len: Length = 2048
     tied_embeddings: bool = True
     dropout: ShareBelowOne = 0.0
     rope_theta: Positive = 10000.0

@@ -13,6 +13,7 @@ import jax
 from procsup_jax import files, grouping, records
 from procsup_jax.data import pack
 from procsup_jax.data.examples import label_examples, references, solution_examples
+from procsup_jax.data.seen import tokens_seen
 from procsup_jax.errors import UserError
 from procsup_jax.io.models import save_model
 from procsup_jax.labels.sources import SourceName
@@ -125,7 +126,13 @@ def _fit(  # type: ignore[no-untyped-def]
     if train.num_left_out:
         print(f"{name}: {train.num_left_out} examples are longer than seq_len={ctx.settings.seq_len} and left out")
     result = fit(model.network, train, valid, settings, seed=ctx.seed(name), workdir=ctx.path("train"), name=name)
-    metadata = {"start": start, "best_step": result.best_step, "examples": train.num_examples}
+    metadata = {
+        "task": group,
+        "start": start,
+        "best_step": result.best_step,
+        "examples": train.num_examples,
+        **tokens_seen(train, model.config.vocab_size),
+    }
     save_model(ctx.path(f"models/{name}"), model.replace(params=result.params, metadata=metadata))
     files.write_text(ctx.path(history_file(name)), "".join(json.dumps(each) + "\n" for each in result.history))
     forget(ctx.path("train"), name)
