@@ -97,14 +97,16 @@ def score(
     *,
     aggregate: Aggregate | str = "last",
     batch_size: int = 64,
+    flag: str = "batch_size",
 ) -> list[Score]:
     """Return a reward model's probability of `correct` after each step of each sample, and their aggregate.
 
-    `batch_size` sets speed and memory, and never changes a score. Raises UserError when the model is no reward model,
-    for a sample of another problem, and for one that is longer than the model reads. Where every score is the same a
-    warning on the standard error says so, with the share of tokens that the model never saw in training.
+    `batch_size` sets speed and memory, and never changes a score; errors call it by its `flag`. Raises UserError when
+    the model is no reward model, for a sample of another problem, for one that is longer than the model reads, and
+    where memory lacks. Where every score is the same a warning on the standard error says so, with the share of tokens
+    that the model never saw in training.
     """
-    probs = score_samples(model, problems, samples, batch_size=batch_size)
+    probs = score_samples(model, problems, samples, batch_size=batch_size, flag=flag)
     found = to_scores(samples, probs, aggregate, model.name)
     if (warning := doubt(model, problems, samples, found)) is not None:
         print(f"procsup: warning: {warning}", file=sys.stderr)

@@ -107,7 +107,7 @@ def _record_trials() -> list[Trial]:
     scored = ("--scores=orm={}/scores.jsonl", "--labels={}/labels.jsonl")
     keys = ("--uid_key=id", "--question_key=q", "--answer_key=a.b", "--solution_key=s")
     bench = ("data", "--dataset=processbench", "--path={}/bench.jsonl", "--output={}/out", "--samples_output={}/out2")
-    commands = {
+    commands: dict[str, list[tuple[str, ...]]] = {
         "p.jsonl": [("grade", *given), ("label", *given), ("label", *given, "--source=oracle"),
                     ("label", *given, "--source=intermediate"), ("evaluate", *given),
                     ("evaluate", *given, "--skip_bad")],
@@ -161,9 +161,11 @@ def _byte_bpe(folder: pathlib.Path, texts: list[str]) -> None:
 
 def _sentencepiece(folder: pathlib.Path, texts: list[str]) -> None:
     model = io.BytesIO()
+    lines = [line for text in texts for line in text.split("\n")]
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(line for text in texts for line in text.split("\n")), model_writer=model,
-        normalization_rule_name="identity", remove_extra_whitespaces=False, model_type="bpe", vocab_size=400, byte_fallback=True, character_coverage=1.0, num_threads=1, minloglevel=2,
+        sentence_iterator=iter(lines), model_writer=model, model_type="bpe", vocab_size=400, byte_fallback=True,
+        normalization_rule_name="identity", remove_extra_whitespaces=False, character_coverage=1.0, num_threads=1,
+        minloglevel=2,
     )  # fmt: skip
     (folder / "tokenizer.model").write_bytes(model.getvalue())
     (folder / "tokenizer_config.json").write_text(json.dumps({"bos_token": "<s>", "eos_token": "</s>"}))

@@ -105,7 +105,10 @@ def run(files: int, seed: int) -> list[Outcome]:
     """Try so many damaged files, in processes that are started anew where one dies, and return every outcome."""
     found: list[Outcome] = []
     while len(found) < files:
-        found += _in_a_process(len(found), files, seed)
+        for outcome in _in_a_process(len(found), files, seed):
+            found.append(outcome)
+            if outcome.fault:
+                print(f"--- {outcome.number} {outcome.what}\n{outcome.fault}", flush=True)
     return found
 
 
@@ -158,9 +161,6 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{outcome.number} {outcome.what}\nexit code {outcome.code}\n{outcome.fault}")
         return int(bool(outcome.fault))
     found = run(given.files, given.seed)
-    for outcome in found:
-        if outcome.fault:
-            print(f"--- {outcome.number} {outcome.what}\n{outcome.fault}")
     codes = Counter(outcome.code for outcome in found)
     faults = sum(bool(outcome.fault) for outcome in found)
     print(f"{len(found)} damaged files: {codes[0]} read, {codes[2]} refused in one line, {faults} went wrong")

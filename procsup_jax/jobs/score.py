@@ -40,6 +40,7 @@ def run(flags: ScoreFlags, mesh: MeshSettings) -> None:
         roles.check_judge(f"--rm={folder}", read_header(folder).head)
     for folder, output in zip(flags.rm, flags.output, strict=True):
         model = load_model(folder, mesh=mesh_or_none(mesh))
-        scores = interface.score(model, problems, samples, aggregate=flags.aggregate, batch_size=flags.batch_size)
+        size, aggregate = flags.batch_size, flags.aggregate
+        scores = interface.score(model, problems, samples, aggregate=aggregate, batch_size=size, flag="--batch_size")
         records.write_scores(output, scores)
         print(f"{len(samples)} solutions scored by {folder}; written to {output}")

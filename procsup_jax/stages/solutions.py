@@ -93,7 +93,8 @@ def run_scores(ctx: Context, name: str, split: str, rm: str) -> None:
 
     def work() -> None:
         samples = records.read_samples(ctx.path(samples_file(name)))
-        probs = score_samples(ctx.model(rm), ctx.problems(split), samples, batch_size=ctx.settings.score_batch)
+        size = ctx.settings.score_batch
+        probs = score_samples(ctx.model(rm), ctx.problems(split), samples, batch_size=size, flag="--config.score_batch")
         records.write_scores(ctx.path(scores_file(name, rm)), to_scores(samples, probs, how, rm))
 
     inputs = (samples_file(name), problems_file(split), *model_files(rm))
