@@ -68,6 +68,8 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
             raise BadValue(path, value, "one of " + ", ".join(map(str, args)))
         return value
     if dataclasses.is_dataclass(hint):
+        if isinstance(value, typing.cast(type, hint)):
+            return value
         if not isinstance(value, Mapping):
             raise BadValue(path, value, "a group of settings")
         return build(typing.cast(type, hint), value, path)

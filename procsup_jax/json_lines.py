@@ -128,6 +128,19 @@ def write(path: files.PathLike, lines: Iterable[Mapping[str, Any]]) -> None:
             file.write(data + b"\n")
 
 
+def loads(content: bytes, *, finite: bool = True) -> Any:
+    """Return the value of a JSON file, read as UTF-8; raise ValueError for whatever else it is.
+
+    With `finite` that is also a number that no float holds, or that is none.
+    """
+    try:
+        return (_STRICT_DECODER if finite else _LENIENT_DECODER).decode(content.decode("utf-8-sig"))
+    except BadLine as error:
+        raise ValueError(f"it {error}") from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
 def _refuse_constant(name: str) -> None:
     raise BadLine(f"holds {name}, expected finite numbers")
 
@@ -141,6 +154,7 @@ def _finite(digits: str) -> float:
 
 # Made once: json.loads and json.dumps with options make one a call.
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_LENIENT_DECODER = json.JSONDecoder()
 _STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 # A number that may be infinite; the strict decoder takes several times as long.
 _LONG = re.compile(rb"[eE]\+?0*[1-9][0-9]{2}|[0-9]{300}")

@@ -42,8 +42,8 @@ class Range:
 
 
 MAX_SEED = 2**63 - 1
-# Beyond what any array has.
-_MOST = 2**40
+# What an array's axis has at most.
+_MOST = 2**31 - 1
 
 Seed = Annotated[int, Range(f"a whole number from 0 to {MAX_SEED}", 0, MAX_SEED)]
 Count = Annotated[int, Range("at least 1", 1, _MOST)]

@@ -109,6 +109,8 @@ def run(files: int, seed: int) -> list[Outcome]:
             found.append(outcome)
             if outcome.fault:
                 print(f"--- {outcome.number} {outcome.what}\n{outcome.fault}", flush=True)
+            if len(found) % 100 == 0:
+                print(f"{len(found)} of {files}", file=sys.stderr, flush=True)
     return found
 
 

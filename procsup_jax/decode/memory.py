@@ -101,14 +101,19 @@ def sampling_bytes(
     return -(-(state + max(step, read)) // size.shards) + decoder_bytes(config, params)
 
 
-def check_number(what: str, flag: str, number: int, need: Callable[[int], int], mesh: Mesh | None) -> None:
-    """Raise UserError, with a number that would fit, when a device has less memory than `need(number)` says."""
+def check_number(
+    what: str, flag: str, number: int, need: Callable[[int], int], mesh: Mesh | None, step: int = 1
+) -> None:
+    """Raise UserError, with a number that would fit, when a device has less memory than `need(number)` says.
+
+    Numbers come in multiples of `step`.
+    """
     room = available(mesh)
     if room is None or need(number) <= room:
         return
-    fitting = number // 2
+    fitting = number // 2 // step * step
     while fitting and need(fitting) > room:
-        fitting //= 2
+        fitting = fitting // 2 // step * step
     fix = f"set {flag}={fitting} ({_gib(need(fitting))}) or less" if fitting else "take a smaller model"
     where = "are available" if mesh is None else "are available on each device"
     raise UserError(f"{what} with {flag}={number} needs {_gib(need(number))} of memory and {_gib(room)} {where}: {fix}")

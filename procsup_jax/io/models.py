@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
-from procsup_jax import fields, files
+from procsup_jax import fields, files, json_lines
 from procsup_jax.errors import UserError
 from procsup_jax.io.params import PARAMS, STORED, Dtype, read_params, to_arrays
 from procsup_jax.io.tensors import write_tensors
@@ -128,9 +128,9 @@ def read_header(path: files.PathLike) -> Header:
     with files.explain_os_errors(file, "read"):
         content = file.read_bytes()
     try:
-        values = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(file, "is no JSON") from error
+        values = json_lines.loads(content)
+    except ValueError as error:
+        raise _damaged(file, f"no JSON, {error}") from error
     if not isinstance(values, dict) or "format" not in values:
         raise _damaged(file, "is no object with a format")
     if values["format"] != FORMAT:

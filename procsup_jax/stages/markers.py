@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -26,9 +25,9 @@ def read_marker(path: pathlib.Path) -> Marker:
     """Read a stage's marker; raise UserError for a file that is none."""
     try:
         with files.explain_os_errors(path, "read"):
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = json_lines.loads(path.read_bytes())
         marker = Marker(*(found[name] for name in Marker._fields))
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, IndexError) as error:
         raise _no_marker(path) from error
     digests = [*_values(marker.inputs), *_values(marker.outputs)]
     is_whole = isinstance(marker.settings, dict) and all(isinstance(each, str) for each in digests)
