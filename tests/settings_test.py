@@ -96,6 +96,40 @@ def test_a_value_that_cannot_work_is_named_by_its_key(cls, key, value, expected)
     assert "\n" not in str(caught.value)
 
 
+ODD = (
+    None,
+    True,
+    -1,
+    0,
+    2**31,
+    2**64,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    "x",
+    "\0",
+    [],
+    {},
+    [1],
+    [["a", -1]],
+    (0,),
+)
+
+
+@pytest.mark.parametrize("cls", [ExperimentSettings, SearchSettings, TrainSettings])
+def test_whatever_a_key_is_set_to_is_taken_or_refused_in_a_line_that_names_it(cls):
+    for key in settings.flatten(cls()):
+        for value in ODD:
+            nested = value
+            for name in reversed(key.split(".")[1:]):
+                nested = {name: nested}
+            try:
+                settings.from_config(cls, nested)
+            except UserError as error:
+                assert "config." in str(error) and len(str(error).splitlines()) == 1
+
+
 def test_flatten_names_every_leaf():
     assert settings.flatten(Outer()) == {
         "config.steps": 3,

@@ -33,10 +33,14 @@ _CHAT = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + m['content'] + '
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """Name a file, relative to the folder of good ones, and a command that reads it, {} standing for that folder."""
+    """Name a file, relative to the folder of good ones, and a command that reads it, {} standing for that folder.
+
+    `code` is the command's exit code on the good files.
+    """
 
     file: str
     argv: tuple[str, ...]
+    code: int = 0
 
 
 def make(folder: pathlib.Path) -> list[Trial]:
@@ -50,6 +54,7 @@ def make(folder: pathlib.Path) -> list[Trial]:
         made.mkdir()
         tokenizer(made, texts)
         trials += _model_trials(folder, name, made)
+    trials += _marker_trials(folder)
     _write_hf(folder, texts)
     trials += [
         Trial(f"hf/{path.name}", ("convert", "--input={}/hf", "--output={}/out", "--to=procsup"))
@@ -119,6 +124,19 @@ def _record_trials() -> list[Trial]:
         "bench.jsonl": [bench],
     }  # fmt: skip
     return [Trial(file, argv) for file, each in commands.items() for argv in each]
+
+
+def _marker_trials(folder: pathlib.Path) -> list[Trial]:
+    """Leave the markers of a run of another seed, which is refused before any stage runs."""
+    (folder / "run/stages").mkdir(parents=True)
+    names = ("data", "base", "train-sft")
+    for name in names:
+        marker = {"stage": name, "settings": {"config.seed": 0, "config.x": [1, "a"]}, "inputs": {"a": "0" * 64},
+                  "outputs": {"b": "1" * 64}, "wall_clock_s": 1.5, "compile_s": 0.5}  # fmt: skip
+        (folder / f"run/stages/{name}.json").write_text(json.dumps(marker))
+    config = pathlib.Path(__file__).parents[2] / "configs/demo.py"
+    argv = ("run", f"--config={config}:tiny", "--workdir={}/run", "--config.seed=1")
+    return [Trial(f"run/stages/{name}.json", argv, 2) for name in names]
 
 
 def _model_trials(folder: pathlib.Path, name: str, tokenizer_folder: pathlib.Path) -> list[Trial]:

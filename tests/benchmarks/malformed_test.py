@@ -16,8 +16,8 @@ def malformed(tmp_path_factory):
 
 
 def test_the_good_files_are_read(malformed):
-    outcomes = [malformed.run(trial) for trial in dict.fromkeys(malformed.trials)]
-    assert [outcome for outcome in outcomes if outcome.code != 0 or outcome.fault] == []
+    outcomes = {trial: malformed.run(trial) for trial in dict.fromkeys(malformed.trials)}
+    assert [each for trial, each in outcomes.items() if each.code != trial.code or each.fault] == []
 
 
 def test_damaged_files_end_well_or_in_one_line(malformed):
