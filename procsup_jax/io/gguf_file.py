@@ -16,6 +16,7 @@ from procsup_jax import files
 from procsup_jax.errors import UserError
 from procsup_jax.io import gguf_tokenizer
 from procsup_jax.io.foreign_model import ForeignModel
+from procsup_jax.io.gguf_header import check_header
 from procsup_jax.models.pretrained import llama, llama_config
 from procsup_jax.models.pretrained.table import Shape, read_params
 
@@ -32,6 +33,7 @@ class GGUFFile:
         self.path = pathlib.Path(path)
         with files.explain_os_errors(self.path, "read"):
             try:
+                check_header(self.path)
                 reader = gguf.GGUFReader(self.path)
                 self.metadata: dict[str, Any] = {name: field.contents() for name, field in reader.fields.items()}
             except (ValueError, LookupError, TypeError, ArithmeticError) as error:
