@@ -11,7 +11,8 @@ from absl import flags
 
 from procsup_jax import places
 from procsup_jax.errors import UserError
-from procsup_jax.flags import Flag, flags_of
+from procsup_jax.flags import Flag, Flags, flags_of
+from procsup_jax.ranges import BadValue
 
 
 def parse(job: str, run: Callable[..., Any], argv: Sequence[str]) -> dict[str, Any]:
@@ -37,7 +38,17 @@ def parse(job: str, run: Callable[..., Any], argv: Sequence[str]) -> dict[str, A
         into = arguments if each.field is None else groups.setdefault(each.parameter, {})
         into[each.field or each.parameter] = _typed(each, value)
     hints = typing.get_type_hints(run)
-    return arguments | {name: hints[name](**fields) for name, fields in groups.items()}
+    return arguments | {name: _made(job, name, hints[name], fields) for name, fields in groups.items()}
+
+
+def _made(job: str, parameter: str, cls: Any, fields: dict[str, Any]) -> Any:
+    """Return the dataclass of some flags; raise UserError naming the flag whose value is out of range."""
+    prefix = "" if issubclass(cls, Flags) else f"{parameter}."
+    try:
+        return cls(**fields)
+    except BadValue as error:
+        name = prefix + error.field.removesuffix("_")
+        raise UserError(f"--{name}={error.value}: expected {error.expected}; see procsup {job} --help") from error
 
 
 def config_arguments(argv: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -17,13 +17,17 @@ from typing import Any
 
 from procsup_jax import places
 from procsup_jax.docstrings import field_docs
+from procsup_jax.ranges import check
 
 CONFIG = "config"
 _REQUIRED = inspect.Parameter.empty
 
 
 class Flags:
-    """Mark a frozen dataclass whose fields are flags of the same names."""
+    """Mark a frozen dataclass whose fields are flags of the same names, with the ranges that their types give."""
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,11 @@ Records in, records out; models are `Model` objects that `load_model` reads. Eac
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from procsup_jax.decode.doubt import doubt
 from procsup_jax.decode.generate import sample_problems
 from procsup_jax.decode.score import score_samples
 from procsup_jax.decode.settings import DecodeSettings
@@ -17,9 +19,13 @@ from procsup_jax.evals import evaluate as evaluation
 from procsup_jax.evals import inputs, outcomes
 from procsup_jax.evals.inputs import LayoutName
 from procsup_jax.evals.join import join
+from procsup_jax.evals.judges import RM_TASK, check_judges
 from procsup_jax.labels.sources import Source, SourceName, label_answered
 from procsup_jax.labels.sources import source as named_source
+from procsup_jax.models import roles
 from procsup_jax.models.model import Model
+from procsup_jax.ranges import Seed, check_value
+from procsup_jax.roster import task_of
 from procsup_jax.searching import decodings
 from procsup_jax.searching.aggregate import Aggregate, to_scores
 from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
@@ -53,6 +59,7 @@ def sample(
     alone. Raises UserError when the model is a reward model, a prompt leaves too little room in it, or memory lacks.
     """
     model.check_policy()
+    check_value("seed", seed, Seed)
     settings = settings or DecodeSettings()
     samples = sample_problems(model, problems, settings, seed=seed, examples=examples)
     if settings.temperature > 0:
@@ -76,6 +83,8 @@ def search(
     no reward model or `policy` is one, and where a prompt leaves too little room or memory lacks.
     """
     policy.check_policy()
+    roles.check_judge(rm.name, rm.head)
+    check_value("seed", seed, Seed)
     settings = settings or StepSearchSettings()
     found: Sequence[Any]
     if isinstance(settings, TreeSearchSettings):
@@ -98,14 +107,21 @@ def score(
     *,
     aggregate: Aggregate | str = "last",
     batch_size: int = 64,
+    flag: str = "batch_size",
 ) -> list[Score]:
     """Return a reward model's probability of `correct` after each step of each sample, and their aggregate.
 
-    `batch_size` sets speed and memory, and never changes a score. Raises UserError when the model is no reward model,
-    for a sample of another problem, and for one that is longer than the model reads.
+    `batch_size` sets speed and memory, and never changes a score; errors call it by its `flag`. Raises UserError when
+    the model is no reward model, for a sample of another problem, for one that is longer than the model reads, and
+    where memory lacks. Where every score is the same a warning on the standard error says so, with the share of tokens
+    that the model never saw in training.
     """
-    probs = score_samples(model, problems, samples, batch_size=batch_size)
-    return to_scores(samples, probs, aggregate, model.name)
+    probs = score_samples(model, problems, samples, batch_size=batch_size, flag=flag)
+    found = to_scores(samples, probs, aggregate, model.name)
+    if (warning := doubt(model, problems, samples, found)) is not None:
+        print(f"procsup: warning: {warning}", file=sys.stderr)
+    task = task_of(model.metadata)
+    return found if task is None else [dataclasses.replace(each, extra={RM_TASK: task}) for each in found]
 
 
 def label(
@@ -159,6 +175,7 @@ def evaluate(
     seed: int = 0,
     answers: Reading = "flexible",
     layout: LayoutName = "",
+    force: bool = False,
 ) -> dict[str, Any]:
     """Return every metric of a model's samples: both errors, abstention, agreement (docs/metrics.md).
 
@@ -166,9 +183,12 @@ def evaluate(
     one rater or several. Final answers are read from the solutions, `flexible` ones as language models write them,
     `strict` ones behind the marker of the layout (without a name that of lines); where a sample's own `answer` says
     otherwise a line says so. `layout` says how steps that samples do not give are split; without a name they are split
-    as fits the scores and labels. Raises UserError where records do not fit together, and for a problem without an
-    answer.
+    as fits the scores and labels. Raises UserError where records do not fit together, for a problem without an answer
+    and, unless `force`, for scores that say they are another reward model's than the one they are given as.
     """
+    check_value("seed", seed, Seed)
+    if not force:
+        check_judges(scores or {})
     marker, separator = inputs.written(layout)
     found = answered.samples(samples, answers, marker)
     found.warn()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import pathlib
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -40,7 +42,7 @@ def is_list(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 TEXT = Kind("a string", lambda value: isinstance(value, str))
 NAME = Kind("a string that is not empty", lambda value: isinstance(value, str) and value != "")
-COUNT = Kind("a whole number from 0", lambda value: type(value) is int and value >= 0)
+COUNT = Kind("a whole number from 0 that 64 bits hold", lambda value: type(value) is int and 0 <= value < 2**63)
 NUMBER = Kind("a finite number", is_number)
 
 
@@ -59,7 +61,10 @@ def _checked(value: Any, name: str, kind: Kind) -> Any:
 
 def shown(value: Any) -> str:
     """Return a JSON value for a message, cut where it is long."""
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except (RecursionError, ValueError):  # nested as deep as a file may be, or with more digits than are written
+        return f"a {type(value).__name__} that is too deep or long to show"
     return text if len(text) <= 40 else text[:40] + "..."
 
 
@@ -123,19 +128,44 @@ def write(path: files.PathLike, lines: Iterable[Mapping[str, Any]]) -> None:
             file.write(data + b"\n")
 
 
+def loads(content: bytes, *, finite: bool = True) -> Any:
+    """Return the value of a JSON file, read as UTF-8; raise ValueError for whatever else it is.
+
+    With `finite` that is also a number that no float holds, or that is none.
+    """
+    try:
+        return (_STRICT_DECODER if finite else _LENIENT_DECODER).decode(content.decode("utf-8-sig"))
+    except BadLine as error:
+        raise ValueError(f"it {error}") from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
 def _refuse_constant(name: str) -> None:
     raise BadLine(f"holds {name}, expected finite numbers")
 
 
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise BadLine(f"holds {digits[:40]}, expected numbers that a float can hold")
+    return value
+
+
 # Made once: json.loads and json.dumps with options make one a call.
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_LENIENT_DECODER = json.JSONDecoder()
+_STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+# A number that may be infinite; the strict decoder takes several times as long.
+_LONG = re.compile(rb"[eE]\+?0*[1-9][0-9]{2}|[0-9]{300}")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _ASCII_ENCODER = json.JSONEncoder(allow_nan=False)
 
 
 def _parse_line(raw: bytes, first: bool) -> dict[str, Any]:
     try:
-        line = _DECODER.decode(raw.decode("utf-8-sig" if first else "utf-8"))
+        decoder = _STRICT_DECODER if _LONG.search(raw) else _DECODER
+        line = decoder.decode(raw.decode("utf-8-sig" if first else "utf-8"))
     except UnicodeDecodeError as error:
         raise BadLine(f"byte {error.start + 1} is no UTF-8, expected a file saved as UTF-8") from error
     except json.JSONDecodeError as error:

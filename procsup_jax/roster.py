@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 FEW_SHOT, SFT = STARTS = "few_shot", "sft"
 FINAL_ANSWER_RL, ORM_RL, PRM_RL = METHODS = "final_answer_rl", "orm_rl", "prm_rl"
-ORM, PRM = "orm", "prm"
+ORM, PRM = JUDGES = "orm", "prm"
 
 
 def improved(start: str, method: str) -> str:
@@ -43,3 +47,15 @@ def start_of(policy: str) -> str:
 def method_of(policy: str) -> str:
     """Return the method of RL that made a policy, "" for a start."""
     return policy.removeprefix(start_of(policy)).removeprefix("_")
+
+
+def task_of(metadata: Mapping[str, Any]) -> str | None:
+    """Return as which kind of reward model a model was trained, "orm" or "prm", None where its metadata do not say."""
+    task = metadata.get("task")
+    return task if task in JUDGES else None
+
+
+def named_in(name: str, judges: Iterable[str]) -> set[str]:
+    """Return those of the judges' names that stand as words in the last part of a model's name."""
+    last = re.split(r"[/\\]", name.rstrip("/\\"))[-1]
+    return {each for each in judges if re.search(rf"(?<![A-Za-z0-9]){re.escape(each)}(?![A-Za-z0-9])", last)}

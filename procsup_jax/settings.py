@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import difflib
 import pathlib
-import types
-import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import absl.flags
 import ml_collections
 from ml_collections import config_flags
 
+from procsup_jax import fields
 from procsup_jax.errors import UserError
+from procsup_jax.fields import unknown_key
+from procsup_jax.ranges import BadValue
 
 T = TypeVar("T")
 Config: TypeAlias = ml_collections.ConfigDict
-_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
 def to_config(settings: Any) -> Config:
@@ -31,64 +30,19 @@ def from_config(cls: type[T], config: Mapping[str, Any] | Config, path: str = "c
     """Return the dataclass `cls` that a nested mapping describes; fields it lacks keep their defaults.
 
     Raises:
-      UserError: an unknown key (with the nearest valid one) or a value of another type, named by its dotted `path`.
+      UserError: an unknown key (with the nearest valid one), a value of another type or out of its range, and values
+        that do not go together, named by their dotted `path`.
 
     """
-    hints = typing.get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
-    values = {}
-    for key in config:
-        if key not in names:
-            raise unknown_key(f"{path}.{key}", [f"{path}.{name}" for name in names])
-        values[key] = _convert(hints[key], config[key], f"{path}.{key}")
-    return cls(**values)
-
-
-def unknown_key(key: str, known: list[str]) -> UserError:
-    """Return the error for a configuration key that does not exist, naming the nearest one that does."""
-    parent, _, leaf = key.rpartition(".")
-    siblings = [name.rsplit(".", 1)[-1] for name in known if name.rpartition(".")[0] == parent]
-    near = [f"{parent}.{name}" for name in difflib.get_close_matches(leaf, siblings, n=1, cutoff=0.5)]
-    elsewhere = [name for name in known if name.rpartition(".")[0] != parent]
-    near = near or difflib.get_close_matches(key, elsewhere, n=1, cutoff=0.8)
-    hint = f"did you mean {near[0]}?" if near else f"known there: {', '.join(siblings) or 'nothing'}"
-    return UserError(f"unknown setting {key}; {hint}")
-
-
-def _convert(kind: Any, value: Any, path: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, (Mapping, ml_collections.ConfigDict)):
-            raise _ill_typed(path, value, "a group of settings")
-        return from_config(typing.cast(type, kind), value, path)
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if origin is Literal:
-        if value not in args:
-            raise _ill_typed(path, value, "one of " + ", ".join(map(str, args)))
-        return value
-    if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in args:
-            return None
-        return _convert(next(arg for arg in args if arg is not type(None)), value, path)
-    if origin in (tuple, collections.abc.Sequence):
-        if not isinstance(value, (tuple, list)):
-            raise _ill_typed(path, value, 'a tuple such as "(1, 2)"')
-        kinds = [args[0]] * len(value) if args[-1] is Ellipsis or origin is not tuple else list(args)
-        if len(kinds) != len(value):
-            raise _ill_typed(path, value, f"a tuple of {len(kinds)}")
-        return tuple(
-            _convert(each, item, f"{path}[{i}]") for i, (each, item) in enumerate(zip(kinds, value, strict=True))
-        )
-    if origin in (dict, collections.abc.Mapping):
-        return {key: _convert(args[1], value[key], f"{path}.{key}") for key in value}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, float, str, bool) and type(value) is not kind:
-        raise _ill_typed(path, value, _KINDS[kind])
-    return value
-
-
-def _ill_typed(path: str, value: Any, expected: str) -> UserError:
-    return UserError(f"setting {path} is {value!r}, expected {expected}; pass --{path}=VALUE of that kind")
+    values = config.to_dict() if isinstance(config, ml_collections.ConfigDict) else config
+    try:
+        return fields.build(cls, values, path)
+    except BadValue as error:
+        shown, flag = repr(error.value), error.field.partition("[")[0]
+        raise UserError(
+            f"setting {error.field} is {shown if len(shown) <= 80 else shown[:80] + '...'}, expected {error.expected}; "
+            f"pass --{flag}=VALUE of that kind"
+        ) from error
 
 
 def flatten(settings: Any, path: str = "config") -> dict[str, Any]:

@@ -6,6 +6,9 @@ import pytest
 
 from procsup_jax import settings
 from procsup_jax.errors import UserError
+from procsup_jax.jobs.search import SearchSettings
+from procsup_jax.stages.experiment import ExperimentSettings
+from procsup_jax.training.tasks import TrainSettings
 
 CONFIGS = pathlib.Path(settings.__file__).parents[1] / "configs"
 
@@ -52,6 +55,82 @@ def test_missing_fields_keep_their_defaults_and_whole_numbers_pass_as_floats():
 def test_bad_settings_are_named(config, message):
     with pytest.raises(UserError, match=message):
         settings.from_config(Outer, config)
+
+
+@pytest.mark.parametrize(
+    ("cls", "key", "value", "expected"),
+    [
+        (ExperimentSettings, "seed", -1, "a whole number from 0 to 9223372036854775807"),
+        (ExperimentSettings, "seed", 2**64, "a whole number from 0 to"),
+        (ExperimentSettings, "rm_samples", 0, "at least 1"),
+        (ExperimentSettings, "name", "a/b", "a name that a folder can have"),
+        (ExperimentSettings, "sample.top_p", 1.5, "a number above 0, up to 1"),
+        (ExperimentSettings, "sample.temperature", float("nan"), "a finite number"),
+        (ExperimentSettings, "sft.batch_size", 0, "at least 1"),
+        (ExperimentSettings, "sft.grad_accum", 3, "a positive multiple of 3"),
+        (ExperimentSettings, "orm.optim.peak_lr", float("inf"), "a finite number"),
+        (ExperimentSettings, "mesh.data", 0, "a positive number, or -1"),
+        (ExperimentSettings, "data.num_test", 0, "at least 1, as worlds have no end"),
+        (ExperimentSettings, "data.kind", "gsm8k", "intermediate, as the oracle reads the graphs"),
+        (ExperimentSettings, "data.world.swap_rate", 1.01, "a number from 0 to 1"),
+        (ExperimentSettings, "data.world.given_range", (5, 2), "the lower number first"),
+        (ExperimentSettings, "data.world.factors", (2, 0), "at least 1"),
+        (ExperimentSettings, "data.world.num_steps", (("99", 1.0),), "weights of 2, 3"),
+        (ExperimentSettings, "data.world.forms", (("riddle", 1.0),), "weights of one, difference"),
+        (ExperimentSettings, "data.world.relations", (("more", 0.0),), "at least one positive weight"),
+        (ExperimentSettings, "base.corpus.slop.kinds", (("copy", -1.0),), "a number from 0 on"),
+        (ExperimentSettings, "base.preset", "2b", "one of 0.1m, 0.5m"),
+        (ExperimentSettings, "improve.approaches", ("sft_rl",), "some of sft_final_answer_rl"),
+        (ExperimentSettings, "evaluate.step_search_models", ("sfd",), "some of few_shot"),
+        (SearchSettings, "tree.width", 0, "at least 1"),
+        (SearchSettings, "few_shot", -1, "0 or more"),
+        (TrainSettings, "validation", 1.0, "a number from 0 to below 1"),
+    ],
+)
+def test_a_value_that_cannot_work_is_named_by_its_key(cls, key, value, expected):
+    config = settings.to_config(cls())
+    group, (*parents, leaf) = config, key.split(".")
+    for name in parents:
+        group = group[name]
+    with group.ignore_type():
+        group[leaf] = value
+    with pytest.raises(UserError, match=f"setting config\\..* expected {expected}") as caught:
+        settings.from_config(cls, config)
+    assert "\n" not in str(caught.value)
+
+
+ODD = (
+    None,
+    True,
+    -1,
+    0,
+    2**31,
+    2**64,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    "x",
+    "\0",
+    [],
+    {},
+    [1],
+    [["a", -1]],
+    (0,),
+)
+
+
+@pytest.mark.parametrize("cls", [ExperimentSettings, SearchSettings, TrainSettings])
+def test_whatever_a_key_is_set_to_is_taken_or_refused_in_a_line_that_names_it(cls):
+    for key in settings.flatten(cls()):
+        for value in ODD:
+            nested = value
+            for name in reversed(key.split(".")[1:]):
+                nested = {name: nested}
+            try:
+                settings.from_config(cls, nested)
+            except UserError as error:
+                assert "config." in str(error) and len(str(error).splitlines()) == 1
 
 
 def test_flatten_names_every_leaf():

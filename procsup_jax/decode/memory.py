@@ -18,10 +18,13 @@ from jax.sharding import Mesh
 from procsup_jax.decode.engine import swap_size
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
-from procsup_jax.models.api import DecoderParams, Head, ModelConfig, Params
+from procsup_jax.models.api import DecoderParams, Head, ModelConfig, Params, TreeShape
+from procsup_jax.models.attention import MAX_QUERY_BLOCKS, MIN_QUERY_BLOCK
 
 # Float32 copies of a step's logits alive at a time: as they are, masked, filtered, their exponentials.
 LOGIT_COPIES = 4
+# And of a block of attention's scores: as they are, masked, their exponentials.
+SCORE_COPIES = 3
 MEMINFO, CGROUP = pathlib.Path("/proc/meminfo"), pathlib.Path("/sys/fs/cgroup")
 
 
@@ -96,6 +99,40 @@ def sampling_bytes(
     step = logit_bytes(config, rows) + widened_bytes(config, rows, lens[1])
     read = prompt_bytes(config, swap_size(size.lanes), lens[0])
     return -(-(state + max(step, read)) // size.shards) + decoder_bytes(config, params)
+
+
+def check_number(
+    what: str, flag: str, number: int, need: Callable[[int], int], mesh: Mesh | None, step: int = 1
+) -> None:
+    """Raise UserError, with a number that would fit, when a device has less memory than `need(number)` says.
+
+    Numbers come in multiples of `step`.
+    """
+    room = available(mesh)
+    if room is None or need(number) <= room:
+        return
+    fitting = number // 2 // step * step
+    while fitting and need(fitting) > room:
+        fitting = fitting // 2 // step * step
+    fix = f"set {flag}={fitting} ({_gib(need(fitting))}) or less" if fitting else "take a smaller model"
+    where = "are available" if mesh is None else "are available on each device"
+    raise UserError(f"{what} with {flag}={number} needs {_gib(need(number))} of memory and {_gib(room)} {where}: {fix}")
+
+
+def tree_row_bytes(config: ModelConfig, head: Head | None, shape: TreeShape) -> int:
+    """Return what reading a row of prompts and solutions takes beside the parameters: one layer's, and of logits.
+
+    A solution's queries attend in blocks to its prompt and to itself, keys and values gathered for each. Without a head
+    the tokens' log-probabilities are read.
+    """
+    p, t, width = shape.prompt_len, shape.branch_len, config.num_heads * config.head_dim
+    tokens = shape.num_tokens * (6 * config.d_model + 3 * config.d_ff + 2 * width)
+    gathered = shape.num_branches * (2 * (p + t) * config.num_kv_heads * config.head_dim + 3 * t * width)
+    block = max(MIN_QUERY_BLOCK, -(-t // MAX_QUERY_BLOCKS))
+    scores = SCORE_COPIES * shape.num_branches * config.num_heads * min(block, t) * (p + t)
+    rows = shape.num_tokens if head is None else head.num_logit_rows(config, 1, shape.num_tokens)
+    logits = LOGIT_COPIES * min(rows, max(1, api.MAX_LOGITS // config.vocab_size)) * config.vocab_size
+    return 4 * (tokens + gathered + max(scores, logits))
 
 
 def decoder_bytes(config: ModelConfig, params: Params | DecoderParams) -> int:

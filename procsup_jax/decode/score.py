@@ -13,6 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from procsup_jax import grouping
+from procsup_jax.decode import memory
 from procsup_jax.decode.batching import length_bucket
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
@@ -20,6 +21,7 @@ from procsup_jax.models.api import Head, ModelConfig, Params, Trees, TreeShape
 from procsup_jax.models.model import Model
 from procsup_jax.parallel import rules, streams
 from procsup_jax.progress import Progress
+from procsup_jax.ranges import Count, check_value
 from procsup_jax.text.encoding import EncodedSolution
 from procsup_jax.types import Problem, Sample
 
@@ -45,6 +47,14 @@ class _Part(NamedTuple):
     num_steps: int
 
 
+class _Plan(NamedTuple):
+    """Hold who reads, how many solutions at a time, and the flag that sets their number."""
+
+    model: Model
+    batch_size: int
+    flag: str
+
+
 class _Batch(NamedTuple):
     """Hold rows of flat tokens [b, l], how they hang together, and the ends of the steps of each solution [b, r, s]."""
 
@@ -54,7 +64,12 @@ class _Batch(NamedTuple):
 
 
 def score_samples(
-    model: Model, problems: Sequence[Problem], samples: Sequence[Sample], *, batch_size: int = 64
+    model: Model,
+    problems: Sequence[Problem],
+    samples: Sequence[Sample],
+    *,
+    batch_size: int = 64,
+    flag: str = "batch_size",
 ) -> list[np.ndarray]:
     """Return for each sample the probability of `correct` after each of its steps, float32 [s].
 
@@ -63,20 +78,25 @@ def score_samples(
     by each core), with their problems' prompts; equal ones once, and a prompt once for all its solutions in a batch.
     What a sample gets does not depend on the others, their order, or `batch_size` (up to rounding).
 
-    Raises UserError when the model is no reward model, a sample's problem is absent, and when prompt and solution
-    exceed the model's max_len.
+    Raises UserError when the model is no reward model, a sample's problem is absent, when prompt and solution exceed
+    the model's max_len, and, calling it by the name of its `flag`, for a `batch_size` that does not fit into memory.
     """
     documents = _documents(model, problems, samples)
     program = functools.partial(_step_logits, model.config, model.reward_head, model.params)
     probs = {
         key: _sigmoid(logits_s[: len(documents.solutions[key].ends)])
-        for key, logits_s in _read(program, documents, batch_size, model.mesh, "scoring")
+        for key, logits_s in _read(program, documents, _Plan(model, batch_size, flag), "scoring")
     }
     return [probs[_key(model, sample)].copy() for sample in samples]
 
 
 def step_logprobs(
-    model: Model, problems: Sequence[Problem], samples: Sequence[Sample], *, batch_size: int = 64
+    model: Model,
+    problems: Sequence[Problem],
+    samples: Sequence[Sample],
+    *,
+    batch_size: int = 64,
+    flag: str = "batch_size",
 ) -> list[list[np.ndarray]]:
     """Return for each sample and step the log-probabilities (nats) of the step's tokens under a policy, float32 [t].
 
@@ -87,7 +107,7 @@ def step_logprobs(
     documents = _documents(model, problems, samples)
     program = functools.partial(_token_logprobs, model.config, model.params)
     found: dict[Key, list[np.ndarray]] = {}
-    for key, logprob_t in _read(program, documents, batch_size, model.mesh, "reading"):
+    for key, logprob_t in _read(program, documents, _Plan(model, batch_size, flag), "reading"):
         starts = [0, *(end + 1 for end in documents.solutions[key].ends)]
         found[key] = [logprob_t[start:end] for start, end in itertools.pairwise(starts)]
     return [[step.copy() for step in found[_key(model, sample)]] for sample in samples]
@@ -121,11 +141,12 @@ def _check_len(config: ModelConfig, sample: Sample, prompt_len: int, solution_le
 
 
 def _read(
-    program: Callable[[_Batch], jax.Array], documents: _Documents, batch_size: int, mesh: Mesh | None, what: str
+    program: Callable[[_Batch], jax.Array], documents: _Documents, plan: _Plan, what: str
 ) -> Iterator[tuple[Key, np.ndarray]]:
     """Yield each solution's key and its part of what a program makes of batches, [b, r, ...]; empty ones unread."""
-    if batch_size < 1:
-        raise UserError(f"score batch_size={batch_size}: expected at least 1")
+    mesh, batch_size = plan.model.mesh, plan.batch_size
+    check_value(plan.flag, batch_size, Count, "score")
+    _check_memory(documents, plan, what)
     yield from ((key, np.zeros(0, np.float32)) for key, each in documents.solutions.items() if not each.tokens)
     num_rows = _num_rows(batch_size, mesh)
 
@@ -144,9 +165,29 @@ def _read(
             progress.update(len(found))
 
 
+def _check_memory(documents: _Documents, plan: _Plan, what: str) -> None:
+    """Raise UserError where the largest shape that is read at a time does not fit."""
+    lens = [len(each.tokens) for each in documents.solutions.values() if each.tokens]
+    mesh = plan.model.mesh
+    if not lens:
+        return
+
+    def need(batch_size: int) -> int:
+        num_rows = _num_rows(batch_size, mesh)
+        shape = _shape(documents, length_bucket(max(lens), 64), batch_size // num_rows)
+        rows = -(-num_rows // _shards(mesh)) * streams.num_streams(mesh)
+        return rows * memory.tree_row_bytes(plan.model.config, plan.model.head, shape)
+
+    memory.check_number(what, plan.flag, plan.batch_size, need, mesh)
+
+
+def _shards(mesh: Mesh | None) -> int:
+    return 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
+
+
 def _num_rows(batch_size: int, mesh: Mesh | None) -> int:
     """Return over how many rows of tokens a batch spreads: one for each device of the batch axes, if that divides."""
-    shards = 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
+    shards = _shards(mesh)
     return 1 if batch_size % shards else shards
 
 
@@ -253,8 +294,13 @@ def _token_logprobs(config: ModelConfig, params: Params, batch: _Batch) -> jax.A
     batch = _over_batch(batch)
     hidden_bld = api.tree_hidden(config, params, batch.tokens_bl, batch.trees)
     before_bld = api.take(hidden_bld, batch.trees.parent_bl)
-    logprob_blv = jax.nn.log_softmax(api.unembed(config, params, before_bld))
-    logprob_bl = jnp.take_along_axis(logprob_blv, batch.tokens_bl[..., None], axis=2)[..., 0]
+
+    def of_tokens(before_btd: jax.Array, tokens_bt: jax.Array) -> jax.Array:
+        logprob_btv = jax.nn.log_softmax(api.unembed(config, params, before_btd))
+        return jnp.take_along_axis(logprob_btv, tokens_bt[..., None], axis=2)[..., 0]
+
+    found_cbt = api.map_chunks(of_tokens, config.vocab_size, before_bld, batch.tokens_bl)
+    logprob_bl = jnp.moveaxis(found_cbt, 0, 1).reshape(batch.tokens_bl.shape)
     return rules.constrain(api.take(logprob_bl, batch.trees.branch_brt), (None, None, None))
 
 

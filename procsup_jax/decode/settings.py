@@ -6,6 +6,7 @@ import dataclasses
 from typing import Literal, get_args
 
 from procsup_jax.errors import UserError
+from procsup_jax.ranges import Amount, BadValue, Count, ShareAboveZero, Size, check
 
 STOPS = ("solution", "step")
 CacheDtype = Literal["", "float32", "bfloat16"]
@@ -15,49 +16,41 @@ CacheDtype = Literal["", "float32", "bfloat16"]
 class DecodeSettings:
     """Set how solutions are sampled."""
 
-    temperature: float = 1.0
+    temperature: Amount = 1.0
     """0 is greedy."""
-    top_k: int = 0
+    top_k: Size = 0
     """Draw from so many of the likeliest tokens; 0: from all."""
-    top_p: float = 1.0
+    top_p: ShareAboveZero = 1.0
     """Draw from the likeliest tokens that have this probability together; 1: from all."""
-    num_samples: int = 1
+    num_samples: Count = 1
     """Samples of each problem (the paper's K, 96)."""
     with_greedy: bool = False
     """Add a problem's greedy solution after its samples."""
-    max_new_tokens: int = 256
+    max_new_tokens: Count = 256
     """The most tokens of a sample, its end token included."""
     stop: str = "solution"
     """"solution" ends at an end token, or at the separator after the final answer; "step" at the first separator or end
     token."""
     calculator: bool = True
     """Force the values of `<<EXPR=`."""
-    lanes: int = 8
+    lanes: Count = 8
     """Problems decoded at a time: sets speed and memory, never changes a sample."""
-    slots: int = 8
+    slots: Count = 8
     """Samples of a problem decoded at a time: sets speed and memory, never changes a sample."""
     cache_dtype: CacheDtype = ""
     """The type that keys and values are kept in, "" for the model's compute type; "bfloat16" halves the caches of a
     float32 model and changes its samples."""
 
     def __post_init__(self) -> None:
-        for name in ("num_samples", "max_new_tokens", "lanes", "slots"):
-            if getattr(self, name) < 1:
-                raise UserError(f"decode {name}={getattr(self, name)}: expected at least 1")
+        check(self, "decode")
         if self.with_greedy and self.temperature == 0.0:
             raise UserError("decode with_greedy at temperature=0.0: every sample is greedy already; leave it out")
-        if not self.temperature >= 0.0:
-            raise UserError(f"decode temperature={self.temperature}: expected 0 (greedy) or more")
-        if self.top_k < 0:
-            raise UserError(f"decode top_k={self.top_k}: expected 0 (off) or more")
-        if not 0.0 < self.top_p <= 1.0:
-            raise UserError(f"decode top_p={self.top_p}: expected 0 < top_p <= 1 (1 is off)")
         check_cache_dtype("decode", self.cache_dtype)
         if self.stop not in STOPS:
-            raise UserError(f"decode stop={self.stop!r}: expected one of {', '.join(STOPS)}")
+            raise BadValue("stop", self.stop, f"one of {', '.join(STOPS)}", "decode")
 
 
 def check_cache_dtype(whose: str, cache_dtype: str) -> None:
     """Raise UserError unless caches can be kept in this type."""
     if cache_dtype not in get_args(CacheDtype):
-        raise UserError(f'{whose} cache_dtype={cache_dtype!r}: expected float32, bfloat16 or "" (the compute type)')
+        raise BadValue("cache_dtype", cache_dtype, 'float32, bfloat16 or "" (the compute type)', whose)

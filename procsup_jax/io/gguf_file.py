@@ -16,6 +16,7 @@ from procsup_jax import files
 from procsup_jax.errors import UserError
 from procsup_jax.io import gguf_tokenizer
 from procsup_jax.io.foreign_model import ForeignModel
+from procsup_jax.io.gguf_header import check_header
 from procsup_jax.models.pretrained import llama, llama_config
 from procsup_jax.models.pretrained.table import Shape, read_params
 
@@ -32,9 +33,10 @@ class GGUFFile:
         self.path = pathlib.Path(path)
         with files.explain_os_errors(self.path, "read"):
             try:
+                check_header(self.path)
                 reader = gguf.GGUFReader(self.path)
                 self.metadata: dict[str, Any] = {name: field.contents() for name, field in reader.fields.items()}
-            except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+            except (ValueError, LookupError, TypeError, ArithmeticError) as error:
                 raise UserError(f"{self.path} is no whole GGUF file ({error}): get it again") from error
         self._tensors = {tensor.name: tensor for tensor in reader.tensors}
 
@@ -71,6 +73,8 @@ def read(path: files.PathLike) -> ForeignModel:
         tokenizer = gguf_tokenizer.tokenizer_files(file.metadata)
     except UserError as error:
         raise UserError(f"{file.path}: {error}") from error
+    except Exception as error:  # of the libraries that read tensors and make tokenizers, which say nothing more precise
+        raise UserError(f"{file.path} is not what a Llama's is ({error!r}): get it again") from error
     source = {
         "kind": "gguf",
         "name": file.metadata.get("general.name"),

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from procsup_jax import files
+from procsup_jax import files, json_lines
 from procsup_jax.errors import UserError
 from procsup_jax.io.foreign_model import ForeignModel
 from procsup_jax.io.kinds import Dtype
@@ -52,6 +52,8 @@ def read(path: files.PathLike) -> ForeignModel:
             params = read_params(llama.TABLE, "hf", config, shards, shards.dtype)
         except UserError as error:
             raise UserError(f"{folder}: {error}") from error
+        except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+            raise UserError(f"{folder / CONFIG} is not what a Llama's is ({error!r}): get it again") from error
     source = {"kind": "hf", "name": values.get("_name_or_path") or folder.resolve().name}
     return ForeignModel(config, params, _read_tokenizer(folder, values), {"source": source})
 
@@ -163,7 +165,7 @@ def _read_json(path: pathlib.Path) -> dict[str, Any]:
     with files.explain_os_errors(path, "read"):
         content = path.read_bytes()
     try:
-        value = json.loads(content)
+        value = json_lines.loads(content, finite=False)
     except ValueError as error:
         raise UserError(f"{path} is no JSON ({error}): get it again") from error
     if not isinstance(value, dict):

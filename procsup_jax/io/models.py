@@ -11,18 +11,20 @@ import importlib.resources
 import json
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from jax.sharding import Mesh
 
-from procsup_jax import files, temporaries
+from procsup_jax import fields, files, json_lines, temporaries
 from procsup_jax.errors import UserError
 from procsup_jax.io.kinds import Dtype
 from procsup_jax.io.params import PARAMS, STORED, read_params, to_arrays
 from procsup_jax.io.tensors import write_tensors
-from procsup_jax.models import api
+from procsup_jax.json_lines import shown
+from procsup_jax.models import api, roles
 from procsup_jax.models.model import Model
+from procsup_jax.ranges import hints_of
 from procsup_jax.text.encoding import Encoding
 from procsup_jax.text.layout import Layout
 from procsup_jax.text.tokenizer import load_tokenizer
@@ -30,7 +32,9 @@ from procsup_jax.text.tokenizer import load_tokenizer
 FORMAT = "procsup_jax model 2"
 HEADER = "model.json"
 SHIPPED = "worlds_base"
-_KEYS = ("config", "layout", "head", "dtype", "digest", "metadata")
+_KEYS: Mapping[str, Any] = {
+    "config": dict, "layout": dict, "head": (dict, type(None)), "dtype": str, "digest": str, "metadata": dict,
+}  # fmt: skip
 
 
 def save_model(path: files.PathLike, model: Model, *, dtype: Dtype | str = "float32") -> str:
@@ -57,6 +61,21 @@ def save_model(path: files.PathLike, model: Model, *, dtype: Dtype | str = "floa
     return digest
 
 
+class Header(NamedTuple):
+    """Hold what `model.json` says: what the model is, before any of its arrays is read."""
+
+    path: pathlib.Path
+    config: api.ModelConfig
+    layout: Layout
+    head: api.Head | None
+    digest: str
+    metadata: Mapping[str, Any]
+
+    def check_policy(self, given: str) -> None:
+        """Raise UserError, quoting the flag as it was `given`, where the folder holds a reward model."""
+        roles.check_policy(given, self.head, "give a policy")
+
+
 def load_model(path: files.PathLike, *, config: api.ModelConfig | None = None, mesh: Mesh | None = None) -> Model:
     """Read a model, its arrays in the config's `param_dtype` and, with a mesh, in their shards.
 
@@ -64,26 +83,37 @@ def load_model(path: files.PathLike, *, config: api.ModelConfig | None = None, m
     instance to run in another compute type. Raises UserError when the folder is missing or damaged, and when the arrays
     are not those of the config and the head.
     """
-    folder = model_folder(path)
-    header = _read_header(folder / HEADER)
-    config, head = config or _read_config(folder, header["config"]), _read_head(folder, header["head"])
-    params = read_params(folder, config, head, header["digest"], mesh)
-    encoding = _read_encoding(folder, header)
+    folder, header = model_folder(path), read_header(path)
+    config = config or header.config
+    params = read_params(folder, config, header.head, header.digest, mesh)
     return Model(
-        config, params, encoding.tokenizer, encoding.layout, head, mesh,
-        name=str(path), metadata=header["metadata"], digest=header["digest"],
+        config, params, load_tokenizer(folder), header.layout, header.head, mesh,
+        name=str(path), metadata=header.metadata, digest=header.digest,
     )  # fmt: skip
+
+
+def load_policy(path: files.PathLike, flag: str, *, mesh: Mesh | None = None, force: bool = False) -> Model:
+    """Read a policy; `force` takes a reward model's trunk for one.
+
+    Raises UserError, naming the `flag` that gave the folder, for a reward model before its arrays are read, and as
+    `load_model` does.
+    """
+    header = read_header(path)
+    if not force:
+        remedy = "give a policy, or pass --force to take it for one without its head"
+        roles.check_policy(f"--{flag}={path}", header.head, remedy)
+    model = load_model(path, mesh=mesh)
+    return model if model.head is None else model.with_head(None)
 
 
 def load_encoding(path: files.PathLike) -> Encoding:
     """Read a model's tokenizer and layout alone; errors as for `load_model`."""
-    folder = model_folder(path)
-    return _read_encoding(folder, _read_header(folder / HEADER))
+    return Encoding(load_tokenizer(model_folder(path)), read_header(path).layout)
 
 
 def read_digest(path: files.PathLike) -> str:
     """Return the digest of a model's stored arrays as its folder states it."""
-    return str(_read_header(model_folder(path) / HEADER)["digest"])
+    return read_header(path).digest
 
 
 def model_folder(path: files.PathLike) -> pathlib.Path:
@@ -94,34 +124,54 @@ def model_folder(path: files.PathLike) -> pathlib.Path:
     return pathlib.Path(path)
 
 
-def _read_header(path: pathlib.Path) -> dict[str, Any]:
-    with files.explain_os_errors(path, "read"):
-        text = path.read_text(encoding="utf-8")
+def read_header(path: files.PathLike) -> Header:
+    """Read what a model's folder says it is; raise UserError where it is missing or damaged."""
+    file = model_folder(path) / HEADER
+    with files.explain_os_errors(file, "read"):
+        content = file.read_bytes()
     try:
-        header = json.loads(text)
-        if header["format"] != FORMAT:
-            raise UserError(f"{path}: format {header['format']!r}, expected {FORMAT!r}; use the version that wrote it")
-        if all(key in header for key in _KEYS) and header["dtype"] in STORED:
-            return header
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise UserError(f"{path} is damaged: expected the JSON object that save_model writes; make or copy it again")
-
-
-def _read_config(folder: pathlib.Path, values: Mapping[str, Any]) -> api.ModelConfig:
+        values = json_lines.loads(content)
+    except ValueError as error:
+        raise _damaged(file, f"no JSON, {error}") from error
+    if not isinstance(values, dict) or "format" not in values:
+        raise _damaged(file, "is no object with a format")
+    if values["format"] != FORMAT:
+        raise UserError(f"{file}: format {shown(values['format'])}, expected {FORMAT!r}; use the version that wrote it")
+    for name, kind in _KEYS.items():
+        if name not in values or not isinstance(values[name], kind):
+            raise _damaged(file, f"{name} is {shown(values[name])}" if name in values else f"{name} is missing")
+    if values["dtype"] not in STORED:
+        raise _damaged(file, f"dtype is {shown(values['dtype'])}")
+    layout = Layout.from_json(values["layout"], f"{file}: layout")
+    config = _read_config(file, values["config"])
     try:
-        return api.ModelConfig(**values)
-    except TypeError as error:
-        raise UserError(f"{folder / HEADER}: {error}; use the version of procsup_jax that wrote it") from error
-
-
-def _read_head(folder: pathlib.Path, values: Any) -> api.Head | None:
-    try:
-        return api.head_from_json(values)
+        head = api.head_from_json(values["head"])
+        api.abstract_params(config, head)
     except UserError as error:
-        raise UserError(f"{folder / HEADER}: {error}") from error
+        raise UserError(f"{file}: {error}") from error
+    except (ValueError, TypeError, OverflowError) as error:
+        raise _damaged(file, f"the sizes of config or head are no model's ({error})") from error
+    return Header(
+        path=pathlib.Path(path),
+        config=config,
+        layout=layout,
+        head=head,
+        digest=values["digest"],
+        metadata=values["metadata"],
+    )
 
 
-def _read_encoding(folder: pathlib.Path, header: Mapping[str, Any]) -> Encoding:
-    layout = Layout.from_json(header["layout"], f"{folder / HEADER}: layout")
-    return Encoding(load_tokenizer(folder), layout)
+def _read_config(file: pathlib.Path, values: Mapping[str, Any]) -> api.ModelConfig:
+    unknown = [name for name in values if name not in hints_of(api.ModelConfig)]
+    if unknown:
+        raise UserError(f"{file}: config has no key {unknown[0]!r}; use the version of procsup_jax that wrote it")
+    try:
+        return fields.build(api.ModelConfig, values, "config")
+    except UserError as error:
+        raise _damaged(file, str(error)) from error
+
+
+def _damaged(file: pathlib.Path, what: str) -> UserError:
+    return UserError(
+        f"{file} is damaged ({what}): expected the JSON object that save_model writes; make or copy it again"
+    )

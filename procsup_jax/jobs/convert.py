@@ -23,6 +23,7 @@ class ConvertFlags(Flags):
     dtype: Dtype | None = flag(
         "the type to store, without it the one that was read; quantised numbers are float32", None
     )
+    force: bool = flag("hf: write a reward model without its head", False)
 
 
 def run(flags: ConvertFlags) -> None:
@@ -36,9 +37,14 @@ def run(flags: ConvertFlags) -> None:
 
     from procsup_jax.io import foreign, huggingface
     from procsup_jax.io.models import save_model
+    from procsup_jax.models import roles
 
     _refuse_others_folder(flags.output)
     model = foreign.read_any(flags.input, flags.from_, flags.layout)
+    if flags.to == "hf":
+        remedy = "give a policy, or pass --force to write it without its head"
+        model = model.with_head(None) if flags.force else model
+        roles.check_policy(f"--input={flags.input}", model.head, remedy)
     dtype = flags.dtype or jax.tree.leaves(model.params)[0].dtype.name
     if flags.to == "hf":
         files = foreign.tokenizer_files(model)

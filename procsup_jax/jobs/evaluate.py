@@ -13,9 +13,11 @@ from procsup_jax.errors import UserError
 from procsup_jax.evals import inputs, processbench
 from procsup_jax.evals.evaluate import evaluate
 from procsup_jax.evals.inputs import LayoutName
+from procsup_jax.evals.judges import check_judges
 from procsup_jax.evals.table import processbench_table, table
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
+from procsup_jax.ranges import Seed, Share
 from procsup_jax.text.answers import Reading
 
 
@@ -32,13 +34,14 @@ class EvaluateFlags(Flags):
     labels: Sequence[pathlib.Path] = flag(
         "process labels of the samples; repeat it for a second rater's", (), reads="file"
     )
-    seed: Annotated[int, shared.SEED] = 0
+    seed: Annotated[Seed, shared.SEED] = 0
     answers: Annotated[Reading, shared.ANSWERS] = "flexible"
     layout: Annotated[LayoutName, shared.JOINED_LAYOUT] = ""
     skip_bad: Annotated[bool, shared.SKIP_UNJOINED] = False
+    force: bool = flag("take scores as the judge's they are given as, whatever they say", False)
     dataset: Literal["", "processbench"] = flag("a public set instead of --problems and --samples", "")
     path: pathlib.Path | None = flag("processbench: its file", None, reads="file")
-    threshold: float = flag("processbench: a step of a lower probability is called wrong", 0.5)
+    threshold: Share = flag("processbench: a step of a lower probability is called wrong", 0.5)
     threshold_path: pathlib.Path | None = flag(
         "processbench: choose the threshold on this file of it instead", None, reads="file"
     )
@@ -69,6 +72,8 @@ def _evaluate(flags: EvaluateFlags) -> dict[str, Any]:
     marker, separator = inputs.written(flags.layout)
     named = inputs.Files(flags.problems, flags.samples, flags.scores, flags.labels)
     found = named.read(flags.answers, marker, skip_bad=flags.skip_bad)
+    if not flags.force:
+        check_judges(found.scores)
     result = evaluate(found.problems, found.samples, found.scores, found.labels, seed=flags.seed, separator=separator)
     contradicting = len(found.answered.contradictions)
     counts = {"reading": flags.answers, "added": found.answered.num_added, "contradicting": contradicting}
@@ -77,6 +82,8 @@ def _evaluate(flags: EvaluateFlags) -> dict[str, Any]:
 
 def _processbench(flags: EvaluateFlags) -> dict[str, Any]:
     by_judge = inputs.read_scores(flags.scores, skip_bad=flags.skip_bad)
+    if not flags.force:
+        check_judges(by_judge)
     if flags.path is None or not by_judge:
         raise UserError("procsup evaluate --dataset=processbench needs --path=FILE and --scores=NAME=FILE")
     items = processbench.read_processbench(flags.path, skip_bad=flags.skip_bad)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -42,7 +41,7 @@ def run(workdir: Annotated[pathlib.Path, WORKDIR]) -> pathlib.Path:
 def _read_object(path: pathlib.Path) -> Mapping[str, Any]:
     try:
         with files.explain_os_errors(path, "read"):
-            value = json.loads(path.read_text(encoding="utf-8"))
+            value = json_lines.loads(path.read_bytes())
     except ValueError as error:
         raise UserError(f"{path} is no JSON ({error}), expected what procsup run writes; run it again") from error
     if not isinstance(value, dict):

@@ -11,6 +11,7 @@ from procsup_jax.decode.settings import CacheDtype, DecodeSettings
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
 from procsup_jax.parallel.settings import MeshSettings
+from procsup_jax.ranges import Amount, Count, Seed, ShareAboveZero, Size, check
 from procsup_jax.text.worked_examples import choose_examples
 from procsup_jax.types import Problem
 
@@ -22,33 +23,37 @@ class SampleFlags(Flags):
     problems: Annotated[pathlib.Path, shared.PROBLEMS]
     policy: Annotated[pathlib.Path, shared.POLICY]
     output: Annotated[pathlib.Path, shared.SAMPLES_OUTPUT]
-    k: int = flag("samples of each problem", 8)
-    temperature: float = flag("0 writes the greedy solution", 1.0)
-    max_new_tokens: int = flag("the most tokens of a solution, its end token included", 208)
+    k: Count = flag("samples of each problem", 8)
+    temperature: Amount = flag("0 writes the greedy solution", 1.0)
+    max_new_tokens: Count = flag("the most tokens of a solution, its end token included", 208)
     examples: Annotated[pathlib.Path | None, shared.EXAMPLES] = None
-    seed: int = flag("what samples and the choice of examples are drawn by", 0)
+    seed: Seed = flag("what samples and the choice of examples are drawn by", 0)
     skip_bad: Annotated[bool, shared.SKIP_BAD] = False
+    force: bool = flag("take a reward model for a policy, without its head", False)
 
 
 @dataclasses.dataclass(frozen=True)
 class SampleSettings:
     """Set what flags do not, as in `DecodeSettings`."""
 
-    top_k: int = 0
+    top_k: Size = 0
     """Draw from so many of the likeliest tokens; 0: from all."""
-    top_p: float = 1.0
+    top_p: ShareAboveZero = 1.0
     """Draw from the likeliest tokens that have this probability together; 1: from all."""
     calculator: bool = True
     """Force the values of `<<EXPR=`."""
-    lanes: int = 8
+    lanes: Count = 8
     """Problems decoded at a time: sets speed and memory, never changes a sample."""
-    slots: int = 8
+    slots: Count = 8
     """Samples of a problem decoded at a time: sets speed and memory, never changes a sample."""
     cache_dtype: CacheDtype = ""
     """The type that keys and values are kept in, "" for the model's compute type; "bfloat16" halves the caches of a
     float32 model and changes its samples."""
-    few_shot: int = 5
+    few_shot: Size = 5
     """Worked examples that are shown, where --examples gives some."""
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 def run(flags: SampleFlags, mesh: MeshSettings, config: SampleSettings = SampleSettings()) -> None:  # noqa: B008
@@ -66,11 +71,11 @@ def run(flags: SampleFlags, mesh: MeshSettings, config: SampleSettings = SampleS
         **decoding,
     )
     from procsup_jax import compilation, interface
-    from procsup_jax.io.models import load_model
+    from procsup_jax.io.models import load_policy
     from procsup_jax.parallel.mesh import mesh_or_none
 
     compilation.announce()
-    model = load_model(flags.policy, mesh=mesh_or_none(mesh)).unstack()
+    model = load_policy(flags.policy, "policy", mesh=mesh_or_none(mesh), force=flags.force).unstack()
     samples = interface.sample(model, problems, settings, seed=flags.seed, examples=shown)
     records.write_samples(flags.output, samples)
     print(f"{len(samples)} solutions of {len(problems)} problems written to {flags.output}")

@@ -12,6 +12,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
 from procsup_jax.parallel.settings import MeshSettings
+from procsup_jax.ranges import Count
 from procsup_jax.searching.aggregate import Aggregate
 
 
@@ -26,7 +27,7 @@ class ScoreFlags(Flags):
     )
     output: Sequence[pathlib.Path] = flag("the scores file to write", writes="file")
     aggregate: Aggregate = flag("how a solution's score comes from its steps'", "last")
-    batch_size: int = flag("solutions read at a time: sets speed and memory, never changes a score", 64)
+    batch_size: Count = flag("solutions read at a time: sets speed and memory, never changes a score", 64)
     skip_bad: Annotated[bool, shared.SKIP_BAD] = False
 
 
@@ -38,11 +39,15 @@ def run(flags: ScoreFlags, mesh: MeshSettings) -> None:
     uids = {problem.uid for problem in problems}
     samples = records.read_samples(flags.samples, problem_uids=uids, skip_bad=flags.skip_bad)
     from procsup_jax import interface
-    from procsup_jax.io.models import load_model
+    from procsup_jax.io.models import load_model, read_header
+    from procsup_jax.models import roles
     from procsup_jax.parallel.mesh import mesh_or_none
 
+    for folder in flags.rm:  # before any of them reads a sample
+        roles.check_judge(f"--rm={folder}", read_header(folder).head)
     for folder, output in zip(flags.rm, flags.output, strict=True):
         model = load_model(folder, mesh=mesh_or_none(mesh))
-        scores = interface.score(model, problems, samples, aggregate=flags.aggregate, batch_size=flags.batch_size)
+        size, aggregate = flags.batch_size, flags.aggregate
+        scores = interface.score(model, problems, samples, aggregate=aggregate, batch_size=size, flag="--batch_size")
         records.write_scores(output, scores)
         print(f"{len(samples)} solutions scored by {folder}; written to {output}")

@@ -11,6 +11,7 @@ from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
 from procsup_jax.jobs.sample import worked_examples
 from procsup_jax.parallel.settings import MeshSettings
+from procsup_jax.ranges import Seed, Size, check
 from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
 
 
@@ -25,8 +26,9 @@ class SearchFlags(Flags):
     method: Literal["step", "beam", "puct"] = flag("the best next step, the best paths, or a tree", "step")
     judge: str = flag("what to call the reward model in the samples' decoding", "prm")
     examples: Annotated[pathlib.Path | None, shared.EXAMPLES] = None
-    seed: int = flag("what steps and the choice of examples are drawn by", 0)
+    seed: Seed = flag("what steps and the choice of examples are drawn by", 0)
     skip_bad: Annotated[bool, shared.SKIP_BAD] = False
+    force: bool = flag("take a reward model for a policy, without its head, and an orm for a prm", False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +37,11 @@ class SearchSettings:
 
     steps: StepSearchSettings = StepSearchSettings(max_new_tokens=208, max_step_tokens=48, num_candidates=8)
     tree: TreeSearchSettings = TreeSearchSettings()
-    few_shot: int = 5
+    few_shot: Size = 5
     """Worked examples that are shown, where --examples gives some."""
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 def run(flags: SearchFlags, mesh: MeshSettings, config: SearchSettings = SearchSettings()) -> None:  # noqa: B008
@@ -48,11 +53,17 @@ def run(flags: SearchFlags, mesh: MeshSettings, config: SearchSettings = SearchS
     problems = records.read_problems(flags.problems, skip_bad=flags.skip_bad)
     shown = worked_examples(flags.examples, config.few_shot, flags.seed)
     from procsup_jax import compilation, interface
-    from procsup_jax.io.models import load_model
+    from procsup_jax.io.models import load_model, load_policy, read_header
+    from procsup_jax.models import roles
     from procsup_jax.parallel.mesh import mesh_or_none
 
     compilation.announce()
-    policy, rm = (load_model(path, mesh=mesh_or_none(mesh)).unstack() for path in (flags.policy, flags.rm))
+    judge = read_header(flags.rm)
+    roles.check_judge(f"--rm={flags.rm}", judge.head)
+    if not flags.force:
+        roles.check_called(f"--rm={flags.rm}", judge.metadata, flags.judge)
+    policy = load_policy(flags.policy, "policy", mesh=mesh_or_none(mesh), force=flags.force).unstack()
+    rm = load_model(flags.rm, mesh=mesh_or_none(mesh)).unstack()
     settings: StepSearchSettings | TreeSearchSettings = config.steps
     if flags.method != "step":
         settings = dataclasses.replace(config.tree, steps=config.steps, method=flags.method)

@@ -12,6 +12,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
 from procsup_jax.io.kinds import Dtype
 from procsup_jax.parallel.settings import MeshSettings
+from procsup_jax.ranges import Seed
 from procsup_jax.training.lesson import Lesson
 from procsup_jax.training.settings import Task, TrainSettings
 from procsup_jax.types import StepLabels
@@ -31,8 +32,9 @@ class TrainFlags(Flags):
         (),
         reads="file",
     )
-    seed: int = flag("what examples are held out and shuffled by", 0)
+    seed: Seed = flag("what examples are held out and shuffled by", 0)
     dtype: Dtype = flag("the type to store parameters in", "float32")
+    force: bool = flag("sft, distil: take a reward model for a policy, without its head", False)
 
 
 def check(flags: TrainFlags, mesh: MeshSettings) -> None:
@@ -49,7 +51,7 @@ def run(flags: TrainFlags, mesh: MeshSettings, config: TrainSettings = TrainSett
     """
     lesson = _lesson(flags)
     from procsup_jax import compilation
-    from procsup_jax.io.models import load_model, save_model
+    from procsup_jax.io.models import load_model, load_policy, save_model
     from procsup_jax.parallel.mesh import mesh_or_none
     from procsup_jax.training.loop import forget
     from procsup_jax.training.tasks import train
@@ -58,7 +60,10 @@ def run(flags: TrainFlags, mesh: MeshSettings, config: TrainSettings = TrainSett
     kept = _kept(flags)
     with lock.hold(kept):
         temporaries.sweep_all(kept)
-        model = load_model(flags.model, mesh=mesh_or_none(mesh))
+        if flags.task in ("orm", "prm"):
+            model = load_model(flags.model, mesh=mesh_or_none(mesh))
+        else:
+            model = load_policy(flags.model, "model", mesh=mesh_or_none(mesh), force=flags.force)
         trained = train(model, lesson, config, seed=flags.seed, workdir=kept)
         save_model(flags.output, trained.model, dtype=flags.dtype)
         forget(kept, flags.task)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from procsup_jax.errors import UserError
+from procsup_jax.ranges import Amount, BadValue, Count, Positive, Range, ShareBelowOne, Size, check
 
 DTYPES = ("float32", "bfloat16")
 HeadKind = Literal["verdict", "product", "classifier"]
 """How a reward model reads the trunk; each is a class in `heads`."""
+# Decoding keeps an angle of every position.
+Length = Annotated[int, Range(f"from 1 to {2**24}", 1, 2**24)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,12 +25,13 @@ class RopeScaling:
     those that turn more than `high_freq_factor` times stay, and between them the division fades in.
     """
 
-    factor: float
-    low_freq_factor: float
-    high_freq_factor: float
-    original_max_len: int
+    factor: Positive
+    low_freq_factor: Positive
+    high_freq_factor: Positive
+    original_max_len: Count
 
     def __post_init__(self) -> None:
+        check(self, "model rope_scaling")
         if not (self.factor >= 1 and 0 < self.low_freq_factor < self.high_freq_factor and self.original_max_len >= 1):
             raise UserError(
                 f"model rope_scaling={self}: expected factor >= 1, 0 < low_freq_factor < high_freq_factor and "
@@ -48,29 +52,27 @@ class ModelConfig:
     Raises UserError for values that do not go together.
     """
 
-    vocab_size: int
-    num_layers: int
-    d_model: int
-    num_heads: int
-    num_kv_heads: int
-    head_dim: int
-    d_ff: int
-    max_len: int = 2048
+    vocab_size: Count
+    num_layers: Count
+    d_model: Count
+    num_heads: Count
+    num_kv_heads: Count
+    head_dim: Count
+    d_ff: Count
+    max_len: Length = 2048
     tied_embeddings: bool = True
-    dropout: float = 0.0
-    rope_theta: float = 10000.0
-    norm_eps: float = 1e-5
+    dropout: ShareBelowOne = 0.0
+    rope_theta: Positive = 10000.0
+    norm_eps: Amount = 1e-5
     dtype: str = "float32"
     param_dtype: str = "float32"
     remat: bool = False
-    shift_width: int = 0
+    shift_width: Size = 0
     cache_dtype: str | None = None
     rope_scaling: RopeScaling | None = None
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "num_layers", "d_model", "num_heads", "num_kv_heads", "head_dim", "d_ff", "max_len"):
-            if getattr(self, name) < 1:
-                raise UserError(f"model {name}={getattr(self, name)}: expected at least 1")
+        check(self, "model")
         if self.num_heads % self.num_kv_heads:
             raise UserError(
                 f"model num_heads={self.num_heads} is no multiple of num_kv_heads={self.num_kv_heads}: each key-value "
@@ -78,15 +80,10 @@ class ModelConfig:
             )
         if self.head_dim % 2:
             raise UserError(f"model head_dim={self.head_dim}: rotary positions need an even number; add or take 1")
-        if not 0.0 <= self.dropout < 1.0:
-            raise UserError(f"model dropout={self.dropout}: expected 0 <= dropout < 1")
-        if self.shift_width < 0:
-            raise UserError(f"model shift_width={self.shift_width}: expected 0 (off) or more")
-        for name in ("dtype", "param_dtype"):
-            if getattr(self, name) not in DTYPES:
-                raise UserError(f"model {name}={getattr(self, name)!r}: expected one of {', '.join(DTYPES)}")
-        if self.cache_dtype not in (None, *DTYPES):
-            raise UserError(f"model cache_dtype={self.cache_dtype!r}: expected one of {', '.join(DTYPES)}")
+        for name in ("dtype", "param_dtype", "cache_dtype"):
+            value = getattr(self, name)
+            if value not in DTYPES and not (name == "cache_dtype" and value is None):
+                raise BadValue(name, value, f"one of {', '.join(DTYPES)}", "model")
         if isinstance(self.rope_scaling, Mapping):
             object.__setattr__(self, "rope_scaling", RopeScaling(**self.rope_scaling))
 

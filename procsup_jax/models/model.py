@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from procsup_jax.errors import UserError
-from procsup_jax.models import api
+from procsup_jax.models import api, roles
 from procsup_jax.parallel import rules
 from procsup_jax.text.encoding import Encoding
 from procsup_jax.text.layout import LINES, Layout
@@ -60,18 +60,13 @@ class Model:
     @property
     def reward_head(self) -> api.Head:
         """Return the head; raise UserError where the model is a policy and has none."""
-        if self.head is None:
-            raise UserError(
-                f"{self.name} is no reward model, as its model.json names no head: give one that was trained as such"
-            )
+        roles.check_judge(self.name, self.head)
+        assert self.head is not None
         return self.head
 
     def check_policy(self) -> None:
-        """Raise UserError where the model is a reward model, which was not trained to write."""
-        if self.head is not None:
-            raise UserError(
-                f"{self.name} is a reward model (its head is {self.head.kind}): give a policy to write solutions"
-            )
+        """Raise UserError where the model is a reward model; `with_head(None)` is the policy that its trunk makes."""
+        roles.check_policy(self.name, self.head)
 
     def replace(self, **changes: Any) -> Model:
         """Return a model that differs in these fields."""

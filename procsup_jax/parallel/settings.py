@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from procsup_jax.errors import UserError
+from procsup_jax.ranges import BadValue
 
 AXES = ("data", "fsdp", "tensor")
 
@@ -22,8 +23,8 @@ class MeshSettings:
 
     def __post_init__(self) -> None:
         sizes = (self.data, self.fsdp, self.tensor)
-        bad = [f"{axis}={size}" for axis, size in zip(AXES, sizes, strict=True) if size < 1 and size != -1]
-        if bad:
-            raise UserError(f"mesh axis {', '.join(bad)}: expected a positive number, or -1 for the remaining devices")
+        for axis, size in zip(AXES, sizes, strict=True):
+            if size < 1 and size != -1:
+                raise BadValue(axis, size, "a positive number, or -1 for the remaining devices", "mesh axis")
         if sizes.count(-1) > 1:
             raise UserError(f"mesh data={self.data} fsdp={self.fsdp} tensor={self.tensor}: only one axis can be -1")

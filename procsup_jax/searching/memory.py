@@ -36,8 +36,23 @@ class Plan:
 
 
 def check(what: str, plan: Plan, lanes: int, mesh: Mesh | None) -> None:
-    """Raise UserError, with numbers of lanes or a type of caches that would fit, when the plan does not."""
-    memory.check(what, memory.size_of(plan.policy.config, lanes, None, mesh), functools.partial(need, plan), mesh)
+    """Raise UserError, with numbers of lanes or a type of caches that would fit, when the plan does not.
+
+    Where no number of lanes does, the candidates of a step are too many, and the error says how many fit.
+    """
+    size, room = memory.size_of(plan.policy.config, lanes, None, mesh), memory.available(mesh)
+    if room is None or need(plan, size) <= room:
+        return
+    least = dataclasses.replace(size, lanes=size.shards, cache_dtype="bfloat16")
+
+    def need_of(num_candidates: int) -> int:
+        sampling = dataclasses.replace(plan.program.sampling, num_samples=num_candidates)
+        program = dataclasses.replace(plan.program, sampling=sampling)
+        return need(dataclasses.replace(plan, program=program), least)
+
+    if need(plan, least) > room >= need_of(1):
+        memory.check_number(what, "num_candidates", plan.program.sampling.num_samples, need_of, mesh)
+    memory.check(what, size, functools.partial(need, plan), mesh)
 
 
 def need(plan: Plan, size: Size) -> int:

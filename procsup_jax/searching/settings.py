@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from procsup_jax.decode.settings import CacheDtype, DecodeSettings, check_cache_dtype
-from procsup_jax.errors import UserError
+from procsup_jax.ranges import Amount, BadValue, Count, ShareAboveZero, Size, check
 
 METHODS = ("beam", "puct")
 
@@ -18,32 +18,30 @@ class StepSearchSettings:
     `max_new_tokens` of the solution are written.
     """
 
-    num_candidates: int = 16
+    num_candidates: Count = 16
     """Next steps that are sampled (the paper's K)."""
-    max_steps: int = 15
+    max_steps: Count = 15
     """The most steps of a solution (the paper: 15)."""
-    max_step_tokens: int = 64
+    max_step_tokens: Count = 64
     """A step of so many tokens is cut there by a separator."""
-    max_new_tokens: int = 256
+    max_new_tokens: Count = 256
     """The most tokens of a solution, its end token included."""
-    temperature: float = 1.0
+    temperature: Amount = 1.0
     """That candidates are sampled at."""
-    top_k: int = 0
+    top_k: Size = 0
     """Draw from so many of the likeliest tokens; 0: from all."""
-    top_p: float = 1.0
+    top_p: ShareAboveZero = 1.0
     """Draw from the likeliest tokens that have this probability together; 1: from all."""
     calculator: bool = True
     """Force the values of `<<EXPR=`."""
-    lanes: int = 8
+    lanes: Count = 8
     """Problems searched at a time: sets speed and memory, never changes a result."""
     cache_dtype: CacheDtype = ""
     """The type that both models' keys and values are kept in, "" for their compute types; "bfloat16" halves the caches
     of float32 models and changes results."""
 
     def __post_init__(self) -> None:
-        for name in ("num_candidates", "max_steps", "max_step_tokens", "max_new_tokens", "lanes"):
-            if getattr(self, name) < 1:
-                raise UserError(f"step search {name}={getattr(self, name)}: expected at least 1")
+        check(self, "step search")
         check_cache_dtype("step search", self.cache_dtype)
         self.sampling()
 
@@ -72,22 +70,18 @@ class TreeSearchSettings:
     """What sampling a node's candidate next steps takes; its caps hold for every path."""
     method: str = "beam"
     """"beam" or "puct"."""
-    width: int = 4
+    width: Count = 4
     """Beam: the paths kept at each step."""
-    num_expansions: int = 32
+    num_expansions: Count = 32
     """PUCT: the nodes that are grown."""
-    exploration: float = 1.0
+    exploration: Amount = 1.0
     """PUCT: the weight of the policy's shares; 0 goes by the values alone."""
-    max_policy_tokens: int = 4096
+    max_policy_tokens: Count = 4096
     """The most tokens sampled for a problem."""
-    max_rm_tokens: int = 4096
+    max_rm_tokens: Count = 4096
     """The most tokens that the reward model reads for a problem, its prompt included."""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise UserError(f"tree search method={self.method!r}: expected one of {', '.join(METHODS)}")
-        for name in ("width", "num_expansions", "max_policy_tokens", "max_rm_tokens"):
-            if getattr(self, name) < 1:
-                raise UserError(f"tree search {name}={getattr(self, name)}: expected at least 1")
-        if not 0.0 <= self.exploration < float("inf"):
-            raise UserError(f"tree search exploration={self.exploration}: expected a number from 0 (greedy in value)")
+            raise BadValue("method", self.method, f"one of {', '.join(METHODS)}", "tree search")
+        check(self, "tree search")

@@ -35,7 +35,8 @@ def run_base(ctx: Context) -> None:
         return
     folder = SHIPPED if source == "shipped" else source
     settings = {"config.base.source": source, "base digest": read_digest(folder)}
-    ctx.folder.run(Stage("base", settings, (), model_files(BASE), functools.partial(_copy_base, ctx, folder)))
+    work = functools.partial(_copy_base, ctx, folder)
+    ctx.folder.run(Stage("base", settings, (), model_files(BASE), work, {"base digest": "config.base.source"}))
 
 
 def _copy_base(ctx: Context, folder: str) -> None:
@@ -50,7 +51,8 @@ def _run_training(ctx: Context) -> None:
     text = {"config.seed": settings.seed, **data, **base}
     if settings.base.start:
         text["start digest"] = read_digest(settings.base.start)
-    ctx.folder.run(Stage("vocab", text, inputs, (VOCAB,), functools.partial(_train_vocab, ctx)))
+    set_by = {"start digest": "config.base.start"}
+    ctx.folder.run(Stage("vocab", text, inputs, (VOCAB,), functools.partial(_train_vocab, ctx), set_by))
     ctx.folder.run(
         Stage(
             "base",
@@ -58,6 +60,7 @@ def _run_training(ctx: Context) -> None:
             (VOCAB, *inputs),
             model_files(BASE),
             functools.partial(_train_base, ctx),
+            set_by,
         )
     )
 

@@ -73,7 +73,8 @@ def run_evaluation(ctx: Context, what: Evaluated, split: str) -> None:
     """Sample, search, score, label and measure one policy on one set."""
     policy, settings = what.policy, ctx.settings.evaluate
     names = [f"{policy.name}.{split}.drawn"]
-    run_samples(ctx, names[0], policy, split, settings.num_samples, with_greedy=True)
+    number = "config.evaluate.num_samples"
+    run_samples(ctx, names[0], policy, split, settings.num_samples, set_by=number, with_greedy=True)
     if policy.name in settings.step_search_models:
         for part, rm in what.rms.items():
             names.append(f"{policy.name}.{split}.{part}_step")

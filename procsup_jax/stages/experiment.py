@@ -7,14 +7,28 @@ from typing import Literal
 
 from procsup_jax.data.worlds.settings import CorpusSettings, WorldSettings
 from procsup_jax.decode.settings import DecodeSettings
-from procsup_jax.errors import UserError
-from procsup_jax.models.config import HeadKind
+from procsup_jax.models.config import PRESETS, HeadKind
 from procsup_jax.parallel.settings import MeshSettings
-from procsup_jax.roster import APPROACHES, SFT
+from procsup_jax.ranges import BadValue, Count, Seed, Size, check
+from procsup_jax.roster import APPROACHES, POLICIES, SFT
 from procsup_jax.searching.aggregate import Aggregate
 from procsup_jax.searching.settings import StepSearchSettings
 from procsup_jax.settings import Config
 from procsup_jax.training.settings import FitSettings
+
+
+def _check_names(field: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in known:
+            raise BadValue(field, name, f"some of {', '.join(known)}")
+
+
+def _check_batch(fit: FitSettings, name: str, mesh: MeshSettings) -> None:
+    """Raise `BadValue`, calling it `name`, for a batch that does not divide over the devices of a mesh."""
+    shards = max(mesh.data, 1) * max(mesh.fsdp, 1)
+    if fit.batch_size % (fit.grad_accum * shards):
+        expected = f"a multiple of {fit.grad_accum * shards}: grad_accum={fit.grad_accum} over {shards} devices"
+        raise BadValue(name, fit.batch_size, expected)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,20 +41,26 @@ class DataSettings:
     """GSM8K's folder with train.jsonl and test.jsonl; empty reads it through TFDS."""
     ood_path: str = ""
     """The JSON lines of MATH's test problems, pre-algebra alone; empty leaves the OOD set out (GSM8K only)."""
-    num_sft: int = 1000
+    num_sft: Size = 1000
     """Problems whose reference solutions SFT learns."""
-    num_rm: int = 1000
+    num_rm: Size = 1000
     """Problems whose samples reward models learn from."""
-    num_rl: int = 1000
+    num_rl: Size = 1000
     """Problems of expert iteration."""
-    num_validation: int = 256
+    num_validation: Size = 256
     """Problems that choose parameters and epochs."""
-    num_test: int = 500
+    num_test: Size = 500
     """Problems that everything is measured on."""
-    num_ood: int = 200
+    num_ood: Size = 200
     """Out-of-distribution problems that everything is measured on too."""
     world: WorldSettings = WorldSettings()
     ood_world: WorldSettings = WorldSettings()
+
+    def __post_init__(self) -> None:
+        check(self)
+        for name in ("num_sft", "num_rm", "num_rl", "num_validation", "num_test"):
+            if self.kind == "worlds" and not getattr(self, name):
+                raise BadValue(name, 0, "at least 1, as worlds have no end")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,20 +75,29 @@ class BaseSettings:
     Its token shift may be narrower than `shift_width`, and gets that wide."""
     preset: str = "1m"
     """For "train": the model's size, by the name of a preset of models/config.py."""
-    shift_width: int = 0
+    shift_width: Size = 0
     """For "train": how many previous positions the attention's input has a learned mix of; 0: none."""
-    max_len: int = 512
+    max_len: Count = 512
     """For "train": the longest text that the model reads, in tokens."""
-    vocab_size: int = 768
+    vocab_size: Count = 768
     """For "train": how many tokens the vocabulary has."""
     corpus: CorpusSettings = CorpusSettings()
-    first_document: int = 0
+    first_document: Size = 0
     """The number of the corpus's first document: other documents make another base."""
-    num_documents: int = 20_000
+    num_documents: Count = 20_000
     """How many documents the corpus has."""
-    seq_len: int = 480
+    seq_len: Count = 480
     """The length of the rows that documents are packed into, in tokens."""
     fit: FitSettings = FitSettings()
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.source:
+            raise BadValue("source", self.source, '"shipped", "train" or the folder of a model')
+        if self.preset not in PRESETS:
+            raise BadValue("preset", self.preset, f"one of {', '.join(PRESETS)}")
+        if self.source == "train" and self.seq_len > self.max_len:
+            raise BadValue("seq_len", self.seq_len, f"at most base.max_len={self.max_len}, what the model reads")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +106,7 @@ class ImproveSettings:
 
     approaches: tuple[str, ...] = APPROACHES
     """Which kinds of expert iteration are run."""
-    num_epochs: int = 5
+    num_epochs: Count = 5
     """Rounds of sampling, choosing and distilling."""
     choose_epoch_by: Literal["validation", "test"] = "validation"
     """The paper takes the epoch of lowest final-answer error on the *test* set; ours is the validation set."""
@@ -88,27 +117,28 @@ class ImproveSettings:
     policy that it started from, which saves sampling and training."""
 
     def __post_init__(self) -> None:
-        for name in self.approaches:
-            if name not in APPROACHES:
-                raise UserError(f"config.improve.approaches holds {name!r}, expected some of {', '.join(APPROACHES)}")
-        if self.num_epochs < 1:
-            raise UserError(f"config.improve.num_epochs is {self.num_epochs}, expected at least 1")
+        check(self)
+        _check_names("approaches", self.approaches, APPROACHES)
 
 
 @dataclasses.dataclass(frozen=True)
 class EvaluateSettings:
     """Set what is measured."""
 
-    num_samples: int = 96
+    num_samples: Count = 96
     """Samples of each problem, the greedy one apart."""
     aggregate: Aggregate = "last"
     """How a solution's score comes from its steps'."""
     step_search_models: tuple[str, ...] = (SFT,)
     """The policies that are also decoded step by step by their reward models."""
-    num_examples: int = 40
+    num_examples: Size = 40
     """Solutions per model that the report's browser holds."""
-    surprise_samples: int = 1000
+    surprise_samples: Size = 1000
     """How many of the SFT reward models' training samples the surprise control is fitted to; 0 leaves it out."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        _check_names("step_search_models", self.step_search_models, POLICIES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,15 +147,15 @@ class ExperimentSettings:
 
     name: str = "experiment"
     """What tables call it; without --workdir it is kept in runs/NAME."""
-    seed: int = 0
+    seed: Seed = 0
     """What everything random is drawn by."""
     data: DataSettings = DataSettings()
     base: BaseSettings = BaseSettings()
-    few_shot: int = 5
+    few_shot: Size = 5
     """Worked examples in the few-shot prompt."""
     process_labels: Literal["oracle", "intermediate"] = "oracle"
     """Where the PRM's labels come from; trace error is measured by the oracle alone."""
-    seq_len: int = 384
+    seq_len: Count = 384
     """The length of the rows that SFT, reward models and distillation are packed into; longer ones are left out."""
     sft: FitSettings = FitSettings()
     orm: FitSettings = FitSettings()
@@ -134,18 +164,33 @@ class ExperimentSettings:
     rm_head: HeadKind = "verdict"
     """How reward models read a solution: "verdict" as in the paper, "product" of what each token tells, "classifier" by
     a linear layer on the hidden state after a step."""
-    rm_samples: int = 8
+    rm_samples: Count = 8
     """Samples per problem that reward models are trained on (paper: 96)."""
     sample: DecodeSettings = DecodeSettings()
     """How every sample is drawn; `num_samples` of it is what expert iteration draws per problem."""
     search: StepSearchSettings = StepSearchSettings()
-    score_batch: int = 64
+    score_batch: Count = 64
     """Solutions that a reward model reads at a time: sets speed and memory, never changes a score."""
     improve: ImproveSettings = ImproveSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     mesh: MeshSettings = MeshSettings()
     xla_optimization_level: Literal[0, 1, 2, 3] = 3
     """On the CPU, 0 compiles in half the time what then runs at half the speed: for runs that mostly compile."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.name or self.name in (".", "..") or "/" in self.name or "\0" in self.name:
+            raise BadValue("name", self.name, "a name that a folder can have")
+        if self.process_labels == "oracle" and self.data.kind != "worlds":
+            expected = f"intermediate, as the oracle reads the graphs of worlds and data.kind is {self.data.kind}"
+            raise BadValue("process_labels", self.process_labels, expected)
+        fits = {"sft": self.sft, "orm": self.orm, "prm": self.prm, "distil": self.distil}
+        if self.base.source == "train":
+            fits["base.fit"] = self.base.fit
+        for name, fit in fits.items():
+            _check_batch(fit, f"{name}.batch_size", self.mesh)
+        if self.base.source == "train" and self.seq_len > self.base.max_len:
+            raise BadValue("seq_len", self.seq_len, f"at most base.max_len={self.base.max_len}, what the model reads")
 
 
 def set_short_fits(config: Config, **fits: tuple[int, float]) -> None:

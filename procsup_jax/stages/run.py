@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -11,11 +12,13 @@ from procsup_jax.report.table import text_table
 from procsup_jax.roster import FEW_SHOT, FINAL_ANSWER_RL, ORM, ORM_RL, PRM, SFT, method_of, rm_of, start_of
 from procsup_jax.stages import base as base_stage
 from procsup_jax.stages import results as result_stages
+from procsup_jax.stages.checks import check_models
 from procsup_jax.stages.context import Context
 from procsup_jax.stages.data import run_data
 from procsup_jax.stages.evaluation import Evaluated, run_evaluation
 from procsup_jax.stages.improvement import approach, run_improvement
 from procsup_jax.stages.solutions import Policy, run_labels, run_samples
+from procsup_jax.stages.stage import CheckedFolder
 from procsup_jax.stages.supervision import run_supervision
 from procsup_jax.stages.surprise import run_surprise
 from procsup_jax.stages.training import run_reward_model, run_sft
@@ -24,7 +27,24 @@ RM_SPLITS = ("rm", "validation")
 
 
 def run_experiment(ctx: Context) -> dict[str, Any]:
-    """Run every stage that is not finished and return the results that results.json holds."""
+    """Run every stage that is not finished and return the results that results.json holds.
+
+    The settings of all of them are checked first, against what is there and what finished stages were made with.
+    """
+    check_experiment(ctx)
+    return _publish(ctx, _run_stages(ctx))
+
+
+def check_experiment(ctx: Context) -> None:
+    """Raise UserError for settings that a stage would refuse, and for those of a finished stage that have changed."""
+    folder = CheckedFolder(ctx.folder)
+    folder.check_markers()
+    check_models(ctx)
+    _run_stages(dataclasses.replace(ctx, folder=folder))
+
+
+def _run_stages(ctx: Context) -> list[Evaluated]:
+    """Run the stages one after the other, and return the policies that were evaluated."""
     run_data(ctx)
     base_stage.run_base(ctx)
     few_shot, sft = Policy(FEW_SHOT, base_stage.BASE, few_shot=True), Policy(SFT, SFT)
@@ -46,13 +66,13 @@ def run_experiment(ctx: Context) -> dict[str, Any]:
     result_stages.run_reward_model_report(ctx, evaluated)
     result_stages.run_differences(ctx, evaluated)
     run_supervision(ctx)
-    return _publish(ctx, evaluated)
+    return evaluated
 
 
 def _reward_model(ctx: Context, policy: Policy, samples: str, *models: tuple[str, str, str, Any]) -> None:
     """Sample from a policy and train reward models on it, each given as (settings, name, start, label kind)."""
     for split in RM_SPLITS:
-        run_samples(ctx, f"{samples}.{split}", policy, split, ctx.settings.rm_samples)
+        run_samples(ctx, f"{samples}.{split}", policy, split, ctx.settings.rm_samples, set_by="config.rm_samples")
     train, valid = ((f"{samples}.{split}", split) for split in RM_SPLITS)
     for group, name, start, kind in models:
         for each, split in (train, valid):

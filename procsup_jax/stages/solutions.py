@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from procsup_jax import records
 from procsup_jax.decode.generate import sample_problems
@@ -22,6 +22,7 @@ from procsup_jax.types import Problem
 
 # These set speed and memory and never change a solution.
 _FREE = (".lanes", ".slots")
+_NUM_SAMPLES = "config.sample.num_samples"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,12 +50,22 @@ def scores_file(name: str, rm: str) -> str:
 
 
 def run_samples(
-    ctx: Context, name: str, policy: Policy, split: str, num_samples: int, *, with_greedy: bool = False
+    ctx: Context,
+    name: str,
+    policy: Policy,
+    split: str,
+    num_samples: int,
+    *,
+    set_by: str = _NUM_SAMPLES,
+    with_greedy: bool = False,
 ) -> None:
-    """Sample `num_samples` solutions of each of a split's problems, and the greedy one where asked for."""
+    """Sample `num_samples` solutions of each of a split's problems, and the greedy one where asked for.
+
+    `set_by` is the setting that their number comes from.
+    """
     settings = dataclasses.replace(ctx.settings.sample, num_samples=num_samples, with_greedy=with_greedy)
     work = functools.partial(_sample, ctx, name, policy, split, settings)
-    _run(ctx, name, policy, split, used("sample", settings), work)
+    _run(ctx, name, policy, split, used("sample", settings), work, set_by={_NUM_SAMPLES: set_by})
 
 
 def run_search(ctx: Context, name: str, policy: Policy, rm: str, decoding: str | None, split: str) -> None:
@@ -82,7 +93,8 @@ def run_scores(ctx: Context, name: str, split: str, rm: str) -> None:
 
     def work() -> None:
         samples = records.read_samples(ctx.path(samples_file(name)))
-        probs = score_samples(ctx.model(rm), ctx.problems(split), samples, batch_size=ctx.settings.score_batch)
+        size = ctx.settings.score_batch
+        probs = score_samples(ctx.model(rm), ctx.problems(split), samples, batch_size=size, flag="--config.score_batch")
         records.write_scores(ctx.path(scores_file(name, rm)), to_scores(samples, probs, how, rm))
 
     inputs = (samples_file(name), problems_file(split), *model_files(rm))
@@ -98,6 +110,7 @@ def _run(
     settings: dict[str, object],
     work: Callable[[], None],
     inputs: Sequence[str] = (),
+    set_by: Mapping[str, str] | None = None,
 ) -> None:
     # A cache_dtype of "" is left out like one that was never set: runs from before there was one go on.
     kept = {key: value for key, value in settings.items() if not key.endswith(_FREE) and value != ""}
@@ -107,7 +120,7 @@ def _run(
         # Which examples are shown depends on what has to fit after them.
         inputs = (*inputs, *map(problems_file, splits_of(ctx)))
     inputs = (problems_file(split), *model_files(policy.model), *inputs)
-    ctx.folder.run(Stage(f"sample-{name}", kept, inputs, (samples_file(name),), work))
+    ctx.folder.run(Stage(f"sample-{name}", kept, inputs, (samples_file(name),), work, set_by or {}))
 
 
 def worked_examples(ctx: Context) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 A finished stage leaves `stages/NAME.json` in the run's folder: the settings it used, the SHA-256 of every file it read
 and wrote, how long it took and what it compiled. The same command run again skips it; a changed setting is an error
-that names the key; an input that is no longer the same makes the stage run again.
+that names the key, before any stage runs; an input that is no longer the same makes the stage run again.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import json
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from procsup_jax import compilation, files
-from procsup_jax.errors import UserError
 from procsup_jax.settings import flatten
+from procsup_jax.stages.markers import Marker, check_settings, read_marker
 
 # Compiling for less than this is not worth a line.
 _SHOWN_COMPILE_S = 1.0
@@ -29,6 +29,8 @@ class Stage:
 
     `settings` maps dotted setting names (as on the command line, without the dashes) to the values that the output
     depends on; `inputs` and `outputs` are paths relative to the run's folder; `run` reads and writes exactly those.
+    `set_by` names the flag (without the dashes) that sets a setting which is called otherwise here. Settings in `newer`
+    are missing from the markers of earlier versions, and are compared where they are there.
     """
 
     name: str
@@ -36,6 +38,13 @@ class Stage:
     inputs: Sequence[str]
     outputs: Sequence[str]
     run: Callable[[], None]
+    set_by: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    newer: Collection[str] = ()
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """Return the settings as a marker holds them."""
+        return json.loads(json.dumps(dict(self.settings)))
 
 
 class RunFolder:
@@ -55,12 +64,9 @@ class RunFolder:
           UserError: the stage is finished but was made with other settings.
 
         """
-        marker = self.path / "stages" / f"{stage.name}.json"
-        settings = json.loads(json.dumps(dict(stage.settings)))
-        if marker.is_file():
-            done = _read_marker(marker)
-            self._check_settings(stage.name, done["settings"], settings)
-            if self._unchanged(done["inputs"], stage.inputs) and self._unchanged(done["outputs"], stage.outputs):
+        marker, done = self._marker(stage), self.check(stage)
+        if done is not None:
+            if self._unchanged(done.inputs, stage.inputs) and self._unchanged(done.outputs, stage.outputs):
                 return
             marker.unlink()
         for name in stage.outputs:
@@ -73,7 +79,7 @@ class RunFolder:
             print(f"{stage.name}: {compiled}", file=sys.stderr, flush=True)
         record = {
             "stage": stage.name,
-            "settings": settings,
+            "settings": stage.recorded,
             "inputs": inputs,
             "outputs": self._digests(stage.outputs),
             "wall_clock_s": round(time.monotonic() - start, 3),
@@ -86,7 +92,20 @@ class RunFolder:
     def wall_clock(self) -> dict[str, float]:
         """Return the seconds that each finished stage took, in the order in which they finished."""
         markers = sorted((self.path / "stages").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-        return {marker.stem: _read_marker(marker)["wall_clock_s"] for marker in markers}
+        return {marker.stem: read_marker(marker).wall_clock_s for marker in markers}
+
+    def check(self, stage: Stage) -> Marker | None:
+        """Return what a finished stage has left, None where it is not; raise UserError for other settings."""
+        path = self._marker(stage)
+        if not path.is_file():
+            return None
+        done, wanted = read_marker(path), stage.recorded
+        wanted = {key: value for key, value in wanted.items() if key in done.settings or key not in stage.newer}
+        check_settings(self.path, stage.name, done.settings, wanted, stage.set_by)
+        return done
+
+    def _marker(self, stage: Stage) -> pathlib.Path:
+        return self.path / "stages" / f"{stage.name}.json"
 
     def _digests(self, names: Sequence[str]) -> dict[str, str]:
         return {name: files.sha256_file(self.path / name) for name in names}
@@ -95,20 +114,21 @@ class RunFolder:
         present = all((self.path / name).is_file() for name in names)
         return present and recorded == self._digests(names)
 
-    def _check_settings(self, name: str, done: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-        for key in sorted(set(done) | set(wanted)):
-            if done.get(key) != wanted.get(key):
-                raise UserError(
-                    f"--{key} is {wanted.get(key)!r}, but stage {name} in {self.path} was finished with "
-                    f"{done.get(key)!r}; set it back, or start anew with another --workdir"
-                )
 
+class CheckedFolder(RunFolder):
+    """Run no stage of a run's folder, but check that the settings of all the finished ones are still the same."""
 
-def _read_marker(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {error}; delete it to run that stage again") from error
+    def __init__(self, folder: RunFolder) -> None:
+        self.path = folder.path
+
+    def run(self, stage: Stage) -> None:
+        """Check one stage; raise UserError as `RunFolder.run` would."""
+        self.check(stage)
+
+    def check_markers(self) -> None:
+        """Raise UserError for a file among the markers that is none."""
+        for path in sorted((self.path / "stages").glob("*.json")):
+            read_marker(path)
 
 
 def used(prefix: str, settings: Any) -> dict[str, Any]:

@@ -52,4 +52,5 @@ def _score(ctx: Context, kinds: tuple[SourceName, ...]) -> None:
 
 
 def _read(ctx: Context, split: str, samples: Sequence[Sample]) -> Sequence[StepLogprobs]:
-    return step_logprobs(ctx.model(SFT), ctx.problems(split), samples, batch_size=ctx.settings.score_batch)
+    size = ctx.settings.score_batch
+    return step_logprobs(ctx.model(SFT), ctx.problems(split), samples, batch_size=size, flag="--config.score_batch")

@@ -13,15 +13,18 @@ import jax
 from procsup_jax import files, grouping, records
 from procsup_jax.data import pack
 from procsup_jax.data.examples import label_examples, references, solution_examples
+from procsup_jax.data.seen import tokens_seen
 from procsup_jax.errors import UserError
 from procsup_jax.io.models import save_model
 from procsup_jax.labels.sources import SourceName
-from procsup_jax.models.api import Head, make_head
+from procsup_jax.models.api import HeadKind, make_head
 from procsup_jax.stages.context import Context, model_files, problems_file
 from procsup_jax.stages.solutions import labels_file, samples_file
 from procsup_jax.stages.stage import Stage, used
 from procsup_jax.training.loop import fit, forget
 from procsup_jax.training.settings import FitSettings
+
+_PROCESS_LABELS = "config.process_labels"
 
 
 def history_file(name: str) -> str:
@@ -76,9 +79,11 @@ def run_reward_model(
         for part in (problems_file(split), samples_file(samples_name), labels_file(samples_name, kind))
     ]
     data = lambda: (examples(*train), examples(*valid))  # noqa: E731
-    head = make_head(ctx.settings.rm_head, ctx.encoding.verdict_ids)
-    work = functools.partial(_fit, ctx, name, start, group, data, head)
-    _run(ctx, name, start, group, inputs, work, {"config.rm_head": ctx.settings.rm_head})
+    work = functools.partial(_fit, ctx, name, start, group, data, ctx.settings.rm_head)
+    others: dict[str, Any] = {"config.rm_head": ctx.settings.rm_head}
+    if kind != "outcome":
+        others[_PROCESS_LABELS] = kind
+    _run(ctx, name, start, group, inputs, work, others)
 
 
 def _run(
@@ -98,13 +103,15 @@ def _run(
     }
     settings = {key: value for key, value in settings.items() if not key.endswith((".checkpoint_every",))}
     outputs = (*model_files(name), history_file(name))
-    ctx.folder.run(Stage(f"train-{name}", settings, (*model_files(start), *inputs), outputs, work))
+    inputs = (*model_files(start), *inputs)
+    ctx.folder.run(Stage(f"train-{name}", settings, inputs, outputs, work, newer=(_PROCESS_LABELS,)))
 
 
 def _fit(  # type: ignore[no-untyped-def]
-    ctx: Context, name: str, start: str, group: str, data, head: Head | None = None
+    ctx: Context, name: str, start: str, group: str, data, head_kind: HeadKind | None = None
 ) -> None:
     settings: FitSettings = getattr(ctx.settings, group)
+    head = None if head_kind is None else make_head(head_kind, ctx.encoding.verdict_ids)
     model = ctx.model(start).with_head(head, jax.random.key(ctx.seed(f"{name} head")))
     train_examples, valid_examples = data()
     if not train_examples:
@@ -119,7 +126,13 @@ def _fit(  # type: ignore[no-untyped-def]
     if train.num_left_out:
         print(f"{name}: {train.num_left_out} examples are longer than seq_len={ctx.settings.seq_len} and left out")
     result = fit(model.network, train, valid, settings, seed=ctx.seed(name), workdir=ctx.path("train"), name=name)
-    metadata = {"start": start, "best_step": result.best_step, "examples": train.num_examples}
+    metadata = {
+        "task": group,
+        "start": start,
+        "best_step": result.best_step,
+        "examples": train.num_examples,
+        **tokens_seen(train, model.config.vocab_size),
+    }
     save_model(ctx.path(f"models/{name}"), model.replace(params=result.params, metadata=metadata))
     files.write_text(ctx.path(history_file(name)), "".join(json.dumps(each) + "\n" for each in result.history))
     forget(ctx.path("train"), name)

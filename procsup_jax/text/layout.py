@@ -94,7 +94,7 @@ class Layout:
     def _render(self, messages: Sequence[Mapping[str, str]], *, opens: bool) -> str:
         try:
             return _template(self.chat_template or "").render(messages=messages, add_generation_prompt=opens)
-        except jinja2.TemplateError as error:
+        except Exception as error:  # a template may do whatever Jinja lets it, and fail in every way of that
             shown = " ".join(str(error).split())
             raise UserError(
                 f"layout {self.name}: the chat template failed: {shown}; change the layout's system or prompt, or its "

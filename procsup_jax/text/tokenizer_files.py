@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from procsup_jax import files
+from procsup_jax import files, json_lines
 from procsup_jax.errors import UserError
 
 CONFIG, SPECIALS, GENERATION = "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"
@@ -122,7 +122,7 @@ def _read_object(content: bytes | None, path: pathlib.Path) -> dict[str, Any]:
     if content is None:
         return {}
     try:
-        read = json.loads(content)
+        read = json_lines.loads(content, finite=False)
     except ValueError as error:
         raise UserError(f"{path}: is no JSON ({error}); download it again or leave it out") from error
     if not isinstance(read, dict):

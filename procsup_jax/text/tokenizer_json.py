@@ -6,11 +6,11 @@ each byte) and SentencePiece's kin ("▁" for a blank, tokens such as <0x0A> for
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
+from procsup_jax import json_lines
 from procsup_jax.errors import UserError
 from procsup_jax.text.pieces import BLANK, byte_piece
 
@@ -25,12 +25,19 @@ _CONTROL = re.compile(r"<[|\uff5c].+[|\uff5c]>", re.DOTALL)
 def parse(content: bytes, path: str) -> Spec:
     """Return the file's content; raise UserError where it is damaged or of no kind that we read."""
     try:
-        spec = _known(json.loads(content), path)
-        if min(piece_ids(spec).values()) < 0:
-            raise ValueError("an id is negative")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        spec = _known(json_lines.loads(content, finite=False), path)
+        _check_ids(piece_ids(spec))
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise UserError(f"{path}: is no tokenizer.json of the tokenizers library; download it again") from error
     return spec
+
+
+def _check_ids(ids: Mapping[str, int]) -> None:
+    """Raise ValueError for ids that are none, and for gaps that no tokenizer has: a table has a place for each id."""
+    if not ids or not all(isinstance(name, str) and type(i) is int and i >= 0 for name, i in ids.items()):
+        raise ValueError("an id or a piece is none")
+    if max(ids.values()) > 2 * len(ids) + 65_536:
+        raise ValueError(f"id {max(ids.values())} of {len(ids)} pieces")
 
 
 def _known(spec: Spec, path: str) -> Spec:

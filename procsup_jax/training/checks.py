@@ -5,10 +5,16 @@ from __future__ import annotations
 import jax
 
 from procsup_jax.data.pack import Packed
+from procsup_jax.decode import memory
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.training.settings import FitSettings
 from procsup_jax.training.step import check_batch_size
+
+# Parameters, their gradients and the optimiser's two moments.
+_STATE_COPIES = 4
+# Arrays of whole numbers that a batch has, on the host and on the device.
+_BATCH_ARRAYS = 10
 
 
 def check_params(network: api.Network) -> None:
@@ -29,6 +35,7 @@ def check_inputs(network: api.Network, train: Packed, valid: Packed | None, sett
     """Raise UserError for data that do not suit the model or its loss, and for a batch that does not divide."""
     config = network.config
     check_batch_size(settings.batch_size, settings.grad_accum, network.mesh)
+    _check_memory(network, train.seq_len, settings)
     for split, packed in (("training", train), ("validation", valid)):
         if packed is None:
             continue
@@ -52,3 +59,21 @@ def check_inputs(network: api.Network, train: Packed, valid: Packed | None, sett
             raise UserError(f"{split} data are step labels, which a model without a head cannot learn: give it one")
     if valid is None and settings.patience:
         raise UserError(f"patience={settings.patience} needs validation data: give some, or set patience=0")
+
+
+def _check_memory(network: api.Network, seq_len: int, settings: FitSettings) -> None:
+    """Raise UserError for a batch that cannot fit: by the least that a step takes, what each layer keeps of a token."""
+    config, mesh = network.config, network.mesh
+    shards = 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
+    kept = 2 * config.d_model
+    if not config.remat:
+        kept += (config.num_heads + 2 * config.num_kv_heads) * config.head_dim + 2 * config.d_ff
+    width = 4 if config.dtype == "float32" else 2
+    state = _STATE_COPIES * memory.tree_bytes(network.params) // (1 if mesh is None else mesh.size)
+
+    def need(batch_size: int) -> int:
+        tokens = batch_size // shards * seq_len
+        return state + tokens * (_BATCH_ARRAYS * 4 + config.num_layers * kept * width // settings.grad_accum)
+
+    step = settings.grad_accum * shards
+    memory.check_number("training", "batch_size", settings.batch_size, need, mesh, step)

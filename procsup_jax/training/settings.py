@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from procsup_jax.errors import UserError
 from procsup_jax.models.config import HeadKind
+from procsup_jax.ranges import Amount, BadValue, Count, Positive, ShareBelowOne, Size, check
 
 SCHEDULES = ("constant", "cosine", "linear")
 ALGORITHMS = ("adamw", "muon")
@@ -21,36 +21,28 @@ class OptimSettings:
     algorithm: Literal["adamw", "muon"] = "adamw"
     """"muon" orthogonalises the updates of the matrices (Jordan et al. 2024) and leaves embeddings and norms to AdamW,
     for training a model from nothing; both take learning rates of the same size."""
-    peak_lr: float = 1e-3
+    peak_lr: Positive = 1e-3
     """The highest learning rate, reached after the warm-up."""
-    warmup_steps: int = 0
+    warmup_steps: Size = 0
     """Steps over which the rate rises linearly; the first one already moves."""
     schedule: Literal["constant", "cosine", "linear"] = "constant"
     """How the rate goes on from there until all steps are done."""
-    end_lr_ratio: float = 0.0
+    end_lr_ratio: Amount = 0.0
     """The rate that a falling schedule ends at, as a share of the peak."""
-    weight_decay: float = 0.1
+    weight_decay: Amount = 0.1
     """AdamW's, times the learning rate, on matrices only: not on embeddings, norms or biases."""
-    b1: float = 0.9
+    b1: ShareBelowOne = 0.9
     """AdamW's decay of the mean of gradients."""
-    b2: float = 0.95
+    b2: ShareBelowOne = 0.95
     """AdamW's decay of the mean of their squares."""
-    clip_norm: float = 1.0
+    clip_norm: Amount = 1.0
     """Gradients are clipped to this global norm; 0 turns that off."""
 
     def __post_init__(self) -> None:
-        if self.algorithm not in ALGORITHMS:
-            raise UserError(f"algorithm={self.algorithm!r}: expected one of {', '.join(ALGORITHMS)}")
-        if self.schedule not in SCHEDULES:
-            raise UserError(f"schedule={self.schedule!r}: expected one of {', '.join(SCHEDULES)}")
-        if self.peak_lr <= 0:
-            raise UserError(f"peak_lr={self.peak_lr}: expected a positive number, such as 1e-3")
-        for name in ("warmup_steps", "end_lr_ratio", "weight_decay", "clip_norm"):
-            if getattr(self, name) < 0:
-                raise UserError(f"{name}={getattr(self, name)}: expected 0 or more")
-        for name in ("b1", "b2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"{name}={getattr(self, name)}: expected 0 <= {name} < 1")
+        for name, choices in (("algorithm", ALGORITHMS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in choices:
+                raise BadValue(name, getattr(self, name), f"one of {', '.join(choices)}")
+        check(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,32 +53,28 @@ class FitSettings:
     """
 
     optim: OptimSettings = OptimSettings()
-    num_steps: int = 1000
+    num_steps: Count = 1000
     """Steps of training."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Packed rows in a step."""
-    grad_accum: int = 1
+    grad_accum: Count = 1
     """Microbatches that a step's rows are split into: less memory, the same step."""
-    dropout: float = 0.0
+    dropout: ShareBelowOne = 0.0
     """Replaces the model's."""
-    eval_every: int = 0
+    eval_every: Size = 0
     """Steps between validation losses, of which there is one after the last step too; 0: after the last one only."""
-    patience: int = 0
+    patience: Size = 0
     """Training ends after so many evaluations without a better one; 0: never early."""
-    checkpoint_every: int = 0
+    checkpoint_every: Size = 0
     """Steps between checkpoints; 0 keeps none, which suits fits shorter than a minute."""
-    log_every: int = 10
+    log_every: Count = 10
     """Steps between lines of metrics."""
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("num_steps", 1), ("batch_size", 1), ("grad_accum", 1), ("log_every", 1),
-            ("eval_every", 0), ("patience", 0), ("checkpoint_every", 0),
-        ):  # fmt: skip
-            if getattr(self, name) < least:
-                raise UserError(f"{name}={getattr(self, name)}: expected {least} or more")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"dropout={self.dropout}: expected 0 <= dropout < 1")
+        check(self)
+        if self.batch_size % self.grad_accum:
+            expected = f"a positive multiple of {self.grad_accum}, its grad_accum={self.grad_accum} microbatches"
+            raise BadValue("batch_size", self.batch_size, expected)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,14 +82,13 @@ class TrainSettings:
     """Set how a model is trained on files. Raises UserError for a share that is none."""
 
     fit: FitSettings = FitSettings()
-    seq_len: int = 512
+    seq_len: Count = 512
     """The length of the rows that examples are packed into; longer ones are left out and counted."""
     head: HeadKind = "verdict"
     """How a reward model reads a solution; one that has a head of this kind goes on from it."""
-    validation: float = 0.1
+    validation: ShareBelowOne = 0.1
     """The share of the problems, drawn by the seed, whose examples are held out: they choose the best parameters, and
     `fit.patience` stops by them."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.validation < 1:
-            raise UserError(f"validation={self.validation}: expected a share from 0 (none) to below 1")
+        check(self)

@@ -13,12 +13,14 @@ from procsup_jax import files, grouping
 from procsup_jax.data import pack
 from procsup_jax.data.completions import completion_examples
 from procsup_jax.data.examples import label_examples, references, solution_examples
+from procsup_jax.data.seen import tokens_seen
 from procsup_jax.errors import UserError
 from procsup_jax.io.metrics import Record
 from procsup_jax.labels.outcome import Outcome
 from procsup_jax.labels.sources import label_answered
 from procsup_jax.models.api import make_head
 from procsup_jax.models.model import Model
+from procsup_jax.ranges import Seed, check_value
 from procsup_jax.training.lesson import Lesson
 from procsup_jax.training.loop import fit
 from procsup_jax.training.settings import Task, TrainSettings
@@ -42,9 +44,13 @@ def train(
     """Train a copy of a model on a lesson; "orm" and "prm" give a reward model, the others a policy.
 
     What a fit keeps, checkpoints included, is kept in `workdir`: there the same call goes on where it was stopped.
-    Raises UserError where the lesson lacks something, where its steps and labels do not correspond, and as `fit` does.
+    Raises UserError where a reward model is to become a policy (`with_head(None)` takes its trunk for one), where the
+    lesson lacks something, where its steps and labels do not correspond, and as `fit` does.
     """
+    check_value("seed", seed, Seed)
     is_judge = lesson.task in ("orm", "prm")
+    if not is_judge:
+        model.check_policy()
     head = make_head(settings.head, model.encoding.verdict_ids) if is_judge else None
     started = model.with_head(head, jax.random.key(seed))
     groups = _examples(model, lesson)
@@ -62,6 +68,7 @@ def train(
         "seed": seed,
         "examples": train_rows.num_examples,
         "best_step": result.best_step,
+        **tokens_seen(train_rows, model.config.vocab_size),
     }
     trained = started.replace(params=result.params, metadata=metadata, digest="", name=f"{model.name}.{lesson.task}")
     return Trained(trained, result.best_step, train_rows.num_examples, train_rows.num_left_out, result.history)

@@ -90,3 +90,27 @@ def test_a_missing_or_damaged_file_is_one_line(tmp_path, llama):
         with pytest.raises(UserError, match="is no whole GGUF file") as caught:
             gguf_file.read(tmp_path / "m.gguf")
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("at", "number", "said"),
+    [
+        (8, 2**60, "1152921504606846976 entries reach past its end"),
+        (16, 2**40, "1099511627776 entries reach past its end"),
+        (24, 2**63, "9223372036854775808 bytes reach past its end"),
+    ],
+)
+def test_counts_beyond_the_file_are_refused_before_the_library_believes_them(tmp_path, at, number, said):
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    writer.add_context_length(8)
+    writer.add_tensor("a", np.zeros((2, 32), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    assert gguf_file.GGUFFile(tmp_path / "m.gguf").shapes == {"a": (2, 32)}
+    content = bytearray((tmp_path / "m.gguf").read_bytes())
+    content[at : at + 8] = number.to_bytes(8, "little")
+    (tmp_path / "m.gguf").write_bytes(content)
+    with pytest.raises(UserError, match=f"is no whole GGUF file .*{said}"):
+        gguf_file.GGUFFile(tmp_path / "m.gguf")

@@ -47,8 +47,15 @@ def test_a_search_that_does_not_fit_is_refused_with_the_lanes_that_would(setting
         return needs[-1]
 
     monkeypatch.setattr(memory, "need", remember)
-    monkeypatch.setattr(decode_memory, "available", lambda mesh: needs[0] - 1 if needs else 10)
+    monkeypatch.setattr(decode_memory, "available", lambda mesh: 10)
     with pytest.raises(UserError, match=r"search with lanes=4 cache_dtype=float32 needs .*: no setting of these"):
         run()
+    monkeypatch.setattr(decode_memory, "available", lambda mesh: needs[0] - 1)
     with pytest.raises(UserError, match=r"search with lanes=4 cache_dtype=float32 needs .*: set lanes=2 cache_dtype"):
         run()
+
+
+def test_too_many_candidates_are_refused_with_the_number_that_would_fit(policy, rm):
+    many = dataclasses.replace(STEPS, num_candidates=10**8)
+    with pytest.raises(UserError, match=r"search with num_candidates=100000000 needs .*: set num_candidates=\d+ \("):
+        step_search(policy, rm, PROBLEMS, many, seed=0)

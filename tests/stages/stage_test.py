@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from procsup_jax.errors import UserError
-from procsup_jax.stages.stage import RunFolder, Stage
+from procsup_jax.stages.stage import CheckedFolder, RunFolder, Stage
 
 
 class Doubler:
@@ -57,6 +57,40 @@ def test_a_changed_setting_is_an_error_that_names_the_key(doubler):
         doubler.folder.run(doubler.stage(**{"config.sft.num_steps": 4}))
 
 
+def test_the_error_names_the_flag_that_was_given_and_prefers_what_both_have(doubler):
+    done = doubler.stage(**{"config.sample.num_samples": 3, "base digest": "a", "config.base.source": "shipped"})
+    doubler.folder.run(dataclasses.replace(done, set_by={"base digest": "config.base.source"}))
+    changed = doubler.stage(**{"config.sample.num_samples": 4, "base digest": "a", "config.base.source": "shipped"})
+    with pytest.raises(UserError, match="^--config.rm_samples is 4, but stage double in .* was finished with 3; set"):
+        doubler.folder.run(dataclasses.replace(changed, set_by={"config.sample.num_samples": "config.rm_samples"}))
+    other = doubler.stage(**{"config.sample.num_samples": 3, "config.base.source": "train", "config.base.x": 1})
+    with pytest.raises(UserError, match=r"^--config.base.source is 'train', .* 'shipped' \(2 more settings differ\)"):
+        doubler.folder.run(other)
+    digest = doubler.stage(**{"config.sample.num_samples": 3, "base digest": "b", "config.base.source": "shipped"})
+    with pytest.raises(UserError, match="^--config.base.source: its base digest is 'b', but stage"):
+        doubler.folder.run(dataclasses.replace(digest, set_by={"base digest": "config.base.source"}))
+
+
+def test_a_setting_that_earlier_versions_did_not_record_is_compared_once_it_is(doubler):
+    newer = dataclasses.replace(doubler.stage(**{"config.kind": "a"}), newer=("config.kind",))
+    doubler.folder.run(doubler.stage())
+    doubler.folder.run(newer)
+    assert doubler.runs == 1
+    (doubler.folder / "in.txt").write_text("4")
+    doubler.folder.run(newer)
+    with pytest.raises(UserError, match="--config.kind is 'b', but"):
+        doubler.folder.run(dataclasses.replace(newer, settings={**newer.settings, "config.kind": "b"}))
+
+
+def test_a_check_runs_nothing(doubler):
+    check = CheckedFolder(doubler.folder)
+    check.run(doubler.stage())
+    doubler.folder.run(doubler.stage(**{"config.sft.num_steps": 3}))
+    with pytest.raises(UserError, match="--config.sft.num_steps is 4"):
+        check.run(doubler.stage(**{"config.sft.num_steps": 4}))
+    assert doubler.runs == 1
+
+
 @pytest.mark.parametrize("name", ["in.txt", "out/a.txt"])
 def test_a_changed_file_makes_the_stage_run_again(doubler, name):
     doubler.folder.run(doubler.stage())
@@ -75,6 +109,15 @@ def test_a_stage_that_fails_leaves_no_marker(doubler):
 def test_a_damaged_marker_is_named(doubler):
     doubler.folder.run(doubler.stage())
     marker = doubler.folder / "stages/double.json"
-    marker.write_text(json.dumps({})[:1])
-    with pytest.raises(UserError, match="double.json.*delete it"):
-        doubler.folder.run(doubler.stage())
+    good = marker.read_text()
+    for text in (
+        "{", "[]", "3", "null", '"x"', "", "[" * 100_000, "\0", "\ufeff{}", "{}", good.replace('"settings"', '"set"'),
+        good.replace('"inputs": {', '"inputs": [{').replace(' },\n "outputs"', ' }],\n "outputs"'),
+        json.dumps({**json.loads(good), "settings": [1]}), json.dumps({**json.loads(good), "outputs": {"a": 1}}),
+        json.dumps({**json.loads(good), "wall_clock_s": "1"}), json.dumps({**json.loads(good), "wall_clock_s": 1e999}),
+    ):  # fmt: skip
+        marker.write_text(text)
+        with pytest.raises(UserError, match="double.json is not what a finished stage leaves .*; delete it"):
+            doubler.folder.run(doubler.stage())
+        with pytest.raises(UserError, match="double.json"):
+            CheckedFolder(doubler.folder).check_markers()

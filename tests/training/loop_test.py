@@ -239,8 +239,9 @@ def test_a_checkpoint_of_another_fit_is_refused(fit, uninterrupted):
     [
         ({"batch_size": 5}, "batch_size=5: expected a positive multiple of 2"),
         ({"head": api.VerdictHead(30, 31)}, "a reward model expects 0 to 1"),
-        ({"num_steps": 0}, "num_steps=0: expected 1 or more"),
-        ({"dropout": 1.0}, "dropout=1.0: expected 0 <= dropout < 1"),
+        ({"num_steps": 0}, "num_steps=0: expected at least 1"),
+        ({"batch_size": 10**9}, "training with batch_size=1000000000 needs .* are available: set batch_size="),
+        ({"dropout": 1.0}, "dropout=1.0: expected a number from 0 to below 1"),
     ],
 )
 def test_unsuitable_arguments_are_one_clear_line(fit, changes, message):

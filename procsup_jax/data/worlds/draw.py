@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from procsup_jax.data.worlds.graph import Fact, Question, World, question_value, relation_value
-from procsup_jax.data.worlds.settings import Weights, WorldSettings
+from procsup_jax.data.worlds.settings import NAMES, Weights, WorldSettings
+from procsup_jax.errors import UserError
 
-NAMES = (
-    "Ann", "Bob", "Cid", "Dora", "Eli", "Fay", "Gus", "Hana", "Ian", "Joy", "Kim", "Leo", "Mia", "Ned", "Olga", "Pat",
-)  # fmt: skip
 THINGS = ("apples", "books", "cards", "coins", "eggs", "keys", "nuts", "pens", "shells", "stamps")
 
 
 T = TypeVar("T")
+# More than ten times what the narrowest settings that make sense take.
+MAX_ATTEMPTS = 100_000
 _NUM_TRIES = 4  # a fact that breaks a bound is drawn again before the whole story is
 
 
@@ -46,11 +46,21 @@ def between(rng: random.Random, low: int, high: int) -> int:
 
 
 def draw_world(rng: random.Random, settings: WorldSettings) -> World:
-    """Draw one story graph that keeps every bound of `settings`."""
-    while True:
+    """Draw one story graph that keeps every bound of `settings`; raise UserError where none seems to."""
+    for _ in range(MAX_ATTEMPTS):
         world = _attempt(rng, settings)
         if world is not None:
             return world
+    raise too_narrow(settings)
+
+
+def too_narrow(settings: WorldSettings) -> UserError:
+    """Return the error for settings that no story was found for."""
+    return UserError(
+        f"in {MAX_ATTEMPTS} tries no story kept the bounds max_value={settings.max_value}, "
+        f"given_range={settings.given_range}, addend_range={settings.addend_range} and factors={settings.factors} of "
+        "the worlds' settings; widen them"
+    )
 
 
 def _attempt(rng: random.Random, settings: WorldSettings) -> World | None:

@@ -7,7 +7,7 @@ import random
 
 from procsup_jax.data.worlds import language, write
 from procsup_jax.data.worlds import settings as settings_lib
-from procsup_jax.data.worlds.draw import draw_world
+from procsup_jax.data.worlds.draw import MAX_ATTEMPTS, draw_world, too_narrow
 from procsup_jax.data.worlds.graph import World
 from procsup_jax.data.worlds.settings import SlopSettings, WorldSettings
 from procsup_jax.errors import UserError
@@ -42,10 +42,11 @@ def draw_split(split: str, seed: int, index: int, settings: WorldSettings) -> tu
     if split not in _BUCKETS:
         raise UserError(f"split {split!r} of worlds, expected one of {', '.join(SPLITS)}: name one of these")
     rng = random.Random(f"worlds/{split}/{seed}/{index}")
-    while True:
+    for _ in range(MAX_ATTEMPTS // 10):
         world = draw_world(rng, settings)
         if split_of(world) == split:
             return world, rng
+    raise too_narrow(settings)
 
 
 def problems(

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
+from procsup_jax import fields
 from procsup_jax.errors import UserError
 from procsup_jax.models.config import HeadKind
 from procsup_jax.models.heads.base import Head
@@ -54,7 +55,7 @@ def head_from_json(values: Mapping[str, Any] | None) -> Head | None:
     if unknown or missing:
         wrong = f"has no field {unknown[0]!r}" if unknown else f"lacks its field {missing[0]!r}"
         raise UserError(f"a {known.kind} head {wrong}: its fields are {', '.join(names) or 'none'}")
-    return known(**{name: value for name, value in values.items() if name != "kind"})
+    return fields.build(known, {name: value for name, value in values.items() if name != "kind"}, f"{known.kind} head")
 
 
 def _of_kind(kind: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from procsup_jax import fields
 from procsup_jax.errors import UserError
 from procsup_jax.models.config import ModelConfig, RopeScaling
 from procsup_jax.models.pretrained.table import Shape
@@ -48,7 +49,7 @@ def from_hf(values: Mapping[str, Any]) -> ModelConfig:
     sizes: dict[str, Any] = {ours: _size(values, name) for name, ours in _HF_SIZES.items()}
     rope = {"rope_theta": values.get("rope_theta"), **(values.get("rope_scaling") or {})}
     rope |= values.get("rope_parameters") or {}
-    return ModelConfig(
+    found = dict(
         **sizes,
         num_kv_heads=values.get("num_key_value_heads") or sizes["num_heads"],
         head_dim=values.get("head_dim") or sizes["d_model"] // sizes["num_heads"],
@@ -58,6 +59,7 @@ def from_hf(values: Mapping[str, Any]) -> ModelConfig:
         norm_eps=values.get("rms_norm_eps", 1e-6),
         rope_scaling=_hf_scaling(rope),
     )
+    return fields.build(ModelConfig, found, "config")
 
 
 def to_hf(config: ModelConfig, dtype: str) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def from_gguf(
         if values.get(name, head_dim) != head_dim:
             raise UserError(f"llama.{name}={values[name]} is not supported: expected the heads' size, {head_dim}")
     theta = _rounded(values.get("rope.freq_base", 10000.0))
-    return ModelConfig(
+    found = dict(
         **sizes,
         vocab_size=values.get("vocab_size") or shapes.get("token_embd.weight", (0,))[0],
         num_kv_heads=values.get("attention.head_count_kv") or sizes["num_heads"],
@@ -121,12 +123,13 @@ def from_gguf(
         norm_eps=_rounded(values.get("attention.layer_norm_rms_epsilon", 1e-5)),
         rope_scaling=None if rope_factors is None else _scaling_of_factors(rope_factors, theta),
     )
+    return fields.build(ModelConfig, found, "llama")
 
 
 def _size(values: Mapping[str, Any], name: str) -> int:
     value = values.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise UserError(f"{name}={value!r}: expected a whole number, and it must be there")
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UserError(f"{name}={value!r}: expected a whole number from 1 on, and it must be there")
     return value
 
 

@@ -117,6 +117,10 @@ def write_params(
 
 def check_shapes(table: Table, style: str, config: ModelConfig, source: Source) -> None:
     """Raise UserError naming the first tensor that is missing, not expected or misshaped."""
+    if config.num_layers > len(source.shapes):
+        raise UserError(
+            f"num_layers={config.num_layers}, but there are {len(source.shapes)} tensors: is the file whole?"
+        )
     wanted, found, way = foreign_shapes(table, style, config), source.shapes, table.styles[style]
     for name in [*wanted, *sorted(found.keys() - wanted.keys())]:
         if found.get(name) == wanted.get(name) or any(fnmatch.fnmatch(name, pattern) for pattern in way.ignored):
