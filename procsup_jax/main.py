@@ -2,7 +2,7 @@
 
 A job is the function `run` of a module in `jobs/`: its parameters are the flags (see `flags`), its docstring their
 help. A parameter named `config` takes the settings of a configuration file and its `--config.key=value` changes. A
-module's function `check`, where it has one, is given the flags before that file is read, for what can be refused at
+module's function `check_flags`, where it has one, is given the flags before that file is read, for what can be refused at
 once. What a job computes with, jax above all, it imports in `run`: a user's mistakes are said before.
 """
 
@@ -131,7 +131,7 @@ def _job_usage(job: str, run: Callable[..., Any], argv: Sequence[str]) -> str:
 def _parse(job: str, run: Callable[..., Any], argv: Sequence[str]) -> dict[str, Any]:
     about_config, others = _divided(job, run, argv)
     found = arguments.parse(job, run, others)
-    check = getattr(importlib.import_module(run.__module__), "check", None)
+    check = getattr(importlib.import_module(run.__module__), "check_flags", None)
     if check is not None:
         check(**found)
     if about_config or flags.needs_config(run):

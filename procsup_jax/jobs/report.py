@@ -17,7 +17,7 @@ RESULTS, EXAMPLES, REPORT = "results.json", "examples.jsonl", "report.html"
 WORKDIR = About("the folder that procsup run wrote", reads="folder")
 
 
-def check(workdir: pathlib.Path) -> None:
+def check_flags(workdir: pathlib.Path) -> None:
     """Raise UserError where another process has the workdir, as a run does, which writes the report too."""
     lock.check(workdir)
 

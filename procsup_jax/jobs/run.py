@@ -13,7 +13,7 @@ from procsup_jax.stages.experiment import ExperimentSettings
 WORKDIR = About("the folder to keep everything in, without it runs/NAME", writes="folder")
 
 
-def check(workdir: pathlib.Path | None) -> None:
+def check_flags(workdir: pathlib.Path | None) -> None:
     """Raise UserError where another process has the workdir; called before anything is loaded."""
     if workdir is not None:
         lock.check(workdir)

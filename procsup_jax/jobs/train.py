@@ -37,7 +37,7 @@ class TrainFlags(Flags):
     force: bool = flag("sft, distil: take a reward model for a policy, without its head", False)
 
 
-def check(flags: TrainFlags, mesh: MeshSettings) -> None:
+def check_flags(flags: TrainFlags, mesh: MeshSettings) -> None:
     """Raise UserError where another process trains to this output; called before anything is loaded."""
     lock.check(_kept(flags))
 

@@ -14,6 +14,7 @@ from procsup_jax.evals.inputs import LayoutName
 from procsup_jax.evals.join import join
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
+from procsup_jax.ranges import Seed
 from procsup_jax.searching.vote import Choice
 from procsup_jax.text.answers import Reading
 
@@ -30,7 +31,7 @@ class VoteFlags(Flags):
     problems: pathlib.Path | None = flag(
         "the problems, which need no answers; without them those of the samples", None, reads="file"
     )
-    seed: Annotated[int, shared.SEED] = 0
+    seed: Annotated[Seed, shared.SEED] = 0
     answers: Annotated[Reading, shared.ANSWERS] = "flexible"
     layout: Annotated[LayoutName, shared.JOINED_LAYOUT] = ""
     skip_bad: Annotated[bool, shared.SKIP_UNJOINED] = False
