@@ -23,6 +23,8 @@ from procsup_jax.models.attention import MAX_QUERY_BLOCKS, MIN_QUERY_BLOCK
 
 # Float32 copies of a step's logits alive at a time: as they are, masked, filtered, their exponentials.
 LOGIT_COPIES = 4
+# How many logits of a row are alive at a time where given tokens are read under a policy: 128 MiB of float32.
+READ_LOGITS = 2**25
 # And of a block of attention's scores: as they are, masked, their exponentials.
 SCORE_COPIES = 3
 MEMINFO, CGROUP = pathlib.Path("/proc/meminfo"), pathlib.Path("/sys/fs/cgroup")
@@ -130,8 +132,11 @@ def tree_row_bytes(config: ModelConfig, head: Head | None, shape: TreeShape) -> 
     gathered = shape.num_branches * (2 * (p + t) * config.num_kv_heads * config.head_dim + 3 * t * width)
     block = max(MIN_QUERY_BLOCK, -(-t // MAX_QUERY_BLOCKS))
     scores = SCORE_COPIES * shape.num_branches * config.num_heads * min(block, t) * (p + t)
-    rows = shape.num_tokens if head is None else head.num_logit_rows(config, 1, shape.num_tokens)
-    logits = LOGIT_COPIES * min(rows, max(1, api.MAX_LOGITS // config.vocab_size)) * config.vocab_size
+    if head is None:
+        rows = min(shape.num_tokens, max(1, READ_LOGITS // config.vocab_size))
+    else:
+        rows = head.num_logit_rows(config, 1, shape.num_tokens)
+    logits = LOGIT_COPIES * rows * config.vocab_size
     return 4 * (tokens + gathered + max(scores, logits))
 
 

@@ -30,6 +30,8 @@ Key = tuple[str, object]
 
 # The share of a row's room for branches and prompts, each as long as the longest, that it has tokens for at most.
 _FILLED = 0.77
+# Log-probabilities are read in pieces of whole multiples of this, as far as they need pieces at all.
+_PIECE = 64
 
 
 class _Documents(NamedTuple):
@@ -299,8 +301,13 @@ def _token_logprobs(config: ModelConfig, params: Params, batch: _Batch) -> jax.A
         logprob_btv = jax.nn.log_softmax(api.unembed(config, params, before_btd))
         return jnp.take_along_axis(logprob_btv, tokens_bt[..., None], axis=2)[..., 0]
 
-    found_cbt = api.map_chunks(of_tokens, config.vocab_size, before_bld, batch.tokens_bl)
-    logprob_bl = jnp.moveaxis(found_cbt, 0, 1).reshape(batch.tokens_bl.shape)
+    b, length = batch.tokens_bl.shape
+    # A length without divisors would be read token by token; one that is read whole stays as it is.
+    rest = -length % _PIECE if length * config.vocab_size > memory.READ_LOGITS else 0
+    before_bld = jnp.pad(before_bld, ((0, 0), (0, rest), (0, 0)))
+    tokens_bl = jnp.pad(batch.tokens_bl, ((0, 0), (0, rest)))
+    found_cbt = api.map_chunks(of_tokens, config.vocab_size, before_bld, tokens_bl, max_logits=memory.READ_LOGITS)
+    logprob_bl = jnp.moveaxis(found_cbt, 0, 1).reshape(b, -1)[:, :length]
     return rules.constrain(api.take(logprob_bl, batch.trees.branch_brt), (None, None, None))
 
 

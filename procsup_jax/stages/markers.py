@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from procsup_jax import files, json_lines
 from procsup_jax.errors import UserError
+from procsup_jax.json_lines import shown
 
 _ABSENT = object()
 
@@ -64,8 +65,10 @@ def check_settings(
     if not others:
         return
     key = others[0]
-    is_flag = key.startswith("config.")
-    subject = f"--{set_by.get(key, key)}" if is_flag else f"--{set_by[key]}: its {key}"
+    if key.startswith("config."):
+        subject = f"--{set_by.get(key, key)}"
+    else:
+        subject = f"--{set_by[key]}: its {key}" if key in set_by else f"the setting {shown(key)}"
     more = f" ({len(others) - 1} more settings differ)" if len(others) > 1 else ""
     raise UserError(
         f"{subject} is {_said(wanted.get(key, _ABSENT))}, but stage {name} in {where} was finished with "

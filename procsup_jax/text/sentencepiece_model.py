@@ -41,7 +41,7 @@ class SentencePieceTokenizer(PieceTokenizer):
         try:
             self._processor = sentencepiece.SentencePieceProcessor(model_proto=model + _NO_PREFIX)
             self._starting = sentencepiece.SentencePieceProcessor(model_proto=model + _KEEP_BLANKS)
-        except (RuntimeError, TypeError) as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             raise UserError(f"{name}: is no SentencePiece model; download it again") from error
         processor = self._processor
         self.size = processor.get_piece_size()

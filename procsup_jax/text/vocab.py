@@ -53,7 +53,7 @@ class Vocab(PieceTokenizer):
         self._model = model
         try:
             self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-        except (RuntimeError, TypeError) as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             raise UserError(f"{name}: is no SentencePiece model; pass a .model file that train_vocab wrote") from error
         self.size = self._processor.get_piece_size()
         self._ids = ids = {self._processor.id_to_piece(i): i for i in range(self.size)}

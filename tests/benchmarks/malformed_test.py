@@ -7,7 +7,7 @@ import pytest
 from benchmarks.soak import mutate
 from benchmarks.soak.malformed import Malformed
 
-NUM_FILES = 250
+NUM_FILES = 200
 
 
 @pytest.fixture(scope="module")

@@ -48,8 +48,7 @@ def test_a_batch_that_does_not_fit_is_refused_by_its_flag_with_one_that_does(mod
 def test_logprobs_in_pieces_are_those_of_the_whole(model, monkeypatch):
     whole = score.step_logprobs(model, PROBLEMS, SAMPLES, batch_size=8)
     jax.clear_caches()
-    pieces = functools.partial(api.map_chunks, max_logits=4 * model.config.vocab_size)
-    monkeypatch.setattr(api, "map_chunks", pieces)
+    monkeypatch.setattr(memory, "READ_LOGITS", 4 * model.config.vocab_size)
     again = score.step_logprobs(model, PROBLEMS, SAMPLES, batch_size=8)
     for a, b in zip(whole, again, strict=True):
         for x, y in zip(a, b, strict=True):

@@ -34,5 +34,5 @@ def test_orm_rl_chooses_by_the_setting(aggregate, kept, tmp_path):
 
 
 def test_no_epoch_is_an_error():
-    with pytest.raises(UserError, match="num_epochs is 0, expected at least 1"):
+    with pytest.raises(UserError, match="num_epochs=0: expected at least 1"):
         ImproveSettings(num_epochs=0)

@@ -71,6 +71,12 @@ def test_the_error_names_the_flag_that_was_given_and_prefers_what_both_have(doub
         doubler.folder.run(dataclasses.replace(digest, set_by={"base digest": "config.base.source"}))
 
 
+def test_a_setting_of_a_marker_that_no_flag_sets_is_shown(doubler):
+    doubler.folder.run(doubler.stage(**{"config&x\n": 1}))
+    with pytest.raises(UserError, match="the setting .config&x.* is not set, but stage double"):
+        doubler.folder.run(doubler.stage())
+
+
 def test_a_setting_that_earlier_versions_did_not_record_is_compared_once_it_is(doubler):
     newer = dataclasses.replace(doubler.stage(**{"config.kind": "a"}), newer=("config.kind",))
     doubler.folder.run(doubler.stage())

@@ -100,7 +100,8 @@ def test_both_kinds_of_model_learn(one_of_three):
     )
     for lesson in lessons:
         settings = tasks.TrainSettings(FIT, SEQ_LEN, "classifier", validation=0)
-        history = tasks.train(model, lesson, settings).history
+        started = model.with_head(None) if lesson.task == "distil" else model
+        history = tasks.train(started, lesson, settings).history
         first, *_, last = (record["loss"] for record in history if "loss" in record)
         assert last < first, lesson.task
 

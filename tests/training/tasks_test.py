@@ -64,7 +64,11 @@ def test_a_head_of_the_same_kind_is_gone_on_from(model):
     again = train(judge, Lesson("prm", PROBLEMS, SAMPLES, SOFT), TrainSettings(still, 96, "classifier", 0.0)).model
     close = functools.partial(np.testing.assert_allclose, atol=1e-6)
     jax.tree.map(close, again.params["head"], judge.params["head"])
-    assert train(judge, Lesson("sft", PROBLEMS), TrainSettings(still, 96)).model.head is None
+    with pytest.raises(UserError, match="tiny.orm is a reward model"):
+        train(judge, Lesson("sft", PROBLEMS), TrainSettings(still, 96))
+    policy = train(judge.with_head(None), Lesson("sft", PROBLEMS), TrainSettings(still, 96)).model
+    assert policy.head is None
+    assert policy.metadata["tokens_seen"] and again.metadata["task"] == "prm"
 
 
 @pytest.mark.parametrize(
@@ -88,5 +92,5 @@ def test_what_a_lesson_lacks_is_one_clear_line(model, lesson, message):
 
 
 def test_a_share_that_is_none_is_refused():
-    with pytest.raises(UserError, match="validation=1: expected a share from 0"):
+    with pytest.raises(UserError, match="validation=1: expected a number from 0 to below 1"):
         TrainSettings(validation=1)
