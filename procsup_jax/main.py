@@ -2,8 +2,8 @@
 
 A job is the function `run` of a module in `jobs/`: its parameters are the flags (see `flags`), its docstring their
 help. A parameter named `config` takes the settings of a configuration file and its `--config.key=value` changes. A
-module's function `check_flags`, where it has one, is given the flags before that file is read, for what can be refused at
-once. What a job computes with, jax above all, it imports in `run`: a user's mistakes are said before.
+module's function `check_flags`, where it has one, is given the flags before that file is read, for what can be refused
+at once. What a job computes with, jax above all, it imports in `run`: a user's mistakes are said before.
 """
 
 from __future__ import annotations
