@@ -41,7 +41,8 @@ class Range:
         return bool(above and (number < self.high if self.open_high or math.isinf(self.high) else number <= self.high))
 
 
-MAX_SEED = 2**63 - 1
+# JAX makes its keys of 32 bits: it would take larger seeds for smaller ones.
+MAX_SEED = 2**32 - 1
 # What an array's axis has at most.
 _MOST = 2**31 - 1
 

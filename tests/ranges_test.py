@@ -29,7 +29,7 @@ class Whole:
 @pytest.mark.parametrize(
     ("hint", "good", "bad"),
     [
-        (Seed, (0, 1, 2**63 - 1, np.int64(4)), (-1, 2**63, 2**64, 1.0, True, "1", None, float("nan"))),
+        (Seed, (0, 1, 2**32 - 1, np.int64(4)), (-1, 2**32, 2**64, 1.0, True, "1", None, float("nan"))),
         (Count, (1, 2**31 - 1), (0, -3, 2**31, 1.5)),
         (Size, (0, 5), (-1,)),
         (Share, (0, 1, 0.5), (-0.1, 1.1, float("nan"), float("inf"), [0.5])),
@@ -97,7 +97,7 @@ def job(flags: JobFlags, group: Limits):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("--seed=-1", "--seed=-1: expected a whole number from 0 to 9223372036854775807; see procsup job --help"),
+        ("--seed=-1", "--seed=-1: expected a whole number from 0 to 4294967295; see procsup job --help"),
         ("--seed=18446744073709551616", "--seed=18446744073709551616: expected a whole number from 0"),
         ("--share=nan", "--share=nan: expected a number from 0 to 1"),
         ("--group.limit=0", "--group.limit=0: expected at least 1"),

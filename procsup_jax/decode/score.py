@@ -10,43 +10,33 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 
 from procsup_jax import grouping
 from procsup_jax.decode import memory
 from procsup_jax.decode.batching import length_bucket
+from procsup_jax.decode.rows import (
+    Batch,
+    Documents,
+    Key,
+    Part,
+    batch_of,
+    num_rows_of,
+    num_shards,
+    over_batch,
+    parts_of,
+    shape_of,
+)
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
-from procsup_jax.models.api import Head, ModelConfig, Params, Trees, TreeShape
+from procsup_jax.models.api import Head, ModelConfig, Params
 from procsup_jax.models.model import Model
 from procsup_jax.parallel import rules, streams
 from procsup_jax.progress import Progress
 from procsup_jax.ranges import Count, check_value
-from procsup_jax.text.encoding import EncodedSolution
 from procsup_jax.types import Problem, Sample
 
-# A solution, by its problem's uid and what it says.
-Key = tuple[str, object]
-
-# The share of a row's room for branches and prompts, each as long as the longest, that it has tokens for at most.
-_FILLED = 0.77
 # Log-probabilities are read in pieces of whole multiples of this, as far as they need pieces at all.
 _PIECE = 64
-
-
-class _Documents(NamedTuple):
-    """Hold the prompts of problems by uid, and each different solution."""
-
-    prompts: dict[str, list[int]]
-    solutions: dict[Key, EncodedSolution]
-
-
-class _Part(NamedTuple):
-    """Hold what is read at a time: rows of solutions, what fits each of them, and the most steps of a solution."""
-
-    rows: list[list[Key]]
-    shape: TreeShape
-    num_steps: int
 
 
 class _Plan(NamedTuple):
@@ -55,14 +45,6 @@ class _Plan(NamedTuple):
     model: Model
     batch_size: int
     flag: str
-
-
-class _Batch(NamedTuple):
-    """Hold rows of flat tokens [b, l], how they hang together, and the ends of the steps of each solution [b, r, s]."""
-
-    tokens_bl: jax.Array
-    trees: Trees
-    ends_brs: jax.Array
 
 
 def score_samples(
@@ -119,9 +101,9 @@ def _key(model: Model, sample: Sample) -> Key:
     return sample.problem_uid, model.encoding.content(sample)
 
 
-def _documents(model: Model, problems: Sequence[Problem], samples: Sequence[Sample]) -> _Documents:
+def _documents(model: Model, problems: Sequence[Problem], samples: Sequence[Sample]) -> Documents:
     """Return each problem's prompt and each different solution once."""
-    by_uid, documents = grouping.by_uid(problems), _Documents({}, {})
+    by_uid, documents = grouping.by_uid(problems), Documents({}, {})
     for sample in samples:
         uid, key = sample.problem_uid, _key(model, sample)
         question = grouping.problem_of(by_uid, sample).question
@@ -143,23 +125,23 @@ def _check_len(config: ModelConfig, sample: Sample, prompt_len: int, solution_le
 
 
 def _read(
-    program: Callable[[_Batch], jax.Array], documents: _Documents, plan: _Plan, what: str
+    program: Callable[[Batch], jax.Array], documents: Documents, plan: _Plan, what: str
 ) -> Iterator[tuple[Key, np.ndarray]]:
     """Yield each solution's key and its part of what a program makes of batches, [b, r, ...]; empty ones unread."""
     mesh, batch_size = plan.model.mesh, plan.batch_size
     check_value(plan.flag, batch_size, Count, "score")
     _check_memory(documents, plan, what)
     yield from ((key, np.zeros(0, np.float32)) for key, each in documents.solutions.items() if not each.tokens)
-    num_rows = _num_rows(batch_size, mesh)
+    num_rows = num_rows_of(batch_size, mesh)
 
-    def read(part: _Part) -> list[tuple[Key, np.ndarray]]:
-        batch = _batch(documents, part, num_rows)
+    def read(part: Part) -> list[tuple[Key, np.ndarray]]:
+        batch = batch_of(documents, part, num_rows)
         with streams.calling:
             found_br = program(batch)
         rows = zip(part.rows, np.asarray(found_br), strict=False)
         return list(itertools.chain.from_iterable(zip(keys, found_r, strict=False) for keys, found_r in rows))
 
-    parts = list(_parts(documents, num_rows, batch_size // num_rows))
+    parts = list(parts_of(documents, num_rows, batch_size // num_rows))
     num_solutions = sum(len(row) for part in parts for row in part.rows)
     with rules.use(mesh), Progress(what, num_solutions, "solution") as progress:
         for found in streams.in_order(read, parts, streams.num_streams(mesh)):
@@ -167,7 +149,7 @@ def _read(
             progress.update(len(found))
 
 
-def _check_memory(documents: _Documents, plan: _Plan, what: str) -> None:
+def _check_memory(documents: Documents, plan: _Plan, what: str) -> None:
     """Raise UserError where the largest shape that is read at a time does not fit."""
     lens = [len(each.tokens) for each in documents.solutions.values() if each.tokens]
     mesh = plan.model.mesh
@@ -175,125 +157,25 @@ def _check_memory(documents: _Documents, plan: _Plan, what: str) -> None:
         return
 
     def need(batch_size: int) -> int:
-        num_rows = _num_rows(batch_size, mesh)
-        shape = _shape(documents, length_bucket(max(lens), 64), batch_size // num_rows)
-        rows = -(-num_rows // _shards(mesh)) * streams.num_streams(mesh)
+        num_rows = num_rows_of(batch_size, mesh)
+        shape = shape_of(documents, length_bucket(max(lens), 64), batch_size // num_rows)
+        rows = -(-num_rows // num_shards(mesh)) * streams.num_streams(mesh)
         return rows * memory.tree_row_bytes(plan.model.config, plan.model.head, shape)
 
     memory.check_number(what, plan.flag, plan.batch_size, need, mesh)
 
 
-def _shards(mesh: Mesh | None) -> int:
-    return 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
-
-
-def _num_rows(batch_size: int, mesh: Mesh | None) -> int:
-    """Return over how many rows of tokens a batch spreads: one for each device of the batch axes, if that divides."""
-    shards = _shards(mesh)
-    return 1 if batch_size % shards else shards
-
-
-def _parts(documents: _Documents, num_rows: int, num_branches: int) -> Iterator[_Part]:
-    """Yield what is read at a time, in few shapes: a program is compiled for each.
-
-    A shape goes by the bucket of a problem's longest solution, and in three sizes by what its rows hold; what fills
-    less than half a row waits for the next one.
-    """
-    classes: dict[int, list[Key]] = {}
-    for keys in _by_problem(documents).values():
-        longest = max(len(documents.solutions[key].tokens) for key in keys)
-        classes.setdefault(length_bucket(longest, 64), []).extend(keys)
-    num_steps = length_bucket(max((len(each.ends) for each in documents.solutions.values()), default=0), 16)
-    waiting: list[Key] = []
-    for branch_len in sorted(classes):
-        shape = _shape(documents, branch_len, num_branches)
-        rows = _filled(documents, [*waiting, *classes[branch_len]], shape)
-        is_last = branch_len == max(classes)
-        waiting = [] if is_last or 2 * _num_tokens(documents, rows[-1]) >= shape.num_tokens else rows.pop()
-        shape = _shrunk(shape, max((_num_tokens(documents, row) for row in rows), default=0))
-        for start in range(0, len(rows), num_rows):
-            yield _Part(rows[start : start + num_rows], shape, num_steps)
-
-
-def _by_problem(documents: _Documents) -> dict[str, list[Key]]:
-    by_problem: dict[str, list[Key]] = {}
-    for key, solution in documents.solutions.items():
-        if solution.tokens:
-            by_problem.setdefault(key[0], []).append(key)
-    return by_problem
-
-
-def _shape(documents: _Documents, branch_len: int, num_branches: int) -> TreeShape:
-    """Return what a row has room for: few tokens, as most work is done token by token."""
-    solutions_each = len(documents.solutions) / len(documents.prompts)
-    num_prompts = max(num_branches // 4, 1) if solutions_each >= 3 else num_branches
-    prompt_len = length_bucket(max(map(len, documents.prompts.values())), 128)
-    most = num_branches * branch_len + num_prompts * prompt_len
-    return TreeShape(
-        num_tokens=max(int(_FILLED * most), prompt_len + branch_len),
-        num_prompts=num_prompts,
-        prompt_len=prompt_len,
-        num_branches=num_branches,
-        branch_len=branch_len,
-    )
-
-
-def _shrunk(shape: TreeShape, num_tokens: int) -> TreeShape:
-    """Return the shape with six or seven eighths of its tokens, where its rows hold no more."""
-    eighths = next((n for n in (6, 7) if num_tokens <= n * shape.num_tokens // 8), 8)
-    return shape._replace(num_tokens=eighths * shape.num_tokens // 8)
-
-
-def _filled(documents: _Documents, keys: Sequence[Key], shape: TreeShape) -> list[list[Key]]:
-    """Fill rows in turn, in the order of the keys."""
-    rows: list[list[Key]] = [[]]
-    for key in keys:
-        row = [*rows[-1], key]
-        fits = len(row) <= shape.num_branches and len(_uids(row)) <= shape.num_prompts
-        if fits and _num_tokens(documents, row) <= shape.num_tokens:
-            rows[-1] = row
-        else:
-            rows.append([key])
-    return rows
-
-
-def _num_tokens(documents: _Documents, row: Sequence[Key]) -> int:
-    prompts = sum(len(documents.prompts[uid]) for uid in _uids(row))
-    return prompts + sum(len(documents.solutions[key].tokens) for key in row)
-
-
-def _uids(keys: Sequence[Key]) -> list[str]:
-    return list(dict.fromkeys(uid for uid, _ in keys))
-
-
-def _batch(documents: _Documents, part: _Part, num_rows: int) -> _Batch:
-    """Lay out rows of solutions with their prompts, empty ones after them; the solutions keep their order."""
-    shape = part.shape
-    ends_brs = np.zeros((num_rows, shape.num_branches, part.num_steps), np.int32)
-    empty: list[list[Key]] = [[]] * (num_rows - len(part.rows))
-    planted = []
-    for b, keys in enumerate([*part.rows, *empty]):
-        uids = _uids(keys)
-        branches = [(uids.index(key[0]), documents.solutions[key].tokens) for key in keys]
-        planted.append(api.plant(shape, [documents.prompts[uid] for uid in uids], branches))
-        for r, key in enumerate(keys):
-            ends = documents.solutions[key].ends
-            ends_brs[b, r, : len(ends)] = ends
-    tokens_bl, trees = jax.tree.map(lambda *arrays: jnp.asarray(np.stack(arrays)), *planted)
-    return _Batch(tokens_bl, trees, jnp.asarray(ends_brs))
-
-
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _step_logits(config: ModelConfig, head: Head, params: Params, batch: _Batch) -> jax.Array:
-    batch = _over_batch(batch)
+def _step_logits(config: ModelConfig, head: Head, params: Params, batch: Batch) -> jax.Array:
+    batch = over_batch(batch)
     logits_brt = api.rm_tree_logits(config, head, params, batch.tokens_bl, batch.trees)
     return rules.constrain(jnp.take_along_axis(logits_brt, batch.ends_brs, axis=2), (None, None, None))
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _token_logprobs(config: ModelConfig, params: Params, batch: _Batch) -> jax.Array:
+def _token_logprobs(config: ModelConfig, params: Params, batch: Batch) -> jax.Array:
     """Return the log-probability of each token of each solution given those before it, [b, r, t]."""
-    batch = _over_batch(batch)
+    batch = over_batch(batch)
     hidden_bld = api.tree_hidden(config, params, batch.tokens_bl, batch.trees)
     before_bld = api.take(hidden_bld, batch.trees.parent_bl)
 
@@ -309,10 +191,6 @@ def _token_logprobs(config: ModelConfig, params: Params, batch: _Batch) -> jax.A
     found_cbt = api.map_chunks(of_tokens, config.vocab_size, before_bld, tokens_bl, max_logits=memory.READ_LOGITS)
     logprob_bl = jnp.moveaxis(found_cbt, 0, 1).reshape(b, -1)[:, :length]
     return rules.constrain(api.take(logprob_bl, batch.trees.branch_brt), (None, None, None))
-
-
-def _over_batch(batch: _Batch) -> _Batch:
-    return jax.tree.map(lambda array: rules.constrain(array, ("batch",) + (None,) * (array.ndim - 1)), batch)
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

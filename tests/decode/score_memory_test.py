@@ -5,7 +5,7 @@ import functools
 import jax
 import pytest
 
-from procsup_jax.decode import memory, score
+from procsup_jax.decode import memory, rows, score
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.types import Problem, Sample
@@ -21,9 +21,9 @@ SAMPLES = [Sample("p", i, f"Bob has {i} pens.\n#### {i}") for i in range(6)]
 def test_the_plan_is_near_what_the_compiler_says(model, head, number):
     judge = model.with_head(head)
     documents = score._documents(judge, PROBLEMS, SAMPLES)
-    shape = score._shape(documents, 64, number)
-    [part] = score._parts(documents, 1, number)
-    batch = score._batch(documents, part._replace(shape=shape), 1)
+    shape = rows.shape_of(documents, 64, number)
+    [part] = rows.parts_of(documents, 1, number)
+    batch = rows.batch_of(documents, part._replace(shape=shape), 1)
     if head is None:
         program = functools.partial(score._token_logprobs.lower, judge.config)
     else:
