@@ -67,7 +67,7 @@ def test_the_readmes_jobs_work_as_they_are_printed(tiny_run, capsys):
         if job != "report":  # of a whole run
             assert main.main([job, *flags, *short.get(job, [])]) == 0, f"{job}: {capsys.readouterr().err}"
         ran.append(job)
-    assert set(ran) == {"data", "sample", "label", "score", "grade", "evaluate", "search", "report", "run"}
+    assert set(ran) == {"data", "sample", "label", "score", "grade", "vote", "evaluate", "search", "report", "run"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

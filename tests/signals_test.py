@@ -19,6 +19,7 @@ def start(code, *, ignore=False):
         return subprocess.Popen(
             [sys.executable, "-c", f"from procsup_jax import signals; signals.listen()\n{code}"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         )  # fmt: skip
     finally:
         signal.signal(signal.SIGINT, before)

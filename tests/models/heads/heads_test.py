@@ -42,7 +42,7 @@ def test_a_classifier_may_leave_its_settings_out():
         ("product", "head 'product': expected a JSON object with its kind, or null"),
         ({"kind": "verdict", "correct_id": 5}, "a verdict head lacks its field 'incorrect_id': its fields are correct"),
         ({"kind": "product", "gain": 1}, "a product head has no field 'gain': its fields are none"),
-        ({"kind": "classifier", "num_outputs": "2"}, "classifier num_outputs='2': expected 1 or 2"),
+        ({"kind": "classifier", "num_outputs": "2"}, "classifier head.num_outputs='2': expected a whole number"),
     ],
 )
 def test_what_describes_no_head_is_one_clear_line(values, message):
