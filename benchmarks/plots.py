@@ -59,6 +59,6 @@ def _lines(rows: list[Record], point: Callable[[Record], tuple[float, float]]) -
 
 
 def _chart(lines: list[line_chart.Line], name: str, title: str, x_title: str, y_title: str) -> svg.Figure:
-    margin = 18 + 6.6 * max(len(line.tag) for line in lines)
+    margin = 18 + 7.6 * max(len(line.tag) for line in lines)
     axes = line_chart.Axis(x_title, "d"), line_chart.Axis(y_title, "n")
     return line_chart.line_chart(lines, name, title, *axes, tags_right=margin, size=(560.0, 300.0))

@@ -147,7 +147,7 @@ def votes_figure(lines: Sequence[line_chart.Line], metric: str, num_runs: int) -
         f"SFT's {TITLES[metric].lower()} over the number of samples, means of {num_runs} runs",
         line_chart.Axis("samples of a problem", "log2"),
         line_chart.Axis(f"{TITLES[metric].lower()}, %"),
-        tags_right=150.0,
+        tags_right=166.0,
         size=(520.0, 300.0),
     )
 
