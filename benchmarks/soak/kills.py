@@ -1,0 +1,133 @@
+"""Runs and trainings killed at random moments and started again until they end: the same bytes as undisturbed ones.
+
+python -m benchmarks.soak kills --kills=200 --seed=0
+
+Half of the kills are aimed: they fall within 20 ms of a checkpoint's first file, after a few checkpoints were let by.
+The others fall at any moment. Three in five are SIGKILL, the others SIGTERM.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import pathlib
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+
+from benchmarks.soak import processes, signals, work
+from benchmarks.soak.result import Budget, Result
+
+SHARE_AIMED, SHARE_KILL, SHARE_RUN = 0.5, 0.6, 0.6
+AIM_S = 0.02
+# The fewest and the most kills before a job is let run to its end.
+PER_JOB = (4, 12)
+_HALF_WRITTEN = "*orbax-checkpoint-tmp*"
+
+
+@dataclasses.dataclass(frozen=True)
+class Kill:
+    """Hold one kill: of which job by which signal, whether it was aimed, and what it left half written.
+
+    `code` is the process's, 0 where it ended by itself before.
+    """
+
+    job: str
+    signal: str
+    aimed: bool
+    code: int
+    checkpoint: bool
+    file: bool
+    fault: str = ""
+
+
+def run(budget: Budget, seed: int) -> Result:
+    """Kill and start again until the budget is spent, then let the last one end."""
+    chance = random.Random(seed)
+    counts: collections.Counter[str] = collections.Counter()
+    faults = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        jobs = [each.finished(folder / each.name) for each in (work.run_job(), work.train_job(folder))]
+        begun = Budget(budget.tries)
+        kills = 0
+        while kills < budget.tries and not (kills and budget.spent):
+            job = jobs[chance.random() >= SHARE_RUN]
+            most = min(chance.randint(*PER_JOB), budget.tries - kills)
+            for each in disturbed(job, folder / f"job{counts['jobs']}", most, chance, budget):
+                faults += bool(each.fault)
+                if each.fault:
+                    print(f"{each.fault}: {each}", file=sys.stderr, flush=True)
+                if each.code != 0:
+                    kills += 1
+                    counts[each.signal] += 1
+                    counts["aimed"] += each.aimed
+                    counts["inside_checkpoints"] += each.checkpoint
+                    counts["inside_files"] += each.file
+            counts["jobs"] += 1
+            print(f"kills: {kills} of {budget.tries}, {dict(counts)}", file=sys.stderr, flush=True)
+    return Result("kills", kills, faults, begun.seconds, dict(counts))
+
+
+def disturbed(job: work.Job, folder: pathlib.Path, most: int, chance: random.Random, budget: Budget) -> Iterator[Kill]:
+    """Kill a job `most` times at most and let it end; the last one yielded says whether its bytes are the expected."""
+    for _ in range(most):
+        if budget.spent:
+            break
+        kill = attempt(job, folder, chance)
+        if kill.code == 0:
+            break
+        yield kill
+    code, said = processes.call(job.argv(folder))
+    if code != 0 or "is damaged" in said:
+        fault = f"to its end: exit code {code} with {said}"
+    else:
+        fault = processes.difference(processes.contents(folder), job.expected)
+    yield Kill(job.name, "", False, 0, False, False, fault)
+
+
+def attempt(job: work.Job, folder: pathlib.Path, chance: random.Random) -> Kill:
+    """Start a job, kill it at a moment drawn from `chance`, and look at what that left."""
+    number = signal.SIGKILL if chance.random() < SHARE_KILL else signal.SIGTERM
+    aimed = chance.random() < SHARE_AIMED
+    after_s, to_let_by = chance.uniform(0, job.seconds), chance.randrange(6)
+    with processes.Process(job.argv(folder)) as process:
+        process.wait_until_it_hears()
+        if aimed:
+            _wait_for_checkpoint(process, folder, to_let_by, 2 * job.seconds)
+            time.sleep(chance.uniform(0, AIM_S))
+        else:
+            _wait(process, after_s)
+        process.popen.send_signal(number)
+        sent = time.monotonic()
+        code, said = process.end(processes.PATIENCE_S)
+    fault = ""
+    if code != 0 and number is signal.SIGTERM:
+        fault = signals.Outcome(job.name, number, after_s, code, time.monotonic() - sent, said).fault
+    elif code not in (0, -number):
+        fault = f"exit code {code} with {said}"
+    checkpoint = any(folder.rglob(_HALF_WRITTEN))
+    return Kill(job.name, number.name, aimed, code, checkpoint, any(folder.rglob(".*.tmp")), fault)
+
+
+def _wait(process: processes.Process, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while process.runs and time.monotonic() < end:
+        time.sleep(0.005)
+
+
+def _wait_for_checkpoint(process: processes.Process, folder: pathlib.Path, to_let_by: int, seconds: float) -> None:
+    """Return when so many checkpoints were begun, when the process has ended, or when it takes too long."""
+    end = time.monotonic() + seconds
+    before = set(folder.rglob(_HALF_WRITTEN))
+    while process.runs and time.monotonic() < end:
+        now = {path for at in folder.glob("**/checkpoints") for path in at.glob(_HALF_WRITTEN)}
+        if now - before:
+            if not to_let_by:
+                return
+            to_let_by -= 1
+        before = now
+        time.sleep(0.002)

@@ -1,0 +1,68 @@
+"""The two jobs that parts of the soak disturb: small, but with every kind of file and many checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import time
+
+from benchmarks.soak import processes
+
+_FITS = ("base.fit", "sft", "orm", "prm", "distil")
+_RUN = ("--config.name=soak", "--config.improve.approaches=('sft_orm_rl',)", "--config.evaluate.step_search_models=()")
+_STEPS, _TRAIN_STEPS = 12, 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Hold a command line, {} standing for its folder, what it left when nothing disturbed it, and for how long it ran.
+
+    The folder lies in another one, so that a kill leaves what it leaves within that.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    expected: dict[str, str] = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+
+    def argv(self, folder: pathlib.Path) -> list[str]:
+        """Return its command line for a folder."""
+        return [each.replace("{}", str(folder)) for each in self.arguments]
+
+    def finished(self, folder: pathlib.Path) -> Job:
+        """Run it undisturbed, a second time with everything compiled, and return it with what it left."""
+        for name in ("first", "second"):
+            begun = time.monotonic()
+            code, said = processes.call(self.argv(folder / name))
+            seconds = time.monotonic() - begun
+            if code != 0:
+                raise RuntimeError(f"{self.name} undisturbed: exit code {code} with {said}")
+        expected = processes.contents(folder / "second")
+        if changed := processes.difference(processes.contents(folder / "first"), expected):
+            raise RuntimeError(f"{self.name} undisturbed is not the same twice: {changed}")
+        return dataclasses.replace(self, expected=expected, seconds=seconds)
+
+
+def run_job() -> Job:
+    """Return an experiment: a base, fine-tuning, reward models, one kind of expert iteration, evaluation, report.
+
+    Every fit saves a checkpoint after each step.
+    """
+    fits = [
+        f"--config.{fit}.{name}={value}"
+        for fit in _FITS
+        for name, value in (("num_steps", _STEPS), ("checkpoint_every", 1), ("log_every", 2))
+    ]
+    return Job("run", ("run", "--config=demo:tiny", "--workdir={}/run", *_RUN, *fits))
+
+
+def train_job(folder: pathlib.Path) -> Job:
+    """Return a training of the shipped base that saves a checkpoint after each step; its problems lie in `folder`."""
+    problems = folder / "p.jsonl"
+    code, said = processes.call(["data", "--dataset=worlds", "--num=32", f"--output={problems}"])
+    if code != 0:
+        raise RuntimeError(said)
+    fit = {"num_steps": _TRAIN_STEPS, "batch_size": 4, "checkpoint_every": 1, "eval_every": 5, "log_every": 5}
+    changes = [f"--config.fit.{name}={value}" for name, value in fit.items()]
+    train = ("train", "--task=sft", "--model=worlds_base", f"--problems={problems}", "--output={}/model")
+    return Job("train", (*train, "--config=train", "--config.seq_len=256", *changes))
