@@ -26,7 +26,7 @@ from benchmarks.soak import exact, texts
 from benchmarks.soak.result import Budget, Result
 from procsup_jax.text import answers, calculator, steps
 
-# Of CPU for all checks of a text, which read it up to six times, and for each of its characters; and when one that does not come back is given up.
+# CPU for all checks of a text, which read it up to six times, and more for each of its characters; when it is given up.
 MAX_SECONDS, MAX_SECONDS_EACH, GIVEN_UP_SECONDS = 4.0, 2e-5, 30
 CHUNK = 2000
 # The share of texts that are also held to what takes longer to check.

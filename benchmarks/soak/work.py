@@ -10,7 +10,7 @@ from benchmarks.soak import processes
 
 _FITS = ("base.fit", "sft", "orm", "prm", "distil")
 _RUN = ("--config.name=soak", "--config.improve.approaches=('sft_orm_rl',)", "--config.evaluate.step_search_models=()")
-_STEPS, _TRAIN_STEPS = 12, 30
+_STEPS, _TRAIN_STEPS = 6, 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ def run_job() -> Job:
     fits = [
         f"--config.{fit}.{name}={value}"
         for fit in _FITS
-        for name, value in (("num_steps", _STEPS), ("checkpoint_every", 1), ("log_every", 2))
+        for name, value in (("num_steps", _STEPS), ("checkpoint_every", 1), ("log_every", 2), ("eval_every", 2))
     ]
     return Job("run", ("run", "--config=demo:tiny", "--workdir={}/run", *_RUN, *fits))
 
@@ -62,7 +62,7 @@ def train_job(folder: pathlib.Path) -> Job:
     code, said = processes.call(["data", "--dataset=worlds", "--num=32", f"--output={problems}"])
     if code != 0:
         raise RuntimeError(said)
-    fit = {"num_steps": _TRAIN_STEPS, "batch_size": 4, "checkpoint_every": 1, "eval_every": 5, "log_every": 5}
+    fit = {"num_steps": _TRAIN_STEPS, "batch_size": 4, "checkpoint_every": 1, "eval_every": 4, "log_every": 4}
     changes = [f"--config.fit.{name}={value}" for name, value in fit.items()]
     train = ("train", "--task=sft", "--model=worlds_base", f"--problems={problems}", "--output={}/model")
     return Job("train", (*train, "--config=train", "--config.seq_len=256", *changes))

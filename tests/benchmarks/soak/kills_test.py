@@ -22,9 +22,9 @@ def test_a_killed_training_ends_in_the_same_bytes(train, tmp_path):
     found = list(kills.disturbed(train, tmp_path / "work", 3, random.Random(1), Budget(3)))
     assert [each.fault for each in found] == [""] * len(found)
     assert [each.code != 0 for each in found] == [True] * (len(found) - 1) + [False]
-    changed = dataclasses.replace(train, expected={**train.expected, "model/params.npz": "", "new": ""})
+    changed = dataclasses.replace(train, expected={**train.expected, "model/params.safetensors": "", "new": ""})
     [last] = kills.disturbed(changed, tmp_path / "work", 0, random.Random(1), Budget(3))
-    assert last.fault == "model/params.npz (other), new (missing)"
+    assert last.fault == "model/params.safetensors (other), new (missing)"
 
 
 def test_one_of_two_trainings_runs(train, tmp_path):
