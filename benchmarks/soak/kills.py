@@ -25,7 +25,6 @@ SHARE_AIMED, SHARE_KILL, SHARE_RUN = 0.5, 0.6, 0.6
 AIM_S = 0.02
 # The fewest and the most kills before a job is let run to its end.
 PER_JOB = (4, 12)
-_HALF_WRITTEN = "*orbax-checkpoint-tmp*"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +60,7 @@ def run(budget: Budget, seed: int) -> Result:
                 faults += bool(each.fault)
                 if each.fault:
                     print(f"{each.fault}: {each}", file=sys.stderr, flush=True)
-                if each.code != 0:
+                if each.signal and each.code != 0:
                     kills += 1
                     counts[each.signal] += 1
                     counts["aimed"] += each.aimed
@@ -78,15 +77,17 @@ def disturbed(job: work.Job, folder: pathlib.Path, most: int, chance: random.Ran
         if budget.spent:
             break
         kill = attempt(job, folder, chance)
-        if kill.code == 0:
-            break
+        if kill.code == 0:  # it was faster than the signal
+            yield dataclasses.replace(kill, fault=kill.fault or _changed(job, folder))
+            return
         yield kill
     code, said = processes.call(job.argv(folder))
-    if code != 0 or "is damaged" in said:
-        fault = f"to its end: exit code {code} with {said}"
-    else:
-        fault = processes.difference(processes.contents(folder), job.expected)
-    yield Kill(job.name, "", False, 0, False, False, fault)
+    fault = "" if code == 0 and "is damaged" not in said else f"at its end: exit code {code} with {said}"
+    yield Kill(job.name, "", False, code, False, False, fault or _changed(job, folder))
+
+
+def _changed(job: work.Job, folder: pathlib.Path) -> str:
+    return processes.difference(processes.contents(folder), job.expected)
 
 
 def attempt(job: work.Job, folder: pathlib.Path, chance: random.Random) -> Kill:
@@ -97,7 +98,7 @@ def attempt(job: work.Job, folder: pathlib.Path, chance: random.Random) -> Kill:
     with processes.Process(job.argv(folder)) as process:
         process.wait_until_it_hears()
         if aimed:
-            _wait_for_checkpoint(process, folder, to_let_by, 2 * job.seconds)
+            _wait_for_checkpoint(process, job, folder, to_let_by, job.seconds)
             time.sleep(chance.uniform(0, AIM_S))
         else:
             _wait(process, after_s)
@@ -105,12 +106,19 @@ def attempt(job: work.Job, folder: pathlib.Path, chance: random.Random) -> Kill:
         sent = time.monotonic()
         code, said = process.end(processes.PATIENCE_S)
     fault = ""
-    if code != 0 and number is signal.SIGTERM:
+    if "is damaged" in said:
+        fault = f"what a kill left is damaged: {said}"
+    elif code != 0 and number is signal.SIGTERM:
         fault = signals.Outcome(job.name, number, after_s, code, time.monotonic() - sent, said).fault
     elif code not in (0, -number):
         fault = f"exit code {code} with {said}"
-    checkpoint = any(folder.rglob(_HALF_WRITTEN))
-    return Kill(job.name, number.name, aimed, code, checkpoint, any(folder.rglob(".*.tmp")), fault)
+    return Kill(
+        job.name, number.name, aimed, code, bool(_half_written(job, folder)), any(folder.rglob(".*.tmp")), fault
+    )
+
+
+def _half_written(job: work.Job, folder: pathlib.Path) -> set[pathlib.Path]:
+    return set(folder.glob(f"{job.fits}/checkpoints/*.orbax-checkpoint-tmp*"))
 
 
 def _wait(process: processes.Process, seconds: float) -> None:
@@ -119,15 +127,16 @@ def _wait(process: processes.Process, seconds: float) -> None:
         time.sleep(0.005)
 
 
-def _wait_for_checkpoint(process: processes.Process, folder: pathlib.Path, to_let_by: int, seconds: float) -> None:
-    """Return when so many checkpoints were begun, when the process has ended, or when it takes too long."""
-    end = time.monotonic() + seconds
-    before = set(folder.rglob(_HALF_WRITTEN))
+def _wait_for_checkpoint(
+    process: processes.Process, job: work.Job, folder: pathlib.Path, to_let_by: int, seconds: float
+) -> None:
+    """Return when so many checkpoints were begun and one more, when the process has ended, or after some seconds."""
+    end, before = time.monotonic() + seconds, _half_written(job, folder)
     while process.runs and time.monotonic() < end:
-        now = {path for at in folder.glob("**/checkpoints") for path in at.glob(_HALF_WRITTEN)}
+        now = _half_written(job, folder)
         if now - before:
             if not to_let_by:
                 return
             to_let_by -= 1
         before = now
-        time.sleep(0.002)
+        time.sleep(0.005)

@@ -17,11 +17,12 @@ _STEPS, _TRAIN_STEPS = 6, 12
 class Job:
     """Hold a command line, {} standing for its folder, what it left when nothing disturbed it, and for how long it ran.
 
-    The folder lies in another one, so that a kill leaves what it leaves within that.
+    `fits` is the pattern of the folders of its fits, relative to its folder.
     """
 
     name: str
     arguments: tuple[str, ...]
+    fits: str
     expected: dict[str, str] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
 
@@ -30,17 +31,24 @@ class Job:
         return [each.replace("{}", str(folder)) for each in self.arguments]
 
     def finished(self, folder: pathlib.Path) -> Job:
-        """Run it undisturbed, a second time with everything compiled, and return it with what it left."""
-        for name in ("first", "second"):
-            begun = time.monotonic()
-            code, said = processes.call(self.argv(folder / name))
-            seconds = time.monotonic() - begun
-            if code != 0:
-                raise RuntimeError(f"{self.name} undisturbed: exit code {code} with {said}")
-        expected = processes.contents(folder / "second")
-        if changed := processes.difference(processes.contents(folder / "first"), expected):
+        """Run it undisturbed, a second time with everything compiled, and return it with what it left in `second`."""
+        self._undisturbed(folder / "first")
+        job = self.timed(folder / "second")
+        if changed := processes.difference(processes.contents(folder / "first"), job.expected):
             raise RuntimeError(f"{self.name} undisturbed is not the same twice: {changed}")
-        return dataclasses.replace(self, expected=expected, seconds=seconds)
+        return job
+
+    def timed(self, folder: pathlib.Path) -> Job:
+        """Run it undisturbed and return it with what it left, and for how long it ran."""
+        seconds = self._undisturbed(folder)
+        return dataclasses.replace(self, expected=processes.contents(folder), seconds=seconds)
+
+    def _undisturbed(self, folder: pathlib.Path) -> float:
+        begun = time.monotonic()
+        code, said = processes.call(self.argv(folder))
+        if code != 0:
+            raise RuntimeError(f"{self.name} undisturbed: exit code {code} with {said}")
+        return time.monotonic() - begun
 
 
 def run_job() -> Job:
@@ -53,16 +61,16 @@ def run_job() -> Job:
         for fit in _FITS
         for name, value in (("num_steps", _STEPS), ("checkpoint_every", 1), ("log_every", 2), ("eval_every", 2))
     ]
-    return Job("run", ("run", "--config=demo:tiny", "--workdir={}/run", *_RUN, *fits))
+    return Job("run", ("run", "--config=demo:tiny", "--workdir={}/run", *_RUN, *fits), "run/train/*")
 
 
-def train_job(folder: pathlib.Path) -> Job:
+def train_job(folder: pathlib.Path, steps: int = _TRAIN_STEPS) -> Job:
     """Return a training of the shipped base that saves a checkpoint after each step; its problems lie in `folder`."""
     problems = folder / "p.jsonl"
     code, said = processes.call(["data", "--dataset=worlds", "--num=32", f"--output={problems}"])
     if code != 0:
         raise RuntimeError(said)
-    fit = {"num_steps": _TRAIN_STEPS, "batch_size": 4, "checkpoint_every": 1, "eval_every": 4, "log_every": 4}
+    fit = {"num_steps": steps, "batch_size": 4, "checkpoint_every": 1, "eval_every": 4, "log_every": 4}
     changes = [f"--config.fit.{name}={value}" for name, value in fit.items()]
     train = ("train", "--task=sft", "--model=worlds_base", f"--problems={problems}", "--output={}/model")
-    return Job("train", (*train, "--config=train", "--config.seq_len=256", *changes))
+    return Job("train", (*train, "--config=train", "--config.seq_len=256", *changes), "model.fit/*")

@@ -15,31 +15,44 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.fixture(scope="module")
 def train(tmp_path_factory):
     folder = tmp_path_factory.mktemp("train")
-    return work.train_job(folder).finished(folder / "train")
+    return work.train_job(folder, steps=3).timed(folder / "undisturbed")
 
 
 def test_a_killed_training_ends_in_the_same_bytes(train, tmp_path):
-    found = list(kills.disturbed(train, tmp_path / "work", 3, random.Random(1), Budget(3)))
+    found = list(kills.disturbed(train, tmp_path, 1, random.Random(1), Budget(1)))
     assert [each.fault for each in found] == [""] * len(found)
     assert [each.code != 0 for each in found] == [True] * (len(found) - 1) + [False]
-    changed = dataclasses.replace(train, expected={**train.expected, "model/params.safetensors": "", "new": ""})
-    [last] = kills.disturbed(changed, tmp_path / "work", 0, random.Random(1), Budget(3))
-    assert last.fault == "model/params.safetensors (other), new (missing)"
+    assert len(found) > 1
+
+
+def test_other_bytes_after_a_kill_are_seen(tmp_path):
+    job = work.Job("data", ("data", "--dataset=worlds", "--num=3", "--output={}/p.jsonl"), "").timed(tmp_path / "a")
+    changed = dataclasses.replace(job, expected={**job.expected, "new": ""})
+    for each, fault in ((job, ""), (changed, "new (missing)")):
+        [last] = kills.disturbed(each, tmp_path / "b", 0, random.Random(1), Budget(1))
+        assert last.fault == fault
 
 
 def test_one_of_two_trainings_runs(train, tmp_path):
-    pair = [train.argv(tmp_path / "work")] * 2
-    assert lock.attempt(pair, 0.1) == (True, "")
-    assert processes.contents(tmp_path / "work") == train.expected
-    apart = [train.argv(tmp_path / name) for name in "ab"]
+    assert lock.attempt([train.argv(tmp_path)] * 2, 0.1) == (True, "")
+    assert processes.contents(tmp_path) == train.expected
+
+
+def test_two_that_do_not_meet_both_run_and_what_is_not_promised_is_seen(tmp_path):
+    data = ["data", "--dataset=worlds", "--num=3"]
+    apart = [[*data, f"--output={tmp_path / name}"] for name in "ab"]
     assert lock.attempt(apart, 0.0) == (False, "")
+    met, fault = lock.attempt([apart[0], [*data, "--output="]], 0.0)
+    assert met and fault.startswith("exit codes [0, 2], expected one that runs and one that is refused")
 
 
-def test_a_full_disk_is_one_line_and_goes_on(train, tmp_path):
+def test_a_full_disk_is_one_line_and_goes_on(tmp_path):
     if why := disk.not_permitted(tmp_path):
         pytest.skip(why)
-    found = disk.attempt_alone(train, 4 << 20, tmp_path / "disk", "0/1")
-    assert found["fills"] > 0 and found["fault"] == ""
+    job = work.Job("data", ("data", "--dataset=worlds", "--num=100", "--output={}/p.jsonl"), "").timed(tmp_path / "a")
+    found = [disk.attempt_alone(job, 100 << 10, tmp_path / "disk", f"0/{number}") for number in range(2)]
+    assert [each["fault"] for each in found] == [""] * 2
+    assert sum(each["fills"] for each in found) > 0
 
 
 @pytest.mark.parametrize(
