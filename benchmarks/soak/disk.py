@@ -26,7 +26,7 @@ from benchmarks.soak import processes, work
 from benchmarks.soak.result import Budget, Result
 
 _ROOM = 1 << 30
-_SMALLEST = 100 << 10
+_SMALLEST = 16 << 10
 _ALONE = ("unshare", "-m") if os.geteuid() == 0 else ("unshare", "-rm")
 
 
