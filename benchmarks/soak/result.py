@@ -8,8 +8,6 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from scipy import stats
-
 
 @dataclasses.dataclass(frozen=True)
 class Result:
@@ -37,6 +35,8 @@ class Result:
 
 def at_most(broken: int, tried: int) -> float:
     """Return the upper end of the one-sided 95 % interval of a rate (Clopper and Pearson); 3/n for none of many."""
+    from scipy import stats  # takes a second, and most who import this want a budget
+
     return 1.0 if broken >= tried else float(stats.beta.ppf(0.95, broken + 1, tried - broken))
 
 
