@@ -36,12 +36,11 @@ def run(budget: Budget, seed: int) -> Result:
         folder = pathlib.Path(name)
         if why := not_permitted(folder):
             return Result("disk", 0, 0, budget.seconds, skipped=why)
-        jobs = [each.finished(folder / each.name) for each in (work.run_job(), work.train_job(folder))]
-        sizes = [_size(folder / each.name / "second") for each in jobs]
+        jobs = work.finished()[:2]
         begun = Budget(budget.tries)
         faults = tried = number = 0
         while tried < budget.tries and not (tried and budget.spent):
-            found = attempt_alone(jobs[number % 2], sizes[number % 2], folder / "disk", f"{seed}/{number}")
+            found = attempt_alone(jobs[number % 2], folder / "disk", f"{seed}/{number}")
             tried += found["fills"]
             faults += bool(found["fault"])
             if found["fault"]:
@@ -50,10 +49,10 @@ def run(budget: Budget, seed: int) -> Result:
     return Result("disk", tried, faults, begun.seconds, {"jobs": number})
 
 
-def attempt_alone(job: work.Job, size: int, disk: pathlib.Path, name: str) -> dict[str, Any]:
+def attempt_alone(job: work.Job, disk: pathlib.Path, name: str) -> dict[str, Any]:
     """Make the attempt `name` in a mount namespace of its own; return what `attempt` does, by name."""
     command = [*_ALONE, sys.executable, "-m", "benchmarks.soak.disk", name, str(disk)]
-    given = json.dumps({**dataclasses.asdict(job), "size": size})
+    given = json.dumps(dataclasses.asdict(job))
     done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, cwd=processes.ROOT)
     return json.loads(done.stdout) if done.returncode == 0 else {"fills": 1, "fault": done.stderr}
 
@@ -68,14 +67,10 @@ def not_permitted(folder: pathlib.Path) -> str:
     return f"no disk of its own: {done.stderr.strip()}" if done.returncode else ""
 
 
-def _size(folder: pathlib.Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def attempt(job: work.Job, size: int, disk: pathlib.Path, chance: random.Random) -> tuple[int, str]:
+def attempt(job: work.Job, disk: pathlib.Path, chance: random.Random) -> tuple[int, str]:
     """Run a job on a full disk up to three times and then with room; return how often it was full and what was wrong.
 
-    `size` is what the job leaves in the end, in bytes; on its way it keeps up to three checkpoints more.
+    The job may take more on its way than it leaves: up to three checkpoints of each fit.
     """
     disk.mkdir(exist_ok=True)
     _mount(disk, _ROOM)
@@ -84,7 +79,7 @@ def attempt(job: work.Job, size: int, disk: pathlib.Path, chance: random.Random)
         small = chance.random() < 0.5
         if small:
             used = shutil.disk_usage(disk).used
-            _mount(disk, used + round(_SMALLEST * (2 * size / _SMALLEST) ** chance.random()), "remount,")
+            _mount(disk, used + round(_SMALLEST * (2 * job.size / _SMALLEST) ** chance.random()), "remount,")
         with processes.Process(job.argv(disk / "work")) as process:
             if not small:
                 process.wait_until_it_hears()
@@ -123,9 +118,8 @@ def main() -> None:
     """Make one attempt in this process's own mount namespace; what to do comes as JSON, and what was found goes so."""
     name, disk = sys.argv[1:]
     given = json.load(sys.stdin)
-    size = given.pop("size")
     job = work.Job(**{**given, "arguments": tuple(given["arguments"])})
-    fills, fault = attempt(job, size, pathlib.Path(disk), random.Random(name))
+    fills, fault = attempt(job, pathlib.Path(disk), random.Random(name))
     print(json.dumps({"fills": fills, "fault": fault}))
 
 

@@ -24,7 +24,9 @@ from benchmarks.soak.result import Budget, Result
 SHARE_AIMED, SHARE_KILL, SHARE_RUN = 0.5, 0.6, 0.6
 AIM_S = 0.02
 # The fewest and the most kills before a job is let run to its end.
-PER_JOB = (4, 12)
+PER_JOB = (6, 16)
+# The latest moment, as each start goes on from where the one before was.
+LATEST_S = 12.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +52,7 @@ def run(budget: Budget, seed: int) -> Result:
     faults = 0
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        jobs = [each.finished(folder / each.name) for each in (work.run_job(), work.train_job(folder))]
+        jobs = work.finished()[:2]
         begun = Budget(budget.tries)
         kills = 0
         while kills < budget.tries and not (kills and budget.spent):
@@ -94,11 +96,12 @@ def attempt(job: work.Job, folder: pathlib.Path, chance: random.Random) -> Kill:
     """Start a job, kill it at a moment drawn from `chance`, and look at what that left."""
     number = signal.SIGKILL if chance.random() < SHARE_KILL else signal.SIGTERM
     aimed = chance.random() < SHARE_AIMED
-    after_s, to_let_by = chance.uniform(0, job.seconds), chance.randrange(6)
+    latest_s = min(LATEST_S, job.seconds)
+    after_s, to_let_by = chance.uniform(0, latest_s), chance.randrange(4)
     with processes.Process(job.argv(folder)) as process:
         process.wait_until_it_hears()
         if aimed:
-            _wait_for_checkpoint(process, job, folder, to_let_by, job.seconds)
+            _wait_for_checkpoint(process, job, folder, to_let_by, latest_s)
             time.sleep(chance.uniform(0, AIM_S))
         else:
             _wait(process, after_s)

@@ -26,7 +26,7 @@ def run(budget: Budget, seed: int) -> Result:
     faults = tried = 0
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        train, experiment = (each.finished(folder / each.name) for each in (work.train_job(folder), work.run_job()))
+        experiment, train, finished = work.finished()
         begun = Budget(budget.tries)
         for number in budget:
             kind = chance.choices(("train train", "run run", "finished run run", "finished run report"), (5, 1, 2, 2))[
@@ -35,7 +35,7 @@ def run(budget: Budget, seed: int) -> Result:
             job = train if kind == "train train" else experiment
             place = folder / f"pair{number}"
             if kind.startswith("finished"):
-                shutil.copytree(folder / "run/second", place)
+                shutil.copytree(finished, place)
             second = ["report", f"--workdir={place / 'run'}"] if kind.endswith("report") else job.argv(place)
             pair = [job.argv(place), second]
             chance.shuffle(pair)

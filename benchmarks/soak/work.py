@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
+import functools
 import pathlib
+import shutil
+import tempfile
 import time
+from typing import NamedTuple
 
 from benchmarks.soak import processes
 
@@ -17,7 +22,7 @@ _STEPS, _TRAIN_STEPS = 6, 12
 class Job:
     """Hold a command line, {} standing for its folder, what it left when nothing disturbed it, and for how long it ran.
 
-    `fits` is the pattern of the folders of its fits, relative to its folder.
+    `fits` is the pattern of the folders of its fits, relative to its folder, and `size` how many bytes it left.
     """
 
     name: str
@@ -25,6 +30,7 @@ class Job:
     fits: str
     expected: dict[str, str] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
+    size: int = 0
 
     def argv(self, folder: pathlib.Path) -> list[str]:
         """Return its command line for a folder."""
@@ -41,7 +47,8 @@ class Job:
     def timed(self, folder: pathlib.Path) -> Job:
         """Run it undisturbed and return it with what it left, and for how long it ran."""
         seconds = self._undisturbed(folder)
-        return dataclasses.replace(self, expected=processes.contents(folder), seconds=seconds)
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        return dataclasses.replace(self, expected=processes.contents(folder), seconds=seconds, size=size)
 
     def _undisturbed(self, folder: pathlib.Path) -> float:
         begun = time.monotonic()
@@ -49,6 +56,23 @@ class Job:
         if code != 0:
             raise RuntimeError(f"{self.name} undisturbed: exit code {code} with {said}")
         return time.monotonic() - begun
+
+
+class Finished(NamedTuple):
+    """Hold both jobs, and the folder in which a run of the first one lies."""
+
+    run: Job
+    train: Job
+    folder: pathlib.Path
+
+
+@functools.cache
+def finished() -> Finished:
+    """Return what the jobs leave undisturbed; its folder is removed when this process ends."""
+    folder = pathlib.Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    run = run_job().finished(folder / "run")
+    return Finished(run, train_job(folder).finished(folder / "train"), folder / "run/second")
 
 
 def run_job() -> Job:

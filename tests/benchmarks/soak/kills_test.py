@@ -50,7 +50,10 @@ def test_a_full_disk_is_one_line_and_goes_on(tmp_path):
     if why := disk.not_permitted(tmp_path):
         pytest.skip(why)
     job = work.Job("data", ("data", "--dataset=worlds", "--num=100", "--output={}/p.jsonl"), "").timed(tmp_path / "a")
-    found = [disk.attempt_alone(job, 20 << 10, tmp_path / "disk", f"0/{number}") for number in range(2)]
+    found = [
+        disk.attempt_alone(dataclasses.replace(job, size=20 << 10), tmp_path / "disk", f"0/{number}")
+        for number in range(2)
+    ]
     assert [each["fault"] for each in found] == [""] * 2
     assert sum(each["fills"] for each in found) > 0
 
