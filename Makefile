@@ -7,7 +7,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # Page faults dominate small training steps on the CPU; huge pages made them 1.4 times faster (glibc 2.35 and later).
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: help install demo test lint docs bench smollm2 lock clean
+SIZE ?= quick
+
+.PHONY: help install demo test lint docs bench soak smollm2 lock clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -32,6 +34,9 @@ docs: $(VENV)/.dev ## docs/api.md, from docstrings
 
 bench: $(VENV)/.run ## speed, beside peers where they are installed
 	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.run ## long tests against faults, some minutes; SIZE=full for a night
+	$(BIN)/python -m benchmarks.soak --size $(SIZE)
 
 smollm2: $(VENV)/.run ## SmolLM2-135M-Instruct into models/smollm2
 	$(BIN)/python experiments/smollm2/fetch.py models/smollm2

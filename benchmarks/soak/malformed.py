@@ -1,10 +1,10 @@
 """Damaged files of every format given to every job: each run ends well, or in one `procsup:` line and exit code 2.
 
-    python -m benchmarks.soak.malformed --files=5000 --seed=0
+    python -m benchmarks.soak malformed --files=5000 --seed=0
 
 Never a traceback, a crash, a hang or memory without bound. A process of its own tries the files one after the other;
-where it dies or hangs, that file is named and the next ones go on in a new one. `--only=N` tries one again and shows
-what it said.
+where it dies or hangs, that file is named and the next ones go on in a new one. `python -m benchmarks.soak.malformed
+--only=N` tries one again and shows what it said.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ import sys
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from benchmarks.soak import mutate
 from benchmarks.soak.good_files import Trial, make
+from benchmarks.soak.processes import judge
+from benchmarks.soak.result import Budget, Result
 
 # What a job on files this small may add to a process in memory, and how long it may take.
 MAX_GROWTH, MAX_SECONDS = 2 << 30, 120.0
@@ -76,19 +78,10 @@ class Malformed:
             for name in ("out", "out2"):
                 _remove(self.folder / name)
         growth = _peak() - before
-        fault = fault or _judge(code, error.getvalue())
+        fault = fault or judge(code, error.getvalue())
         if not fault and growth > MAX_GROWTH:
             fault = f"took {growth >> 20} MiB"
         return Outcome(number, f"{trial.file}: {' '.join(trial.argv)}", code, fault)
-
-
-def _judge(code: int | None, error: str) -> str:
-    lines = [line for line in error.splitlines() if line.startswith("procsup:") and "warning" not in line]
-    if code == 0 and not lines:
-        return ""
-    if code == 2 and len(lines) == 1 and error.rstrip().splitlines()[-1] == lines[0]:
-        return ""
-    return f"exit code {code} with: {error[-2000:]}"
 
 
 def _peak() -> int:
@@ -101,28 +94,34 @@ def _remove(path: pathlib.Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def run(files: int, seed: int) -> list[Outcome]:
-    """Try so many damaged files, in processes that are started anew where one dies, and return every outcome."""
-    found: list[Outcome] = []
-    while len(found) < files:
-        for outcome in _in_a_process(len(found), files, seed):
-            found.append(outcome)
-            if outcome.fault:
-                print(f"--- {outcome.number} {outcome.what}\n{outcome.fault}", flush=True)
-            if len(found) % 100 == 0:
-                print(f"{len(found)} of {files}", file=sys.stderr, flush=True)
-    return found
+def run(budget: Budget, seed: int) -> Result:
+    """Try damaged files until the budget is spent, in processes that are started anew where one dies."""
+    codes: Counter[int | None] = Counter()
+    faults = tried = 0
+    while tried < budget.tries and not (tried and budget.spent):
+        with contextlib.closing(_in_a_process(tried, budget.tries, seed)) as outcomes:
+            for outcome in outcomes:
+                tried += 1
+                codes[outcome.code] += 1
+                faults += bool(outcome.fault)
+                if outcome.fault:
+                    print(f"--- {outcome.number} {outcome.what}\n{outcome.fault}", file=sys.stderr, flush=True)
+                if budget.spent:
+                    break
+    return Result("malformed", tried, faults, budget.seconds, {"read": codes[0], "refused_in_one_line": codes[2]})
 
 
-def _in_a_process(first: int, end: int, seed: int) -> Iterator[Outcome]:
+def _in_a_process(first: int, end: int, seed: int) -> Generator[Outcome, None, None]:
     command = [sys.executable, "-m", "benchmarks.soak.malformed", "--worker", str(first), "--files", str(end)]
     with subprocess.Popen([*command, "--seed", str(seed)], stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
         number = first
-        for line in _lines(worker):
-            yield Outcome(**json.loads(line))
-            number += 1
-        worker.kill()
+        try:
+            for line in _lines(worker):
+                yield Outcome(**json.loads(line))
+                number += 1
+        finally:
+            worker.kill()
         if number < end:
             worker.wait()
             yield Outcome(number, "", None, f"the process died (exit code {worker.returncode}) or hung")
@@ -146,27 +145,21 @@ def _work(first: int, end: int, seed: int) -> None:
             print(json.dumps(dataclasses.asdict(malformed.attempt(number))), file=sys.__stdout__, flush=True)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 where a file went wrong."""
+def main() -> int:
+    """Run the command line; the exit code is 1 where the one file tried again went wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, default=5000)
+    parser.add_argument("--files", type=int, default=5000, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", type=int)
+    parser.add_argument("--only", type=int, metavar="N", default=0)
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
-    given = parser.parse_args(argv)
+    given = parser.parse_args()
     if given.worker is not None:
         _work(given.worker, given.files, given.seed)
         return 0
-    if given.only is not None:
-        with tempfile.TemporaryDirectory() as name:
-            outcome = Malformed(pathlib.Path(name), given.seed).attempt(given.only)
-        print(f"{outcome.number} {outcome.what}\nexit code {outcome.code}\n{outcome.fault}")
-        return int(bool(outcome.fault))
-    found = run(given.files, given.seed)
-    codes = Counter(outcome.code for outcome in found)
-    faults = sum(bool(outcome.fault) for outcome in found)
-    print(f"{len(found)} damaged files: {codes[0]} read, {codes[2]} refused in one line, {faults} went wrong")
-    return int(faults > 0)
+    with tempfile.TemporaryDirectory() as name:
+        outcome = Malformed(pathlib.Path(name), given.seed).attempt(given.only)
+    print(f"{outcome.number} {outcome.what}\nexit code {outcome.code}\n{outcome.fault}")
+    return int(bool(outcome.fault))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Signals at random moments: each has to end the command with its code, one line that says so and no traceback.
 
-python -m benchmarks.soak.signals [--tries 100] [--seed 0]
+python -m benchmarks.soak signals --tries=100 --seed=0
 
 Two fifths of the tries fall into the first 1.2 s of a process, while it imports, the others into the 20 s after, while
 it loads, compiles, trains and saves. Moments are counted from when the process can hear a signal: before, while the
@@ -9,24 +9,19 @@ interpreter itself starts, SIGTERM and SIGINT do what they do to every Python pr
 
 from __future__ import annotations
 
-import argparse
-import collections
 import dataclasses
-import os
 import pathlib
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 
-ROOT = pathlib.Path(__file__).parents[2]
-PROCSUP = (sys.executable, "-c", "from procsup_jax.console import console; console()")
+from benchmarks.soak.processes import PATIENCE_S, Process, call
+from benchmarks.soak.result import Budget, Result
+
 EARLY_S, LATE_S, SHARE_EARLY = 1.2, 20.0, 0.4
-# A step, a checkpoint and the process's end; on a busy machine.
-PATIENCE_S = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,31 +46,28 @@ class Outcome:
         return ""
 
 
-def main() -> None:
-    """Send signals and say how many ended the command as promised; exit 1 unless all did."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tries", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    chance = random.Random(args.seed)
-    num_early = round(args.tries * SHARE_EARLY)
+def run(budget: Budget, seed: int) -> Result:
+    """Send signals until the budget is spent, the early ones spread among the others."""
+    chance = random.Random(seed)
+    outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory() as name:
         commands = make_commands(pathlib.Path(name))
-        outcomes = []
-        for i in range(args.tries):
-            after_s = chance.uniform(0, EARLY_S) if i < num_early else chance.uniform(EARLY_S, EARLY_S + LATE_S)
-            job = chance.choice(list(commands)) if i < num_early else "train"
+        for _ in budget:
+            early = chance.random() < SHARE_EARLY
+            after_s = chance.uniform(0, EARLY_S) if early else chance.uniform(EARLY_S, EARLY_S + LATE_S)
+            job = chance.choice(list(commands)) if early else "train"
             outcomes.append(attempt(job, commands[job], chance.choice((signal.SIGINT, signal.SIGTERM)), after_s))
             if outcomes[-1].fault:
-                print(f"{outcomes[-1].fault}: {outcomes[-1]}", flush=True)
-    print(summary(outcomes))
-    sys.exit(any(each.fault for each in outcomes))
+                print(f"{outcomes[-1].fault}: {outcomes[-1]}", file=sys.stderr, flush=True)
+    return Result(
+        "signals", len(outcomes), sum(bool(each.fault) for each in outcomes), budget.seconds, counts(outcomes)
+    )
 
 
 def make_commands(folder: pathlib.Path) -> dict[str, Sequence[str]]:
     """Return jobs that outlast the tries, by name; their files lie in `folder`."""
     problems = folder / "p.jsonl"
-    subprocess.run([*PROCSUP, "data", "--dataset=worlds", "--num=64", f"--output={problems}"], cwd=ROOT, check=True)
+    call(["data", "--dataset=worlds", "--num=64", f"--output={problems}"])
     fit = {"num_steps": 100_000, "batch_size": 4, "checkpoint_every": 5, "eval_every": 10, "log_every": 5}
     train = ["train", "--task=sft", "--model=worlds_base", f"--problems={problems}", f"--output={folder / 'model'}"]
     changes = [f"--config.fit.{name}={value}" for name, value in fit.items()]
@@ -88,48 +80,18 @@ def make_commands(folder: pathlib.Path) -> dict[str, Sequence[str]]:
 
 def attempt(job: str, arguments: Sequence[str], number: signal.Signals, after_s: float) -> Outcome:
     """Start a job, send it a signal `after_s` seconds after it can hear one, and wait for its end."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # an ignored one would be ignored by the child
-    try:
-        process = subprocess.Popen(
-            [*PROCSUP, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
-    try:
-        while process.poll() is None and not hears(process.pid):
-            time.sleep(0.001)
+    with Process(arguments) as process:
+        process.wait_until_it_hears()
         time.sleep(after_s)
-        process.send_signal(number)
+        process.popen.send_signal(number)
         sent = time.monotonic()
-        _, stderr = process.communicate(timeout=PATIENCE_S)
-    finally:
-        process.kill()
-    return Outcome(job, number, after_s, process.returncode, time.monotonic() - sent, stderr)
+        code, said = process.end(PATIENCE_S)
+    return Outcome(job, number, after_s, code, time.monotonic() - sent, said)
 
 
-def hears(pid: int) -> bool:
-    """Return whether a process keeps SIGTERM waiting for the thread that takes it (Linux)."""
-    try:
-        status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
-    [blocked] = [line.split()[1] for line in status.splitlines() if line.startswith("SigBlk:")]
-    return bool(int(blocked, 16) >> (signal.SIGTERM - 1) & 1)
-
-
-def summary(outcomes: Sequence[Outcome]) -> str:
-    """Return one line for each job and signal."""
-    groups: dict[str, list[Outcome]] = collections.defaultdict(list)
-    for each in outcomes:
-        groups[f"{each.job} {each.number.name} {'early' if each.after_s < EARLY_S else 'later'}"].append(each)
-    lines = [
-        f"{name}: {sum(not each.fault for each in some)} of {len(some)} as promised, "
-        f"the slowest end after {max(each.ended_s for each in some):.1f} s"
-        for name, some in sorted(groups.items())
-    ]
-    right = sum(not each.fault for each in outcomes)
-    return "\n".join([*lines, f"signals: {right} of {len(outcomes)} as promised ({os.cpu_count()} cores)"])
-
-
-if __name__ == "__main__":
-    main()
+def counts(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Return how many tries were early, and how long the slowest end took, early and later."""
+    early = [each.ended_s for each in outcomes if each.after_s < EARLY_S]
+    later = [each.ended_s for each in outcomes if each.after_s >= EARLY_S]
+    slowest = {"slowest_early_s": max(early, default=0.0), "slowest_later_s": max(later, default=0.0)}
+    return {"early": len(early), **{name: round(seconds, 1) for name, seconds in slowest.items()}}

@@ -196,11 +196,12 @@ def _digest(info: Mapping[str, Any], digests: Mapping[str, str]) -> str:
 
 @contextlib.contextmanager
 def _explain_errors(folder: pathlib.Path) -> Iterator[None]:
-    """Like files.explain_os_errors, and also for a full disk that orbax's storage layer reports in its own words."""
+    """Like files.explain_os_errors, and for a full disk or quota that orbax reports in words of its own."""
     with files.explain_os_errors(folder):
         try:
             yield
         except (ValueError, RuntimeError) as error:
-            if "No space left on device" in str(error):
-                raise OSError(errno.ENOSPC, "No space left on device") from error
+            for number in (errno.ENOSPC, errno.EDQUOT):
+                if os.strerror(number) in str(error):
+                    raise OSError(number, os.strerror(number)) from error
             raise

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from benchmarks.soak import signals
+from benchmarks.soak import processes, signals
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-CONFIG = signals.ROOT / "configs" / "demo.py"
+CONFIG = processes.ROOT / "configs" / "demo.py"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -33,5 +33,11 @@ def test_a_signal_while_it_imports_ends_it_as_promised(tmp_path, number):
 def test_what_a_fault_is(code, stderr, fault):
     outcome = signals.Outcome("run", signal.SIGTERM, 1.0, code, 0.5, stderr)
     assert fault in outcome.fault and bool(fault) == bool(outcome.fault)
-    right = 0 if fault else 1
-    assert signals.summary([outcome]).startswith(f"run SIGTERM early: {right} of 1 as promised")
+
+
+def test_counts_are_of_early_and_later_ones():
+    outcomes = [
+        signals.Outcome("run", signal.SIGTERM, after_s, 143, ended_s, "procsup: stopped\n")
+        for after_s, ended_s in ((0.5, 0.2), (1.0, 0.36), (9.0, 4.0))
+    ]
+    assert signals.counts(outcomes) == {"early": 2, "slowest_early_s": 0.4, "slowest_later_s": 4.0}

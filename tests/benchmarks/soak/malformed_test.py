@@ -1,4 +1,4 @@
-"""Damaged files of every format, a bounded number of those that `python -m benchmarks.soak.malformed` tries."""
+"""Damaged files of every format, a bounded number of those that `python -m benchmarks.soak malformed` tries."""
 
 import random
 
