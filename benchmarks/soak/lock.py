@@ -17,10 +17,12 @@ from benchmarks.soak import processes, work
 from benchmarks.soak.result import Budget, Result
 
 MAX_LEAD_S = 0.5
+# How often each kind of pair is drawn: the longest ones seldom.
+KINDS = {"train train": 2, "run run": 1, "finished run run": 2, "finished run report": 3, "finished report report": 12}
 
 
 def run(budget: Budget, seed: int) -> Result:
-    """Start pairs until the budget is spent: trainings, runs of a new folder, and of a finished one with a report."""
+    """Start pairs until the budget is spent: trainings, runs of a new folder, runs and reports of a finished one."""
     chance = random.Random(seed)
     counts: collections.Counter[str] = collections.Counter()
     faults = tried = 0
@@ -29,15 +31,13 @@ def run(budget: Budget, seed: int) -> Result:
         experiment, train, finished = work.finished()
         begun = Budget(budget.tries)
         for number in budget:
-            kind = chance.choices(("train train", "run run", "finished run run", "finished run report"), (5, 1, 2, 2))[
-                0
-            ]
+            kind = chance.choices(list(KINDS), list(KINDS.values()))[0]
             job = train if kind == "train train" else experiment
             place = folder / f"pair{number}"
             if kind.startswith("finished"):
                 shutil.copytree(finished, place)
-            second = ["report", f"--workdir={place / 'run'}"] if kind.endswith("report") else job.argv(place)
-            pair = [job.argv(place), second]
+            report = ["report", f"--workdir={place / 'run'}"]
+            pair = [report if each == "report" else job.argv(place) for each in kind.split()[-2:]]
             chance.shuffle(pair)
             both, fault = attempt(pair, chance.uniform(0, MAX_LEAD_S))
             counts[kind] += 1
