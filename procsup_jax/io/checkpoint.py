@@ -29,7 +29,7 @@ KEPT = 2
 DAMAGED = "damaged"
 # The JSON item of a checkpoint: the info with the digests; before there were any, the info alone.
 _RECORD, _INFO = "record", "info"
-_HOOK = "drop_complaints_of_abandoned_reads"
+_HOOK = "drop_late_complaints"
 _PASSING = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE)
 
 # What orbax logs of a failure, several times over and with tracebacks, it raises too.
@@ -61,6 +61,7 @@ class Checkpoints:
             preservation_policy=ocp.checkpoint_managers.LatestN(KEPT), cleanup_tmp_directories=True
         )
         files.make_folder(self.folder)
+        _drop_late_complaints()
         with _explain_errors(self.folder):
             self._manager = ocp.CheckpointManager(self.folder, options=options)
 
@@ -168,26 +169,31 @@ def _is_passing(error: Exception) -> bool:
     return isinstance(error, MemoryError) or number in _PASSING or "RESOURCE_EXHAUSTED" in str(error)
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep off the terminal what the coroutines raise that orbax abandons when a file is damaged.
+def _drop_late_complaints() -> None:
+    """Keep off the terminal what reads and writes say that end after orbax has closed their event loop.
 
-    Reads that are still under way complain of their closed event loop later: those lines stay away for good.
+    What made it close the loop is raised too.
     """
-    hook, inside = sys.unraisablehook, True
+    hook = sys.unraisablehook
+    if getattr(hook, "__name__", "") == _HOOK:
+        return
 
     def drop(unraisable: Any) -> None:
-        if not inside and "Event loop is closed" not in str(unraisable.exc_value):
+        if "Event loop is closed" not in str(unraisable.exc_value):
             hook(unraisable)
 
     drop.__name__ = _HOOK
     sys.unraisablehook = drop
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep off the terminal what the coroutines raise that orbax abandons when a file is damaged."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:
         yield
     finally:
-        inside = False
-        if getattr(hook, "__name__", "") == _HOOK:  # it stands from a time before
-            sys.unraisablehook = hook
+        sys.unraisablehook = hook
 
 
 def _digest(info: Mapping[str, Any], digests: Mapping[str, str]) -> str:
