@@ -14,10 +14,8 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 
-fail() {
-  echo "tpu_vm.sh: $*" >&2
-  exit 2
-}
+# shellcheck source-path=SCRIPTDIR source=shared.sh
+source "$here/shared.sh"
 
 action=${1:-} name=${2:-}
 case $action in create | watch | logs | delete) ;; *) fail "expected create, watch, logs or delete, found '$action'" ;; esac
@@ -41,15 +39,6 @@ done
 arguments=("$@")
 [[ $zone ]] || fail "no zone; pass --zone=ZONE, such as --zone=us-west4-a"
 
-run() {
-  if [[ $print ]]; then
-    printf '%q ' "$@" | sed 's/ $//'
-    echo
-  else
-    "$@"
-  fi
-}
-
 queue() {
   local verb=$1
   shift
@@ -65,7 +54,7 @@ check() {
     *) fail "--tpu='$tpu' is no slice; expected such as v5e-8, v5p-8 or v6e-8" ;;
   esac
   [[ $workdir =~ ^gs://[^/]+/.+[^/]$ ]] || fail "--workdir='$workdir' does not outlive the machine; pass gs://BUCKET/FOLDER"
-  [[ " ${arguments[*]} " == *" --config="* ]] || fail "no configuration; end with -- --config=configs/demo.py"
+  needs_config "${arguments[@]}"
 }
 
 upload() {

@@ -10,12 +10,11 @@
 # is written to /gcs/BUCKET/NAME unless told otherwise, and goes on there when xpk starts it again.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
 
-fail() {
-  echo "xpk.sh: $*" >&2
-  exit 2
-}
+# shellcheck source-path=SCRIPTDIR source=shared.sh
+source "$here/shared.sh"
 
 action=${1:-}
 case $action in cluster | image | workload) shift ;; *) fail "expected cluster, image or workload, found '$action'" ;; esac
@@ -45,15 +44,6 @@ done
 arguments=("$@")
 tpu=${tpu/#v5e-/v5litepod-}
 
-run() {
-  if [[ $print ]]; then
-    printf '%q ' "$@" | sed 's/ $//'
-    echo
-  else
-    "$@"
-  fi
-}
-
 needs() {
   local flag
   for flag in "$@"; do
@@ -76,7 +66,7 @@ case $action in
     ;;
   workload)
     needs tpu zone project bucket image name
-    [[ " ${arguments[*]} " == *" --config="* ]] || fail "no configuration; end with -- --config=configs/demo.py"
+    needs_config "${arguments[@]}"
     [[ " ${arguments[*]} " == *" --workdir="* ]] || arguments+=("--workdir=/gcs/$bucket/$name")
     command=$(printf '%q ' procsup run "${arguments[@]}")
     run xpk workload create "--workload=$name" "--cluster=$cluster" "--project=$project" "--zone=$zone" \
