@@ -157,7 +157,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 _LENIENT_DECODER = json.JSONDecoder()
 _STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 # A number that may be infinite; the strict decoder takes several times as long.
-_LONG = re.compile(rb"[eE]\+?0*[1-9][0-9]{2}|[0-9]{300}")
+_LONG = re.compile(rb"[0-9](?:[eE]\+?0*[1-9][0-9]{2}|[0-9]{299})")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _ASCII_ENCODER = json.JSONEncoder(allow_nan=False)
 

@@ -31,10 +31,10 @@ def load_gsm8k(split: str, path: files.PathLike | None = None, *, data_dir: str 
     """
     if split not in SPLITS:
         raise UserError(f"GSM8K has no split {split!r}; expected one of {', '.join(SPLITS)}")
-    rows = _tfds_rows(split, data_dir) if path is None else _file_rows(pathlib.Path(path), split)
+    found = _tfds_rows(split, data_dir) if path is None else _file_rows(pathlib.Path(path), split)
     return [
         Problem(f"gsm8k-{split}-{i}", question, answers.extract_answer(solution) or "", solution)
-        for i, (question, solution) in enumerate(rows)
+        for i, (question, solution) in enumerate(found)
     ]
 
 

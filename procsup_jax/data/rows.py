@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from procsup_jax import files, json_lines
 from procsup_jax.errors import UserError
@@ -75,13 +74,9 @@ def _json(path: files.PathLike) -> Any:
     with files.explain_os_errors(path, "read"):
         data = pathlib.Path(path).read_bytes()
     try:
-        return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        return json_lines.loads(data)
+    except ValueError as error:
         raise UserError(f"{os.fspath(path)} is no JSON ({error}); expected the data set's file as published") from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"it holds {name}")
 
 
 def _parsed(path: files.PathLike, parse: Callable[[Row], T], row: Any, i: int) -> T:

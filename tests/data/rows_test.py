@@ -33,7 +33,7 @@ def test_an_array_gives_what_lines_give(tmp_path_factory, given, before):
     ("text", "message"),
     [
         ('[{"a": 1}, 2]', "f: row 1 of the array: is 2, expected an object"),
-        ('[{"a": NaN}]', "f is no JSON (it holds NaN)"),
+        ('[{"a": NaN}]', "f is no JSON (it holds NaN, expected finite numbers)"),
         ('[{"a": 1}', "f is no JSON (Expecting"),
         ("[" * 100_000, "f is no JSON ("),
         ("[\udcff]", "f is no JSON ('utf-8' codec"),
