@@ -57,6 +57,19 @@ def _drawn(size: Size, folder: pathlib.Path) -> Model:
 
 def _write_gguf(path: pathlib.Path, config: api.ModelConfig, tensors: Mapping[str, np.ndarray], dtype: str) -> None:
     """Write GGUF without a vocabulary; of q8_0, tensors whose rows are no whole number of blocks stay as they are."""
+    writer = gguf_writer(path, config)
+    writer.add_key_length(config.head_dim)
+    writer.add_value_length(config.head_dim)
+    writer.add_rope_dimension_count(config.head_dim)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_tokenizer_model("no_vocab")
+    for name, array, kind in stored(tensors, dtype):
+        writer.add_tensor(name, array, raw_dtype=kind)
+    write_out(writer)
+
+
+def gguf_writer(path: pathlib.Path, config: api.ModelConfig) -> gguf.GGUFWriter:
+    """Return a writer of a Llama's GGUF file that holds its sizes; vocabulary and tensors are to come."""
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_context_length(config.max_len)
     writer.add_embedding_length(config.d_model)
@@ -64,24 +77,23 @@ def _write_gguf(path: pathlib.Path, config: api.ModelConfig, tensors: Mapping[st
     writer.add_feed_forward_length(config.d_ff)
     writer.add_head_count(config.num_heads)
     writer.add_head_count_kv(config.num_kv_heads)
-    writer.add_key_length(config.head_dim)
-    writer.add_value_length(config.head_dim)
     writer.add_layer_norm_rms_eps(config.norm_eps)
-    writer.add_rope_dimension_count(config.head_dim)
     writer.add_rope_freq_base(config.rope_theta)
-    writer.add_vocab_size(config.vocab_size)
-    writer.add_tokenizer_model("no_vocab")
-    for name, array, kind in _stored(tensors, dtype):
-        writer.add_tensor(name, array, raw_dtype=kind)
+    return writer
+
+
+def write_out(writer: gguf.GGUFWriter) -> None:
+    """Write all that a writer was given, and close its file."""
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
 
 
-def _stored(
+def stored(
     tensors: Mapping[str, np.ndarray], dtype: str
 ) -> Iterator[tuple[str, np.ndarray, gguf.GGMLQuantizationType | None]]:
+    """Yield tensors as a file of `dtype` holds them, with their type; None for that of the array."""
     block = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType.Q8_0][0]
     for name, array in tensors.items():
         if dtype == "q8_0" and array.ndim == 2 and array.shape[-1] % block == 0:

@@ -7,14 +7,13 @@ import io
 import json
 import pathlib
 
-import gguf
 import jax
 import numpy as np
 import sentencepiece
 import tokenizers
-from gguf import GGUFWriter
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
+from benchmarks.ours import export
 from procsup_jax import main
 from procsup_jax.data.worlds import splits
 from procsup_jax.io.models import save_model
@@ -196,15 +195,7 @@ def _write_hf(folder: pathlib.Path, texts: list[str]) -> None:
     config = api.ModelConfig(tokenizer.size, 1, 32, 4, 2, 8, 32, max_len=64)
     rng = np.random.default_rng(0)
     params = jax.tree.map(lambda a: rng.standard_normal(a.shape).astype(np.float32), api.abstract_params(config))
-    writer = GGUFWriter(folder / "llama.gguf", "llama")
-    writer.add_context_length(config.max_len)
-    writer.add_embedding_length(config.d_model)
-    writer.add_block_count(config.num_layers)
-    writer.add_feed_forward_length(config.d_ff)
-    writer.add_head_count(config.num_heads)
-    writer.add_head_count_kv(config.num_kv_heads)
-    writer.add_layer_norm_rms_eps(config.norm_eps)
-    writer.add_rope_freq_base(config.rope_theta)
+    writer = export.gguf_writer(folder / "llama.gguf", config)
     spec = json.loads((folder / "hf/tokenizer.json").read_text())
     pieces = sorted(spec["model"]["vocab"], key=spec["model"]["vocab"].__getitem__)
     writer.add_tokenizer_model("gpt2")
@@ -213,11 +204,7 @@ def _write_hf(folder: pathlib.Path, texts: list[str]) -> None:
     writer.add_token_types([3] * 3 + [1] * (len(pieces) - 3))
     writer.add_token_merges([" ".join(pair) if isinstance(pair, list) else pair for pair in spec["model"]["merges"]])
     writer.add_eos_token_id(1)
-    for name, array in write_params(llama.TABLE, "gguf", config, params):
-        quantise = array.ndim == 2 and array.shape[-1] % 32 == 0
-        kind = gguf.GGMLQuantizationType.Q8_0 if quantise else None
-        writer.add_tensor(name, gguf.quants.quantize(array, kind) if kind is not None else array, raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    tensors = dict(write_params(llama.TABLE, "gguf", config, params))
+    for name, array, kind in export.stored(tensors, "q8_0"):
+        writer.add_tensor(name, array, raw_dtype=kind)
+    export.write_out(writer)
