@@ -7,6 +7,7 @@ import os
 import pathlib
 from typing import Literal
 
+from procsup_jax import temporaries
 from procsup_jax.errors import UserError
 
 Read = Literal["file", "folder", "path", "model", "named file"]
@@ -29,6 +30,8 @@ def check_read(flag: str, value: str | pathlib.Path, place: Read) -> None:
     if place == "model" and (SHIPPED_MODELS / path / MODEL_HEADER).is_file() and len(path.parts) == 1:
         return
     given = f"--{flag}={value}"
+    if place == "model":
+        temporaries.settle(path)
     if not path.exists():
         wanted = {"model": "folder", "path": "file or folder", "named file": "file"}.get(place, place)
         raise UserError(f"{given}: no such {wanted}{_nearest(path)}")

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from procsup_jax import claims, files, temporaries
+from procsup_jax import claims, files, places, temporaries
 from procsup_jax.errors import UserError
 from procsup_jax.io.models import model_folder
 
@@ -107,7 +107,7 @@ def test_a_temporary_swept_before_it_is_claimed_is_made_again(tmp_path, monkeypa
     assert (tmp_path / "b" / "c").read_text() == "y" and swept
 
 
-@pytest.mark.parametrize("mend", ["reader", "writer", "sweep"])
+@pytest.mark.parametrize("mend", ["reader", "flag", "writer", "sweep"])
 def test_a_kill_between_the_renames_loses_nothing(tmp_path, mend):
     target = tmp_path / "model"
     target.mkdir()
@@ -116,6 +116,10 @@ def test_a_kill_between_the_renames_loses_nothing(tmp_path, mend):
     assert not target.exists()
     if mend == "reader":
         assert (model_folder(target) / "a").read_text() == "new"
+    elif mend == "flag":
+        with pytest.raises(UserError, match="holds no model.json"):  # and not: no such folder
+            places.check_read("policy", target, "model")
+        assert (target / "a").read_text() == "new"
     elif mend == "sweep":
         temporaries.sweep_all(tmp_path)
         assert (target / "a").read_text() == "new"

@@ -7,7 +7,6 @@ and digest of the stored arrays, and metadata.
 from __future__ import annotations
 
 import dataclasses
-import importlib.resources
 import json
 import pathlib
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
-from procsup_jax import fields, files, json_lines, temporaries
+from procsup_jax import fields, files, json_lines, places, temporaries
 from procsup_jax.errors import UserError
 from procsup_jax.io.kinds import Dtype
 from procsup_jax.io.params import PARAMS, STORED, read_params, to_arrays
@@ -30,7 +29,7 @@ from procsup_jax.text.layout import Layout
 from procsup_jax.text.tokenizer import load_tokenizer
 
 FORMAT = "procsup_jax model 2"
-HEADER = "model.json"
+HEADER = places.MODEL_HEADER
 SHIPPED = "worlds_base"
 _KEYS: Mapping[str, Any] = {
     "config": dict, "layout": dict, "head": (dict, type(None)), "dtype": str, "digest": str, "metadata": dict,
@@ -119,7 +118,7 @@ def read_digest(path: files.PathLike) -> str:
 def model_folder(path: files.PathLike) -> pathlib.Path:
     """Return the folder of a model, for "worlds_base" that of the base that ships with the package."""
     if str(path) == SHIPPED:
-        return pathlib.Path(str(importlib.resources.files("procsup_jax") / "pretrained" / SHIPPED))
+        return places.SHIPPED_MODELS / SHIPPED
     temporaries.settle(pathlib.Path(path))
     return pathlib.Path(path)
 
