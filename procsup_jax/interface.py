@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from procsup_jax.decode.doubt import doubt
 from procsup_jax.decode.generate import sample_problems
@@ -34,15 +34,13 @@ from procsup_jax.searching.tree_search import tree_search
 from procsup_jax.searching.vote import Choice
 from procsup_jax.text import answered
 from procsup_jax.text.answers import Reading
-from procsup_jax.text.layout import preset
+from procsup_jax.text.layout import StepLayout, preset
 from procsup_jax.training.lesson import Lesson
 from procsup_jax.training.tasks import Trained
 from procsup_jax.training.tasks import train as train
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 __all__ = ["Lesson", "Trained", "evaluate", "label", "sample", "score", "search", "train", "vote"]
-
-StepLayout = Literal["lines", "paragraphs"]
 
 
 def sample(

@@ -60,7 +60,7 @@ def _half_unit(values: Iterable[float]) -> float:
     return 0.5 * 10.0 ** -max(_FEWEST_DECIMALS, max(decimals, default=0))
 
 
-def check_judges(scores: Mapping[str, Mapping[Key, Score]]) -> None:
+def check_same_steps(scores: Mapping[str, Mapping[Key, Score]]) -> None:
     """Refuse judges that count different steps of a sample."""
     first: dict[Key, tuple[str, int]] = {}
     for judge, by_key in scores.items():

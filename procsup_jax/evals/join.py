@@ -84,7 +84,7 @@ def join(
     refuse(unknown, samples, "samples are of problems that are not given", "give the problems file they were drawn for")
     drawn, single = _split(problems, samples)
     score_maps = {judge: _join_scores(judge, scores[judge], by_key, drawn) for judge in decodings.in_turn(scores)}
-    consistency.check_judges(score_maps)
+    consistency.check_same_steps(score_maps)
     labels = list(labels)
     by_sample = _join_labels(labels, by_key, score_maps)
     consistency.check_steps(by_key, score_maps, labels, separator)

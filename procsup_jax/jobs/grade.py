@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 from procsup_jax import grouping, records
 from procsup_jax.errors import UserError
@@ -14,7 +14,7 @@ from procsup_jax.jobs import shared
 from procsup_jax.progress import Progress
 from procsup_jax.text import answered, answers, calculator, steps
 from procsup_jax.text.answers.symbolic import Equal, symbolic_equality
-from procsup_jax.text.layout import LINES, Layout, preset
+from procsup_jax.text.layout import LINES, Layout, StepLayout, preset
 from procsup_jax.types import Graded, Problem, Sample
 
 
@@ -22,7 +22,7 @@ def run(
     problems: Annotated[pathlib.Path, shared.PROBLEMS],
     samples: Annotated[pathlib.Path | None, shared.SAMPLES] = None,
     output: Annotated[pathlib.Path | None, About("the graded file to write", writes="file")] = None,
-    layout: Annotated[Literal["lines", "paragraphs"], shared.LAYOUT] = "lines",
+    layout: Annotated[StepLayout, shared.LAYOUT] = "lines",
     answers_: Annotated[answers.Reading, shared.ANSWERS] = "flexible",
     symbolic: Annotated[bool, About("also take answers for equal that the library math-verify does")] = False,
     skip_bad: Annotated[bool, shared.SKIP_BAD] = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Annotated, Literal
+from typing import Annotated
 
 from procsup_jax import records
 from procsup_jax.flags import About
@@ -12,7 +12,7 @@ from procsup_jax.labels.sources import NEED_ANSWERS, SourceName, label_answered
 from procsup_jax.labels.sources import source as source_of
 from procsup_jax.text import answered
 from procsup_jax.text.answers import Reading
-from procsup_jax.text.layout import preset
+from procsup_jax.text.layout import StepLayout, preset
 
 
 def run(
@@ -20,7 +20,7 @@ def run(
     samples: Annotated[pathlib.Path, shared.SAMPLES],
     output: Annotated[pathlib.Path, About("the labels file to write", writes="file")],
     source: Annotated[SourceName, About("what labels the steps")] = "outcome",
-    layout: Annotated[Literal["lines", "paragraphs"], shared.LAYOUT] = "lines",
+    layout: Annotated[StepLayout, shared.LAYOUT] = "lines",
     answers: Annotated[Reading, shared.ANSWERS] = "flexible",
     skip_bad: Annotated[bool, shared.SKIP_BAD] = False,
 ) -> None:

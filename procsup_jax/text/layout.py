@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jinja2
 import jinja2.sandbox
@@ -115,6 +115,8 @@ CHAT = dataclasses.replace(
     prompt=QUESTION,
     system="Please reason step by step, and put your final answer within \\boxed{}.",
 )
+StepLayout = Literal["lines", "paragraphs"]
+"""The presets that say how solutions which do not give their steps are split."""
 PRESETS: Mapping[str, Layout] = {each.name: each for each in (LINES, PARAGRAPHS, CHAT)}
 
 
