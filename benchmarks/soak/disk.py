@@ -19,7 +19,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from typing import Any
 
 from benchmarks.soak import processes, work
@@ -83,9 +82,7 @@ def attempt(job: work.Job, disk: pathlib.Path, chance: random.Random) -> tuple[i
         with processes.Process(job.argv(disk / "work")) as process:
             if not small:
                 process.wait_until_it_hears()
-                end = time.monotonic() + chance.uniform(0, job.seconds)
-                while process.runs and time.monotonic() < end:
-                    time.sleep(0.005)
+                process.wait_at_most(chance.uniform(0, job.seconds))
                 _mount(disk, shutil.disk_usage(disk).used + (64 << 10), "remount,")
                 _fill(disk / "filler")
             code, said = process.end()

@@ -104,7 +104,7 @@ def attempt(job: work.Job, folder: pathlib.Path, chance: random.Random) -> Kill:
             _wait_for_checkpoint(process, job, folder, to_let_by, latest_s)
             time.sleep(chance.uniform(0, AIM_S))
         else:
-            _wait(process, after_s)
+            process.wait_at_most(after_s)
         process.popen.send_signal(number)
         sent = time.monotonic()
         code, said = process.end(processes.PATIENCE_S)
@@ -122,12 +122,6 @@ def attempt(job: work.Job, folder: pathlib.Path, chance: random.Random) -> Kill:
 
 def _half_written(job: work.Job, folder: pathlib.Path) -> set[pathlib.Path]:
     return set(folder.glob(f"{job.fits}/checkpoints/*.orbax-checkpoint-tmp*"))
-
-
-def _wait(process: processes.Process, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while process.runs and time.monotonic() < end:
-        time.sleep(0.005)
 
 
 def _wait_for_checkpoint(

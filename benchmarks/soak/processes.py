@@ -28,9 +28,8 @@ class Process:
 
     def __init__(self, arguments: Sequence[str], **options: Any) -> None:
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed below
-        before = signal.signal(
-            signal.SIGINT, signal.default_int_handler
-        )  # an ignored one would be ignored by the child
+        # An ignored one would be ignored by the child.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             self.popen = subprocess.Popen(
                 [*PROCSUP, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=self._errors, **options
@@ -56,6 +55,12 @@ class Process:
         """Return when it hears signals, or has ended."""
         while self.runs and not self.hears():
             time.sleep(0.001)
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Return after some seconds, or when it has ended."""
+        end = time.monotonic() + seconds
+        while self.runs and time.monotonic() < end:
+            time.sleep(0.005)
 
     def end(self, patience_s: float = WHOLE_S) -> tuple[int, str]:
         """Wait for its end, and return its code and what it said."""

@@ -18,7 +18,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 
-from benchmarks.soak.processes import PATIENCE_S, Process, call
+from benchmarks.soak import work
+from benchmarks.soak.processes import PATIENCE_S, Process
 from benchmarks.soak.result import Budget, Result
 
 EARLY_S, LATE_S, SHARE_EARLY = 1.2, 20.0, 0.4
@@ -66,14 +67,11 @@ def run(budget: Budget, seed: int) -> Result:
 
 def make_commands(folder: pathlib.Path) -> dict[str, Sequence[str]]:
     """Return jobs that outlast the tries, by name; their files lie in `folder`."""
-    problems = folder / "p.jsonl"
-    call(["data", "--dataset=worlds", "--num=64", f"--output={problems}"])
-    fit = {"num_steps": 100_000, "batch_size": 4, "checkpoint_every": 5, "eval_every": 10, "log_every": 5}
-    train = ["train", "--task=sft", "--model=worlds_base", f"--problems={problems}", f"--output={folder / 'model'}"]
-    changes = [f"--config.fit.{name}={value}" for name, value in fit.items()]
+    problems = work.write_problems(folder / "p.jsonl", 64)
+    fit = {"num_steps": 100_000, "checkpoint_every": 5, "eval_every": 10, "log_every": 5}
     return {
-        "train": [*train, "--config=configs/train.py", "--config.seq_len=256", *changes],
-        "run": ["run", "--config=configs/demo.py", f"--workdir={folder / 'run'}"],
+        "train": work.train_arguments(problems, str(folder / "model"), fit),
+        "run": ["run", "--config=demo", f"--workdir={folder / 'run'}"],
         "sample": ["sample", "--k=1000", "--policy=worlds_base", f"--problems={problems}", f"--output={folder / 's'}"],
     }
 

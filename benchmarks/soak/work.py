@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from benchmarks.soak import processes
@@ -90,11 +91,21 @@ def run_job() -> Job:
 
 def train_job(folder: pathlib.Path, steps: int = _TRAIN_STEPS) -> Job:
     """Return a training of the shipped base that saves a checkpoint after each step; its problems lie in `folder`."""
-    problems = folder / "p.jsonl"
-    code, said = processes.call(["data", "--dataset=worlds", "--num=32", f"--output={problems}"])
+    problems = write_problems(folder / "p.jsonl", 32)
+    fit = {"num_steps": steps, "checkpoint_every": 1, "eval_every": 4, "log_every": 4}
+    return Job("train", train_arguments(problems, "{}/model", fit), "model.fit/*")
+
+
+def write_problems(path: pathlib.Path, num: int) -> pathlib.Path:
+    """Write stories for a job to read, and return where."""
+    code, said = processes.call(["data", "--dataset=worlds", f"--num={num}", f"--output={path}"])
     if code != 0:
         raise RuntimeError(said)
-    fit = {"num_steps": steps, "batch_size": 4, "checkpoint_every": 1, "eval_every": 4, "log_every": 4}
-    changes = [f"--config.fit.{name}={value}" for name, value in fit.items()]
-    train = ("train", "--task=sft", "--model=worlds_base", f"--problems={problems}", "--output={}/model")
-    return Job("train", (*train, "--config=train", "--config.seq_len=256", *changes), "model.fit/*")
+    return path
+
+
+def train_arguments(problems: pathlib.Path, output: str, fit: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the command line of a small training of the shipped base."""
+    changes = [f"--config.fit.{name}={value}" for name, value in ({"batch_size": 4} | dict(fit)).items()]
+    train = ("train", "--task=sft", "--model=worlds_base", f"--problems={problems}", f"--output={output}")
+    return (*train, "--config=train", "--config.seq_len=256", *changes)
