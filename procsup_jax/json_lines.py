@@ -6,7 +6,6 @@ import dataclasses
 import json
 import math
 import pathlib
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -134,7 +133,7 @@ def loads(content: bytes, *, finite: bool = True) -> Any:
     With `finite` that is also a number that no float holds, or that is none.
     """
     try:
-        return (_STRICT_DECODER if finite else _LENIENT_DECODER).decode(content.decode("utf-8-sig"))
+        return (_DECODER if finite else _LENIENT_DECODER).decode(content.decode("utf-8-sig"))
     except BadLine as error:
         raise ValueError(f"it {error}") from error
     except RecursionError as error:
@@ -153,19 +152,15 @@ def _finite(digits: str) -> float:
 
 
 # Made once: json.loads and json.dumps with options make one a call.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _LENIENT_DECODER = json.JSONDecoder()
-_STRICT_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
-# A number that may be infinite; the strict decoder takes several times as long.
-_LONG = re.compile(rb"[0-9](?:[eE]\+?0*[1-9][0-9]{2}|[0-9]{299})")
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _ASCII_ENCODER = json.JSONEncoder(allow_nan=False)
 
 
 def _parse_line(raw: bytes, first: bool) -> dict[str, Any]:
     try:
-        decoder = _STRICT_DECODER if _LONG.search(raw) else _DECODER
-        line = decoder.decode(raw.decode("utf-8-sig" if first else "utf-8"))
+        line = _DECODER.decode(raw.decode("utf-8-sig" if first else "utf-8"))
     except UnicodeDecodeError as error:
         raise BadLine(f"byte {error.start + 1} is no UTF-8, expected a file saved as UTF-8") from error
     except json.JSONDecodeError as error:
