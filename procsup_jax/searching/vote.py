@@ -6,7 +6,6 @@ A sample without a final answer never wins. Nothing depends on the order in whic
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import random
 from collections.abc import Sequence
@@ -33,8 +32,6 @@ class Choice:
 
 
 NO_CHOICE = Choice(None, None, 0.0)
-
-_normalise = functools.lru_cache(maxsize=1 << 16)(answers.normalise_answer)
 
 
 def group_by_answer(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
@@ -85,7 +82,7 @@ def best(samples: Sequence[Sample], scores: Sequence[float]) -> Choice:
     if not answered:
         return NO_CHOICE
     sample = ties.highest(answered, lambda sample: score_of[id(sample)])[0]
-    return Choice(sample, _normalise(sample.answer or ""), score_of[id(sample)])
+    return Choice(sample, answers.normalise_answer(sample.answer or ""), score_of[id(sample)])
 
 
 def _scores_by_sample(samples: Sequence[Sample], scores: Sequence[float]) -> dict[int, float]:
@@ -95,7 +92,7 @@ def _scores_by_sample(samples: Sequence[Sample], scores: Sequence[float]) -> dic
 
 
 def _spelling(sample: Sample) -> tuple[int, str]:
-    text = _normalise(sample.answer or "")
+    text = answers.normalise_answer(sample.answer or "")
     return len(text), text
 
 

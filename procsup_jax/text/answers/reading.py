@@ -73,8 +73,9 @@ def gold_answer(text: str) -> str | None:
     None for none: an empty one, a marker with nothing behind it, and several lines without a marker, except those of
     one LaTeX environment, such as a matrix.
     """
-    if rationals.plain_decimal(text) is not None:
-        return normalise_answer(text)
+    number = rationals.plain_decimal(text)
+    if number is not None:
+        return number
     found = read_answer(text)
     if found is not None:
         return found.answer

@@ -42,16 +42,21 @@ def normalise_answer(text: str) -> str:
     ones. Of an equation whose left side is a name or a computation the right side stays. Fractions stay as written,
     and so does anything with a unit.
     """
-    number = _number(text.lstrip(BLANKS + "$").rstrip(BLANKS + "."))
-    if number is not None:
-        return number
-    if len(text) > MAX_CHARACTERS:
-        return text.lstrip(BLANKS + "$").rstrip(BLANKS + ".")
-    return _normal_form(text)
+    if len(text) <= MAX_CHARACTERS:
+        return _normal_form(text)
+    number = _number(_bare(text))
+    return _bare(text) if number is None else number
+
+
+def _bare(text: str) -> str:
+    return text.lstrip(BLANKS + "$").rstrip(BLANKS + ".")
 
 
 @functools.lru_cache(maxsize=1 << 16)
 def _normal_form(text: str) -> str:
+    number = _number(_bare(text))
+    if number is not None:
+        return number
     while (simpler := _normalised(text)) != text:
         text = simpler
     return text
