@@ -159,7 +159,6 @@ def vote(
     """
     marker, separator = inputs.written(layout)
     found = answered.samples(samples, answers, marker)
-    found.warn()
     joined = join(problems or inputs.of_samples(samples), found.samples, scores or {}, (), separator)
     return outcomes.by_problem(joined, seed)
 
@@ -189,6 +188,5 @@ def evaluate(
         check_judges(scores or {})
     marker, separator = inputs.written(layout)
     found = answered.samples(samples, answers, marker)
-    found.warn()
     gold = answered.problems(problems)
     return evaluation.evaluate(gold, found.samples, scores or {}, labels, seed=seed, separator=separator)

@@ -82,7 +82,6 @@ class Files:
             orphans = num_read[0] - len(problems), num_read[1] - len(samples)
             print(f"left out {len(left_out)} bad lines and with them {orphans[0]} problems and {orphans[1]} samples")
         found = answered.samples(samples, reading, marker)
-        found.warn()
         return Inputs(problems, found, scores, labels, len(left_out))
 
 

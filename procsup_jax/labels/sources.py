@@ -58,5 +58,4 @@ def label_answered(
     if source.name in NEED_ANSWERS:
         problems = answered.problems(problems)
     found = answered.samples(samples, reading, marker)
-    found.warn()
     return source.label(problems, found.samples)

@@ -45,17 +45,12 @@ class Answered:
             "the solution's counts"
         )
 
-    def warn(self) -> None:
-        """Print the warning, if there is one, to standard error."""
-        if self.warning is not None:
-            print(self.warning, file=sys.stderr)
-
 
 def samples(given: Sequence[Sample], reading: answers.Reading = "flexible", marker: str = "#### ") -> Answered:
     """Return samples with the answers that their solutions give, and say which keys `answer` were missing or differ.
 
     A strict reading finds answers behind `marker` only; an `answer` that the solution gives in another way is then no
-    contradiction, and does not count either.
+    contradiction, and does not count either. The warning, if there is one, goes to standard error.
     """
     found, num_added, contradictions = [], 0, []
     for sample in given:
@@ -65,7 +60,10 @@ def samples(given: Sequence[Sample], reading: answers.Reading = "flexible", mark
         elif not (_states(sample, read) or (reading == "strict" and _states(sample, _flexible(sample)))):
             contradictions.append(Contradiction(sample, sample.answer or "", read))
         found.append(sample if sample.answer == read else dataclasses.replace(sample, answer=read))
-    return Answered(found, num_added, tuple(contradictions))
+    result = Answered(found, num_added, tuple(contradictions))
+    if result.warning is not None:
+        print(result.warning, file=sys.stderr)
+    return result
 
 
 def _states(sample: Sample, answer: str | None) -> bool:
