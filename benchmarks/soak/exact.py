@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ MAX_CHARACTERS = 256
 _ODD = "x^%$=<>\n\t e_\u00d7\u2212\uff11\u0663{}[]!"
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def value(expression: str) -> Fraction | None:
     """Return the value of an expression by recursive descent; None for bad syntax and for a division by zero."""
     if len(expression) > MAX_CHARACTERS:
@@ -21,6 +23,7 @@ def value(expression: str) -> Fraction | None:
         return None
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def number(text: str) -> Fraction | None:
     """Return a plain decimal's value, its commas in their places; None for anything else."""
     whole, point, decimals = text.partition(".")

@@ -188,8 +188,13 @@ def check_calculator(text: str, counts: collections.Counter[str]) -> Iterator[st
             yield f"{each.expression}={each.written} is wrong and no fault"
 
 
-def check_expression(expression: str) -> Iterator[str]:
-    """Say what is wrong with an expression's value."""
+@functools.lru_cache(maxsize=1 << 16)
+def check_expression(expression: str) -> tuple[str, ...]:
+    """Say what is wrong with an expression's value. Texts share many, and each is worked out once."""
+    return tuple(_check_expression(expression))
+
+
+def _check_expression(expression: str) -> Iterator[str]:
     found, expected = calculator.evaluate(expression), exact.value(expression)
     if found != expected or type(found) is not type(expected):
         yield f"{expression!r} is {found}, expected {expected}"

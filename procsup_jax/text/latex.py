@@ -35,11 +35,13 @@ _PAPER_RULES = [
     (rf"\\q?quad(?![A-Za-z])|\\allowbreak(?![A-Za-z])|\\hspace\*?{_GROUP}", ""),
     (rf"\\(?:text|textnormal|textrm|textit|textbf|emph|mbox|mathrm|bf|small)\s*{_GROUP}", r"\1"),
     (r"\{\\(?:bf|rm|small)\s+([^{}]*)\}", r"\1"),
-    (r"[ \t]*([*+/]|-(?!>))[ \t]*", r"\1"),
+    (_SIGN := r"[ \t]*([*+/]|-(?!>))[ \t]*", r"\1"),
     (r"[ \t]*(?:(?<!\\)\\[\[\]]|\$\$)[ \t]*", " "),
     (r"(?<!\\)\\[()]|\$", ""),
 ]
 _RULES = [(re.compile(pattern), replacement) for pattern, replacement in _OUR_RULES + _PAPER_RULES]
+_LATEX = re.compile(r"[\\{$]")  # every rule needs one of these, but for the one for signs
+_RULES_FOR_PLAIN_TEXT = [(re.compile(_SIGN), r"\1")]
 
 
 def plain_text(latex: str) -> str:
@@ -49,7 +51,7 @@ def plain_text(latex: str) -> str:
     sum, product or quotient in it (the paper's rule, which has neither, would give 84/7 and a+b/c).
     """
     text = latex
-    for pattern, replacement in _RULES:
+    for pattern, replacement in _RULES if _LATEX.search(latex) else _RULES_FOR_PLAIN_TEXT:
         text = _until_stable(pattern, replacement, text)
     return plain_fractions(text).replace(_DOLLAR, "$")
 

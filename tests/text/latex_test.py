@@ -62,3 +62,8 @@ def test_fractions_keep_their_value(top, bottom, whole):
 def test_unbalanced_braces_stay_quick():
     text = r"\frac{" * 2000 + r"\text{" * 2000
     assert latex.plain_text(text) == text
+
+
+@hypothesis.given(text=st.text(" \t0aboxed[],!+-*/>.=}^_()%#&", max_size=30))
+def test_a_text_without_latex_is_read_as_one_with_a_brace_is(text):
+    assert latex.plain_text(text) + "{" == latex.plain_text(text + "{")
