@@ -16,6 +16,7 @@ from procsup_jax.decode.batching import length_bucket, num_slots, pad_rows, prob
 from procsup_jax.decode.calculator import tables as calculator_tables
 from procsup_jax.decode.draw import VocabTables
 from procsup_jax.decode.engine import Lanes, NewPrompts, Program, Shared
+from procsup_jax.decode.memory import Size
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
@@ -89,7 +90,7 @@ def generate(
     greedy = settings.num_samples if settings.with_greedy else -1
     program, shape = make_program(model, settings), _shape(prompts, settings, num_each, len(shared))
     streams = feeder.split(settings.lanes, shape.slots, len(prompts), model.mesh)
-    _check_memory(program, model, streams.all_lanes, shape)
+    _check_memory(program, model, streams.all_lanes, num_each, shape)
     done: dict[int, list[Generated]] = {}
     with rules.use(model.mesh), Progress("sampling", len(prompts) * num_each, "sample") as progress:
         dparams = api.unstack(model.config, model.params, donate=False)
@@ -196,8 +197,12 @@ def _shape(prompts: Sequence[Prompt], settings: DecodeSettings, num_each: int, s
     return _Shape(
         slots=num_slots(settings.slots, num_each),
         prefix_len=_prefix_len(prompts, shared_len),
-        room=length_bucket(num_each, smallest=12),
+        room=_room(num_each),
     )
+
+
+def _room(num_each: int) -> int:
+    return length_bucket(num_each, smallest=12)
 
 
 def _new_prompts(owners: Mapping[int, Prompt], lanes: int, seed: int, num_samples: int, greedy: int) -> NewPrompts:
@@ -251,10 +256,31 @@ def _check(config: ModelConfig, prompts: Sequence[Prompt], settings: DecodeSetti
             )
 
 
-def _check_memory(program: Program, model: Model, lanes: int, shape: _Shape) -> None:
-    def make_state(config: ModelConfig, lanes: int, slots: int) -> Lanes:
-        return engine.init_lanes(dataclasses.replace(program, config=config), lanes, *shape._replace(slots=slots))
+def _check_memory(program: Program, model: Model, lanes: int, num_each: int, shape: _Shape) -> None:
+    """Raise UserError, with sizes that would fit, when sampling does not.
 
-    lens = shape.prefix_len, program.settings.max_new_tokens
-    need = functools.partial(memory.sampling_bytes, program.config, model.params, make_state, lens)
-    memory.check("sampling", memory.size_of(program.config, lanes, shape.slots, model.mesh), need, model.mesh)
+    Where no number of lanes and slots does, a problem's samples are too many or too long, and the error says how much
+    of that fits.
+    """
+    size, room = memory.size_of(program.config, lanes, shape.slots, model.mesh), memory.available(model.mesh)
+
+    def need(size: Size, num_each: int = num_each, max_new_tokens: int = program.settings.max_new_tokens) -> int:
+        settings = dataclasses.replace(program.settings, max_new_tokens=max_new_tokens)
+
+        def make_state(config: ModelConfig, lanes: int, slots: int) -> Lanes:
+            sized = _Shape(slots, shape.prefix_len, _room(num_each))
+            return engine.init_lanes(dataclasses.replace(program, config=config, settings=settings), lanes, *sized)
+
+        return memory.sampling_bytes(program.config, model.params, make_state, (shape.prefix_len, max_new_tokens), size)
+
+    if room is None or need(size) <= room:
+        return
+    least = dataclasses.replace(size, lanes=size.shards, slots=1, cache_dtype="bfloat16")
+    if need(least) > room:
+        for name, number, need_of in (
+            ("num_samples (--k)", num_each, lambda number: need(least, num_each=number)),
+            ("max_new_tokens", program.settings.max_new_tokens, lambda number: need(least, max_new_tokens=number)),
+        ):
+            if need_of(1) <= room:
+                memory.check_number("sampling", name, number, need_of, model.mesh)
+    memory.check("sampling", size, need, model.mesh)

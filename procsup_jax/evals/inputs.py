@@ -10,6 +10,7 @@ from typing import Literal
 from procsup_jax import records
 from procsup_jax.errors import UserError
 from procsup_jax.evals import join
+from procsup_jax.evals.judges import check_judges
 from procsup_jax.searching import decodings
 from procsup_jax.text import answered
 from procsup_jax.text.answered import Answered
@@ -44,6 +45,7 @@ class Files:
     """Name the files of an evaluation; `scores` are those of each reward model, by its name, as NAME=FILE.
 
     Without `problems` they are those that the samples are of, without questions or answers. A vote does not need any.
+    With `force` scores are taken as the judge's that they are given as, whatever they say.
     """
 
     problems: pathlib.Path | None
@@ -51,15 +53,16 @@ class Files:
     scores: Sequence[str] = ()
     labels: Sequence[pathlib.Path] = ()
     need_answers: bool = True
+    force: bool = False
 
     def read(self, reading: Reading = "flexible", marker: str = LINES.answer_marker, *, skip_bad: bool) -> Inputs:
         """Return the records, and warn of answers that contradict their solutions.
 
-        Raises `UserError` at a bad line and for a problem without a final answer; with `skip_bad` they are left out,
-        and what can not be joined without them, and counted in a line.
+        Raises `UserError` at a bad line, for a problem without a final answer and for another judge's scores; with
+        `skip_bad` bad lines and problems are left out, and what can not be joined without them, and counted in a line.
         """
         left_out: list[str] = []
-        scores = read_scores(self.scores, skip_bad=skip_bad, left_out=left_out)
+        scores = read_scores(self.scores, skip_bad=skip_bad, left_out=left_out, force=self.force)
         problems, uids = [], None
         if self.problems is not None:
             problems = records.read_problems(self.problems, skip_bad=skip_bad, left_out=left_out)
@@ -97,12 +100,17 @@ def of_samples(samples: Sequence[Sample]) -> list[Problem]:
 
 
 def read_scores(
-    named: Sequence[str], *, skip_bad: bool = False, left_out: list[str] | None = None
+    named: Sequence[str], *, skip_bad: bool = False, left_out: list[str] | None = None, force: bool = False
 ) -> dict[str, list[Score]]:
-    """Return the scores in files given as NAME=FILE, those of one name together; errors as in `read_problems`."""
+    """Return the scores in files given as NAME=FILE, those of one name together.
+
+    Errors as in `read_problems` and, without `force`, as in `check_judges`.
+    """
     by_judge: dict[str, list[Score]] = {}
     for judge, path in map(named_file, named):
         by_judge.setdefault(judge, []).extend(records.read_scores(path, skip_bad=skip_bad, left_out=left_out))
+    if not force:
+        check_judges(by_judge)
     return by_judge
 
 

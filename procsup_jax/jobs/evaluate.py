@@ -13,7 +13,6 @@ from procsup_jax.errors import UserError
 from procsup_jax.evals import inputs, processbench
 from procsup_jax.evals.evaluate import evaluate
 from procsup_jax.evals.inputs import LayoutName
-from procsup_jax.evals.judges import check_judges
 from procsup_jax.evals.table import processbench_table, table
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
@@ -38,7 +37,7 @@ class EvaluateFlags(Flags):
     answers: Annotated[Reading, shared.ANSWERS] = "flexible"
     layout: Annotated[LayoutName, shared.JOINED_LAYOUT] = ""
     skip_bad: Annotated[bool, shared.SKIP_UNJOINED] = False
-    force: bool = flag("take scores as the judge's they are given as, whatever they say", False)
+    force: Annotated[bool, shared.FORCE_JUDGES] = False
     dataset: Literal["", "processbench"] = flag("a public set instead of --problems and --samples", "")
     path: pathlib.Path | None = flag("processbench: its file", None, reads="file")
     threshold: Share = flag("processbench: a step of a lower probability is called wrong", 0.5)
@@ -70,10 +69,8 @@ def _evaluate(flags: EvaluateFlags) -> dict[str, Any]:
     if flags.problems is None or not flags.samples:
         raise UserError("procsup evaluate needs --problems and --samples, or --dataset=processbench --path=FILE")
     marker, separator = inputs.written(flags.layout)
-    named = inputs.Files(flags.problems, flags.samples, flags.scores, flags.labels)
+    named = inputs.Files(flags.problems, flags.samples, flags.scores, flags.labels, force=flags.force)
     found = named.read(flags.answers, marker, skip_bad=flags.skip_bad)
-    if not flags.force:
-        check_judges(found.scores)
     result = evaluate(found.problems, found.samples, found.scores, found.labels, seed=flags.seed, separator=separator)
     contradicting = len(found.answered.contradictions)
     counts = {"reading": flags.answers, "added": found.answered.num_added, "contradicting": contradicting}
@@ -81,9 +78,7 @@ def _evaluate(flags: EvaluateFlags) -> dict[str, Any]:
 
 
 def _processbench(flags: EvaluateFlags) -> dict[str, Any]:
-    by_judge = inputs.read_scores(flags.scores, skip_bad=flags.skip_bad)
-    if not flags.force:
-        check_judges(by_judge)
+    by_judge = inputs.read_scores(flags.scores, skip_bad=flags.skip_bad, force=flags.force)
     if flags.path is None or not by_judge:
         raise UserError("procsup evaluate --dataset=processbench needs --path=FILE and --scores=NAME=FILE")
     items = processbench.read_processbench(flags.path, skip_bad=flags.skip_bad)

@@ -18,4 +18,5 @@ SCORES = About(
 LAYOUT = About("what separates the steps of solutions that do not give their own")
 JOINED_LAYOUT = About("how steps that samples do not give are split; empty takes what fits")
 SKIP_UNJOINED = About("leave out malformed lines, and what cannot be joined without them")
+FORCE_JUDGES = About("take scores as the judge's they are given as, whatever they say")
 SKIP_BAD = About("leave malformed lines out and say how many")

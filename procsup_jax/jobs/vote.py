@@ -35,6 +35,7 @@ class VoteFlags(Flags):
     answers: Annotated[Reading, shared.ANSWERS] = "flexible"
     layout: Annotated[LayoutName, shared.JOINED_LAYOUT] = ""
     skip_bad: Annotated[bool, shared.SKIP_UNJOINED] = False
+    force: Annotated[bool, shared.FORCE_JUDGES] = False
 
 
 def run(flags: VoteFlags) -> None:
@@ -46,7 +47,7 @@ def run(flags: VoteFlags) -> None:
     if not flags.samples:
         raise UserError("procsup vote needs --samples, a file of solutions")
     marker, separator = inputs.written(flags.layout)
-    named = inputs.Files(flags.problems, flags.samples, flags.scores, need_answers=False)
+    named = inputs.Files(flags.problems, flags.samples, flags.scores, need_answers=False, force=flags.force)
     found = named.read(flags.answers, marker, skip_bad=flags.skip_bad)
     joined = join(found.problems, found.samples, found.scores, (), separator)
     choices = outcomes.by_problem(joined, flags.seed)

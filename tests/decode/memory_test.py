@@ -88,6 +88,22 @@ def test_what_does_not_fit_is_refused_with_what_would(model, monkeypatch):
         sample()
 
 
+def test_what_fits_with_no_number_of_lanes_is_refused_by_what_is_too_much(model, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda mesh: 1_600_000)
+    prompts = [Prompt("p0", model.encode("Ann has 5"))]
+
+    def refused(match, **changes):
+        settings = dataclasses.replace(SETTINGS, lanes=1, slots=1, **changes)
+        with pytest.raises(UserError, match=match) as error:
+            generate.generate(model, prompts, settings, seed=0)
+        return int(re.search(r"=(\d+) \(\S+ GiB\) or less$", str(error.value))[1])
+
+    fits = refused(r"sampling with num_samples \(--k\)=100000 needs", num_samples=100_000)
+    assert len(generate.generate(model, prompts, dataclasses.replace(SETTINGS, num_samples=8), seed=0)[0]) == 8 < fits
+    model = model.replace(config=dataclasses.replace(model.config, max_len=30_000))
+    assert refused("sampling with max_new_tokens=29000 needs", num_samples=1, max_new_tokens=29_000) > 100
+
+
 def test_without_an_answer_from_the_device_nothing_is_refused(config, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda mesh: None)
     memory.check("sampling", memory.size_of(config, 1, 1, None), lambda size: 2**60, None)

@@ -82,6 +82,7 @@ def test_scores_that_tell_nothing_are_warned_of_and_carry_the_task(folder, capsy
     assert {line["rm_task"] for line in lines} == {"orm"}
     scores = f"--scores=prm={folder / 'score.out'}"
     given = [f"--problems={folder / 'p.jsonl'}", f"--samples={folder / 's.jsonl'}", f"--output={folder / 'e.json'}"]
-    assert main.main(["evaluate", *given, scores]) == 2
-    assert "are the files exchanged?" in capsys.readouterr().err
-    assert main.main(["evaluate", *given, scores, "--force"]) == 0
+    for job in ("evaluate", "vote"):
+        assert main.main([job, *given, scores]) == 2
+        assert "are the files exchanged?" in capsys.readouterr().err
+        assert main.main([job, *given, scores, "--force"]) == 0

@@ -24,7 +24,9 @@ TREE = TreeSearchSettings(dataclasses.replace(SETTINGS, calculator=True), "puct"
 
 
 # The policy's tokenizer and layout; the reward model's where they are others, and its step marker.
-PAIRS = [(*kind, *kind, None) for kind in small_models.KINDS[1:]] + [
+PAIRS = [
+    ("bpe", "lines", "bpe", "lines", None),
+    ("triples_bpe", "paragraphs", "triples_bpe", "paragraphs", None),
     ("bpe", "lines", "sentencepiece", "lines", None),
     ("sentencepiece", "paragraphs", "vocab", "lines", None),
     ("triples_bpe", "paragraphs", "triples_bpe", "paragraphs", "<extra_0>"),
