@@ -1,8 +1,7 @@
-"""One small good set of every file that a job reads, and the command lines that read them."""
+"""One small good set of every file that a job reads, and the command lines that read them; others' are in good_sets."""
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import pathlib
@@ -14,6 +13,8 @@ import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from benchmarks.ours import export
+from benchmarks.soak import good_sets
+from benchmarks.soak.trial import Trial
 from procsup_jax import main
 from procsup_jax.data.worlds import splits
 from procsup_jax.io.models import save_model
@@ -30,18 +31,6 @@ _ENDS = ("<|im_end|>", "<|endoftext|>")
 _CHAT = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + m['content'] + '<|im_end|>' }}{% endfor %}"
 
 
-@dataclasses.dataclass(frozen=True)
-class Trial:
-    """Name a file, relative to the folder of good ones, and a command that reads it, {} standing for that folder.
-
-    `code` is the command's exit code on the good files.
-    """
-
-    file: str
-    argv: tuple[str, ...]
-    code: int = 0
-
-
 def make(folder: pathlib.Path) -> list[Trial]:
     """Write the files into a folder and return what to try: every file with every job that reads it."""
     problems = splits.problems("test", 4)
@@ -53,7 +42,7 @@ def make(folder: pathlib.Path) -> list[Trial]:
         made.mkdir()
         tokenizer(made, texts)
         trials += _model_trials(folder, name, made)
-    trials += _marker_trials(folder)
+    trials += [*_marker_trials(folder), *good_sets.make(folder), *good_sets.training(folder, "ours")]
     _write_hf(folder, texts)
     trials += [
         Trial(f"hf/{path.name}", ("convert", "--input={}/hf", "--output={}/out", "--to=procsup"))

@@ -27,9 +27,10 @@ from collections import Counter
 from collections.abc import Generator, Iterator
 
 from benchmarks.soak import mutate
-from benchmarks.soak.good_files import Trial, make
+from benchmarks.soak.good_files import make
 from benchmarks.soak.processes import judge
 from benchmarks.soak.result import Budget, Result
+from benchmarks.soak.trial import Trial
 
 # What a job on files this small may add to a process in memory, and how long it may take.
 MAX_GROWTH, MAX_SECONDS = 2 << 30, 120.0

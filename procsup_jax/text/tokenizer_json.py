@@ -27,9 +27,18 @@ def parse(content: bytes, path: str) -> Spec:
     try:
         spec = _known(json_lines.loads(content, finite=False), path)
         _check_ids(piece_ids(spec))
+        _check_parts(spec)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise UserError(f"{path}: is no tokenizer.json of the tokenizers library; download it again") from error
     return spec
+
+
+def _check_parts(spec: Spec) -> None:
+    """Raise TypeError for a part whose type is no name."""
+    for key in ("normalizer", "pre_tokenizer", "decoder", "post_processor"):
+        for part in parts(spec, key):
+            if not isinstance(part["type"], str):
+                raise TypeError(f"{key}: {part['type']!r} is no type")
 
 
 def _check_ids(ids: Mapping[str, int]) -> None:

@@ -409,6 +409,7 @@ BYTE_LEVEL = '{"model": {"type": "BPE", "vocab": %s, "merges": []}, "decoder": {
         BYTE_LEVEL % '{"a": "b"}',
         BYTE_LEVEL % '{"a": -1}',
         BYTE_LEVEL % "{}",
+        (BYTE_LEVEL % '{"a": 0}')[:-1] + ', "pre_tokenizer": {"type": ["Split"], "behavior": "Isolated"}}',
     ],
 )
 def test_a_damaged_tokenizer_json_is_one_clear_line(tmp_path: pathlib.Path, content):
