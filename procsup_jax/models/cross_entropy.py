@@ -21,8 +21,8 @@ import jax.numpy as jnp
 
 from procsup_jax.parallel.rules import constrain, num_shards
 
-# Logits on each device: 256 MiB of float32.
-MAX_PIECE = 2**26
+# Logits on each device: 128 MiB of float32.
+MAX_PIECE = 2**25
 # A piece of fewer rows would add to the hidden states' gradient more often than its products are worth.
 MIN_ROWS = 512
 

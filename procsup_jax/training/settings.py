@@ -68,7 +68,7 @@ class FitSettings:
     """The type to compute in, "" the model's; parameters, their gradients' sums and the optimiser keep their own."""
     remat: Literal["", "none", "full", "dots", "dots_no_batch"] = ""
     """What the backward pass computes again instead of keeping it, "" the model's: full, each layer; dots, all of it
-    but products of matrices; dots_no_batch, attention's products too."""
+    but products of matrices, attention's scores among them; dots_no_batch, attention's products too."""
     attention: Literal["", "auto", "plain", "splash", "flash", "cudnn"] = ""
     """What computes attention, "" the model's: auto is the best that the device has."""
     eval_every: Size = 0
