@@ -59,7 +59,7 @@ def layers(policy: Remat) -> Record:
         return api.hidden(config, params, ids_bl, ids_bl, ids_bl).sum()
 
     ids_bl = jax.ShapeDtypeStruct((LAYERS["rows"], LAYERS["seq_len"]), jnp.int32)
-    compiled = jax.jit(jax.grad(total)).lower(api.abstract_params(config), ids_bl).compile()
+    compiled: Any = jax.jit(jax.grad(total)).lower(api.abstract_params(config), ids_bl).compile()
     return _held(compiled) | {"gflops": round(compiled.cost_analysis()["flops"] / 1e9, 1)}
 
 
