@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -63,6 +64,13 @@ def constrain(array: jax.Array, logical_axes: LogicalAxes) -> jax.Array:
     if mesh.empty:
         return array
     return jax.lax.with_sharding_constraint(array, partition_spec(mesh.shape, logical_axes, array.shape))
+
+
+def num_shards(logical_axis: str, size: int) -> int:
+    """Return into how many pieces `constrain` cuts a dimension of this size; 1 outside `use`."""
+    shape = jax.sharding.get_abstract_mesh().shape
+    [axes] = partition_spec(shape, (logical_axis,), (size,)) if shape else [None]
+    return math.prod(shape[axis] for axis in ((axes,) if isinstance(axes, str) else axes or ()))
 
 
 @contextlib.contextmanager
