@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import procsup_jax
-from procsup_jax import arguments, flags, signals, usage
+from procsup_jax import arguments, flags, signals, surroundings, usage
 from procsup_jax.errors import UserError
 
 JOBS = {
@@ -41,6 +41,7 @@ EXIT_CODES = {
     0: "done",
     1: "an error of procsup's own, with a traceback",
     2: "a mistake in what was given, said in one line",
+    surroundings.LOST: "another process of the same job is gone: start all of them again",
     130: "stopped by SIGINT (Ctrl-C)",
     141: "the reader of the output went away",
     143: "stopped by SIGTERM",
