@@ -9,7 +9,6 @@ import hashlib
 import itertools
 import json
 import logging
-import logging
 import os
 import pathlib
 import shutil
