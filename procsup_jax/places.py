@@ -15,8 +15,9 @@ Read = Literal["file", "folder", "path", "model", "named file"]
 "named file" stands behind NAME=."""
 Written = Literal["file", "folder"]
 
+SHIPPED_BASE = "worlds_base"
 SHIPPED_MODELS = pathlib.Path(__file__).parent / "pretrained"
-MODEL_HEADER = "model.json"
+MODEL_HEADER, MODEL_PARAMS = "model.json", "params.safetensors"
 
 
 def check_read(flag: str, value: str | pathlib.Path, place: Read) -> None:

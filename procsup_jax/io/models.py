@@ -30,7 +30,7 @@ from procsup_jax.text.tokenizer import load_tokenizer
 
 FORMAT = "procsup_jax model 2"
 HEADER = places.MODEL_HEADER
-SHIPPED = "worlds_base"
+SHIPPED = places.SHIPPED_BASE
 _KEYS: Mapping[str, Any] = {
     "config": dict, "layout": dict, "head": (dict, type(None)), "dtype": str, "digest": str, "metadata": dict,
 }  # fmt: skip

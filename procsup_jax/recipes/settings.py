@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Annotated, Literal
 
 from procsup_jax.data.worlds.settings import CorpusSettings, WorldSettings
 from procsup_jax.decode.settings import DecodeSettings
+from procsup_jax.free import FREE
 from procsup_jax.models.config import PRESETS, HeadKind
 from procsup_jax.parallel.settings import MeshSettings
 from procsup_jax.ranges import BadValue, Count, Seed, Size, check
@@ -15,6 +16,8 @@ from procsup_jax.searching.aggregate import Aggregate
 from procsup_jax.searching.settings import StepSearchSettings
 from procsup_jax.settings import Config
 from procsup_jax.training.settings import FitSettings
+
+DEFAULT_RECIPE = "uesato2022"
 
 
 def _check_names(field: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
@@ -145,8 +148,11 @@ class EvaluateSettings:
 class ExperimentSettings:
     """Set a whole experiment, from problems to report."""
 
-    name: str = "experiment"
+    name: Annotated[str, FREE] = "experiment"
     """What tables call it; without --workdir it is kept in runs/NAME."""
+    recipe: Annotated[str, FREE] = DEFAULT_RECIPE
+    """Which stages there are: the name of a recipe that comes with procsup, or a Python file of yours, which is run
+    (docs/recipes.md)."""
     seed: Seed = 0
     """What everything random is drawn by."""
     data: DataSettings = DataSettings()
@@ -169,12 +175,12 @@ class ExperimentSettings:
     sample: DecodeSettings = DecodeSettings()
     """How every sample is drawn; `num_samples` of it is what expert iteration draws per problem."""
     search: StepSearchSettings = StepSearchSettings()
-    score_batch: Count = 64
+    score_batch: Annotated[Count, FREE] = 64
     """Solutions that a reward model reads at a time: sets speed and memory, never changes a score."""
     improve: ImproveSettings = ImproveSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
-    mesh: MeshSettings = MeshSettings()
-    xla_optimization_level: Literal[0, 1, 2, 3] = 3
+    mesh: Annotated[MeshSettings, FREE] = MeshSettings()
+    xla_optimization_level: Annotated[Literal[0, 1, 2, 3], FREE] = 3
     """On the CPU, 0 compiles in half the time what then runs at half the speed: for runs that mostly compile."""
 
     def __post_init__(self) -> None:

@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from procsup_jax import files, records
-from procsup_jax.roster import FEW_SHOT, FINAL_ANSWER_RL, ORM, ORM_RL, PRM, PRM_RL, SFT, improved, rm_of
-from procsup_jax.stages.context import BASE, Context, model_files, problems_file
-from procsup_jax.stages.data import splits_of
-from procsup_jax.stages.solutions import labels_file, worked_examples
-from procsup_jax.stages.stage import Stage
-from procsup_jax.text.tokenizer import Tokenizer
+from procsup_jax.recipes.artefacts import SUPERVISION, Labels, Problems
+from procsup_jax.recipes.solutions import Policy, worked_examples
+from procsup_jax.recipes.work import Ctx
+from procsup_jax.roster import (
+    FEW_SHOT,
+    FINAL_ANSWER_RL,
+    ORM,
+    ORM_RL,
+    PRM,
+    PRM_RL,
+    RL_SPLIT,
+    RM_SPLIT,
+    SFT,
+    SFT_SPLIT,
+    improved,
+    rm_of,
+)
+from procsup_jax.runner.artefacts import Json
+from procsup_jax.runner.stage import Stage
 from procsup_jax.types import Problem, StepLabels
 
-SUPERVISION = "evaluations/supervision.json"
+if TYPE_CHECKING:
+    from procsup_jax.text.tokenizer import Tokenizer
+
 Cost = Mapping[str, int]
 
 
-def run_supervision(ctx: Context) -> None:
-    """Count the supervision of every policy and reward model of the run."""
-    kind = ctx.settings.process_labels
-    inputs = [*model_files(BASE), *map(problems_file, splits_of(ctx)), labels_file(f"{SFT}.rm", kind)]
-    settings = {"config.few_shot": ctx.settings.few_shot, "config.seed": ctx.settings.seed}
+def count_supervision(policy: Policy, splits: Sequence[Problems], marked: Labels) -> Stage:
+    """Count the supervision of every policy and reward model of the paper.
 
-    def work() -> None:
-        labels = records.read_labels(ctx.path(labels_file(f"{SFT}.rm", kind))) if kind == "oracle" else None
-        sft, rm, rl = (ctx.problems(split) for split in ("sft", "rm", "rl"))
-        found = supervision(ctx.encoding.tokenizer, worked_examples(ctx), sft, rm, rl, labels)
-        files.write_text(ctx.path(SUPERVISION), json.dumps(found, indent=1) + "\n")
+    `policy` is the few-shot one, whose worked examples count; `marked` are the labels that the PRM is trained on.
+    """
+    inputs: list[Any] = [policy.model, *splits, marked]
+    args = policy, marked
+    return Stage("count-supervision", _count, args, inputs=inputs, outputs=(SUPERVISION,))
 
-    ctx.folder.run(Stage("count-supervision", settings, inputs, (SUPERVISION,), work))
+
+def _count(ctx: Ctx, policy: Policy, marked: Labels) -> Mapping[Json, Any]:
+    labels = ctx.read(marked) if marked.source == "oracle" else None
+    sft, rm, rl = (ctx.read(Problems(split)) for split in (SFT_SPLIT, RM_SPLIT, RL_SPLIT))
+    tokenizer = ctx.read(policy.model).encoding.tokenizer
+    return {SUPERVISION: supervision(tokenizer, worked_examples(ctx, policy), sft, rm, rl, labels)}
 
 
 def supervision(

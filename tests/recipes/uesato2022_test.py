@@ -1,6 +1,7 @@
 """The whole experiment at its tiniest: it ends with every file, and resumes to the same bytes."""
 
 import json
+import pathlib
 import shutil
 
 import pytest
@@ -58,6 +59,36 @@ def test_what_was_killed_goes_on_to_the_same_bytes(finished, tmp_path):
         assert (again / name).read_bytes() == content, name
 
 
+def test_a_run_of_the_version_before_is_finished(finished, tmp_path, capsys):
+    old = json.loads(pathlib.Path(__file__).with_name("markers_of_0_1_0.json").read_text())
+    again = tmp_path / "demo"
+    shutil.copytree(finished, again)
+    for name, index in old["stages"].items():
+        path = again / f"stages/{name}.json"
+        marker = json.loads(path.read_text())
+        del marker["whole"]
+        if name.startswith("label-"):  # which did not say whose layout they read
+            marker["inputs"] = {key: value for key, value in marker["inputs"].items() if not key.startswith("models/")}
+        path.write_text(json.dumps({**marker, "settings": old["settings"][index]}))
+    before = {path: path.read_bytes() for path in (again / "stages").iterdir()}
+    assert main.main(["run", *ARGS, f"--workdir={again}", "--stages=list"]) == 0
+    assert capsys.readouterr().out.endswith(f"145 stages, 144 finished in {again}\n")
+    assert main.main(["run", *ARGS, f"--workdir={again}"]) == 0
+    assert {path: path.read_bytes() for path in (again / "stages").iterdir()} == before
+
+
+def test_a_stage_is_held_to_what_it_read(finished):
+    def read(stage):
+        return json.loads((finished / f"stages/{stage}.json").read_text())["settings"]
+
+    assert read("label-sft.rm-oracle") == {}
+    assert read("keep-sft_orm_rl.epoch1.experts.rl") == {"config.improve.aggregate": "last"}
+    assert "config.search.max_new_tokens" in read("sample-few_shot.rm")
+    assert not [key for key in read("sample-few_shot.rm") if key.startswith("config.search.") and "max_new" not in key]
+    assert "config.search.max_new_tokens" not in read("sample-sft.rm")
+    assert "config.data.path" not in read("data")
+
+
 def files(folder):
     return [path for path in folder.rglob("*") if path.is_file()]
 
@@ -65,6 +96,8 @@ def files(folder):
 def test_changing_a_finished_stages_setting_is_an_error(finished, capsys):
     assert main.main(["run", *ARGS, f"--workdir={finished}", "--config.sft.num_steps=3"]) == 2
     assert "--config.sft.num_steps is 3, but stage train-sft" in capsys.readouterr().err
+    assert main.main(["run", *ARGS, f"--workdir={finished}", "--config.search.cache_dtype=bfloat16"]) == 2
+    assert "--config.search.cache_dtype is 'bfloat16', but stage sample-" in capsys.readouterr().err
 
 
 def test_gsm8k_runs_the_same_experiment(shared_data, tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from procsup_jax.data.worlds import splits
-from procsup_jax.stages.supervision import supervision
+from procsup_jax.recipes.supervision import supervision
 from procsup_jax.text.vocab import train_vocab
 from procsup_jax.types import StepLabels
 
