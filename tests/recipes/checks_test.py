@@ -69,7 +69,10 @@ def of(group, **changes):
         (of("improve", aggregate="min"), "--config.improve.aggregate is 'min', but stage keep-sft_orm_rl"),
         ({"rm_head": "verdict"}, "--config.rm_head is 'verdict', but stage train-sft_orm in .* with 'product'"),
         ({"process_labels": "intermediate"}, "--config.process_labels is .intermediate., but stage train-sft_prm"),
-        ({"base": BaseSettings()}, "--config.base.source is 'shipped', but stage base in .* was finished with 'train'"),
+        (
+            of("base", source="shipped"),
+            "--config.base.source is 'shipped', but stage base in .* was finished with 'train'",
+        ),
     ],
 )
 def test_a_changed_key_of_any_finished_stage_is_refused_first(old_run, changes, said):
