@@ -29,7 +29,7 @@ from procsup_jax.recipes.artefacts import Problems, evaluation
 from procsup_jax.recipes.evaluation import Evaluated, evaluating
 from procsup_jax.recipes.improvement import Approach, approach, choose_epoch, epochs
 from procsup_jax.recipes.solutions import Policy
-from procsup_jax.recipes.uesato2022 import few_shot_policy
+from procsup_jax.recipes.uesato2022 import WHOLE_BEFORE, few_shot_policy
 from procsup_jax.report import names
 from procsup_jax.runner.folder import RunFolder
 from procsup_jax.runner.graph import Graph
@@ -73,12 +73,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 def measure(folder: RunFolder, plan: Approach) -> dict[str, Any]:
     """Return the validation error after each epoch, the start's first, the epoch chosen by it and its test errors."""
     settings, valid, tested = folder.settings, Problems(roster.VALIDATION), Problems(roster.TEST)
-    folder.run(Graph.of(epochs(settings, plan)))
+    folder.run(Graph.of(epochs(settings, plan), WHOLE_BEFORE))
     samples = [folder.read(plan.drawn(epoch, valid)) for epoch in range(settings.improve.num_epochs + 1)]
     errors, chosen = choose_epoch(folder.read(valid), samples, settings.seed)
     model = plan.policy(chosen).model
     judges = {roster.ORM: plan.rm_of_epoch(chosen)} if plan.retrain_rm else {}
-    folder.run(Graph.of(evaluating(settings, Evaluated(Policy(model.name, model), judges), tested)))
+    what = Evaluated(Policy(model.name, model), judges)
+    folder.run(Graph.of(evaluating(settings, what, tested), WHOLE_BEFORE))
     found = folder.read(evaluation(model.name, tested.split))
     test = {
         decoding: {metric: found["decoding"][decoding][metric] for metric in summary.METRICS}

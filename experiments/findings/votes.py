@@ -33,7 +33,7 @@ from procsup_jax.evals.join import Joined, join
 from procsup_jax.recipes.artefacts import ModelFolder, Problems, Samples
 from procsup_jax.recipes.evaluation import Evaluated, Measured, drawn_files, judging
 from procsup_jax.recipes.solutions import draw
-from procsup_jax.recipes.uesato2022 import sft_policy
+from procsup_jax.recipes.uesato2022 import WHOLE_BEFORE, sft_policy
 from procsup_jax.report import line_chart, names, svg
 from procsup_jax.roster import ORM, PRM, SFT, TEST, rm_of
 from procsup_jax.runner.folder import RunFolder
@@ -71,7 +71,7 @@ def measure(folder: RunFolder, num_samples: int) -> dict[str, Any]:
         yield draw(samples, EVALUATED.policy, problems, num_samples)
         yield from judging(EVALUATED, drawn)
 
-    folder.run(Graph.of(stages()))
+    folder.run(Graph.of(stages(), WHOLE_BEFORE))
     measured = drawn.read(folder)
     return {
         "samples": counts, "n": len(measured.problems), "decoding": _measure(measured, counts, folder.settings.seed),

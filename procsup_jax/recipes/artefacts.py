@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from procsup_jax import files, places, records
+from procsup_jax import files, places, records, remote
 from procsup_jax.labels.sources import SourceName
 from procsup_jax.runner.artefacts import Artefact, Json, JsonRows
 from procsup_jax.types import Problem, Sample, Score, StepLabels
@@ -155,8 +156,8 @@ class ModelFolder(Artefact[StoredModel]):
     def write(self, path: pathlib.Path, value: Model | StoredModel) -> None:
         """Write a model, or copy a folder."""
         if isinstance(value, StoredModel):
-            with files.whole_folder(path) as folder:
-                shutil.copytree(value.path, folder, dirs_exist_ok=True)
+            with files.whole_folder(path, last=places.MODEL_HEADER) as folder, remote.fetched(value.path) as stored:
+                shutil.copytree(stored, folder, dirs_exist_ok=True)
             return
         from procsup_jax.io.models import save_model
 
@@ -176,11 +177,14 @@ class Vocabulary(Artefact["Vocab"]):
         """Read the vocabulary."""
         from procsup_jax.text.vocab import Vocab
 
-        return Vocab.load(path)
+        with remote.fetched(path) as local:
+            return Vocab.load(local)
 
     def write(self, path: pathlib.Path, value: Vocab) -> None:
         """Write the vocabulary."""
-        value.save(path.parent)
+        with tempfile.TemporaryDirectory() as folder:
+            for name in value.save(folder):
+                files.write_bytes(path.parent / name, (pathlib.Path(folder) / name).read_bytes())
 
 
 @dataclasses.dataclass(frozen=True)

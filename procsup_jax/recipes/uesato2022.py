@@ -40,7 +40,7 @@ Settings = ExperimentSettings
 check = check_models
 
 # Markers from before they said so hold these groups whole.
-_WHOLE_BEFORE = tuple(f"config.{each}" for each in ("data", "base", "sft", "orm", "prm", "distil", "sample", "search"))
+WHOLE_BEFORE = tuple(f"config.{each}" for each in ("data", "base", "sft", "orm", "prm", "distil", "sample", "search"))
 _RM_PROBLEMS, _VALIDATION = Problems(RM_SPLIT), Problems(VALIDATION)
 _BASE, _SFT = bases.MODEL, ModelFolder(SFT)
 _PROCESS_LABELS, _RM_SAMPLES = Setting("process_labels"), Setting("rm_samples")
@@ -48,7 +48,7 @@ _PROCESS_LABELS, _RM_SAMPLES = Setting("process_labels"), Setting("rm_samples")
 
 def graph(settings: ExperimentSettings) -> Graph:
     """Return the stages of the paper's experiment."""
-    return Graph.of(_stages(settings), _WHOLE_BEFORE)
+    return Graph.of(_stages(settings), WHOLE_BEFORE)
 
 
 def few_shot_policy(settings: ExperimentSettings) -> Policy:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from procsup_jax import files
+from procsup_jax import files, remote
 from procsup_jax.runner.artefacts import Artefact
 from procsup_jax.runner.graph import Graph
 from procsup_jax.runner.markers import Change, Marker, changes, read_marker, refuse
@@ -36,8 +36,9 @@ State = Literal["finished", "new", "changed", "always"]
 class RunFolder:
     """Hold the folder of one experiment, its settings, and what was read; it is made when the first stage runs."""
 
-    def __init__(self, path: pathlib.Path, settings: Any, processes: Processes = Processes()) -> None:  # noqa: B008
-        self.path, self.settings, self._processes = path, settings, processes
+    def __init__(self, path: files.PathLike, settings: Any, processes: Processes = Processes()) -> None:  # noqa: B008
+        self.path, self.settings, self._processes = remote.path_of(path), settings, processes
+        self._digested: dict[str, tuple[object, str]] = {}
         self._kept: collections.OrderedDict[tuple[Artefact[Any], tuple[str, ...]], Any] = collections.OrderedDict()
 
     def run(self, graph: Graph) -> None:
@@ -57,7 +58,7 @@ class RunFolder:
 
     def check_markers(self) -> None:
         """Raise UserError for a file among the markers that is none."""
-        for path in sorted((self.path / "stages").glob("*.json")):
+        for path in self._markers():
             read_marker(path)
 
     def changes(self, graph: Graph, stage: Stage) -> list[Change]:
@@ -92,7 +93,7 @@ class RunFolder:
 
     def wall_clock(self) -> dict[str, float]:
         """Return the seconds that each finished stage took, in the order in which they finished."""
-        markers = sorted((self.path / "stages").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        markers = sorted(self._markers(), key=remote.modified)
         return {marker.stem: read_marker(marker).wall_clock_s for marker in markers}
 
     def _run(self, stage: Stage) -> None:
@@ -106,10 +107,13 @@ class RunFolder:
         view: Any = View(Known(self.settings, stage.takes), notes)
         for setting in stage.shaped_by:
             operator.attrgetter(setting.path)(view)
-        context = Context(view, stage, self.path, self.read, self.wall_clock, self._processes)
+        scratch, began = self.path / "train", time.time()
+        context = Context(view, stage, self.path, remote.scratch(scratch), self.read, self.wall_clock, self._processes)
         self._write(stage, stage.function(context, *stage.args))
         for done in context.after:
             done()
+        if remote.is_remote(scratch):
+            remote.put_newer(remote.scratch(scratch), scratch, began)
         compiled = compilation.total().since(before)
         if compiled.seconds >= _SHOWN_COMPILE_S:
             print(f"{stage.name}: {compiled}", file=sys.stderr, flush=True)
@@ -133,14 +137,29 @@ class RunFolder:
             wrong = sorted(each.path for each in set(values) ^ set(stage.outputs))
             raise ValueError(f"stage {stage.name} does not give what it declares as outputs: {', '.join(wrong)}")
         for artefact in stage.outputs:
+            for name in artefact.files:
+                self._digested.pop(name, None)
             artefact.write(self.path / artefact.path, values[artefact])
+
+    def _markers(self) -> list[pathlib.Path]:
+        folder = self.path / "stages"
+        return sorted(path for path in folder.iterdir() if path.suffix == ".json") if folder.is_dir() else []
 
     def _marker(self, stage: Stage) -> Marker | None:
         path = self.path / "stages" / f"{stage.name}.json"
         return read_marker(path) if path.is_file() else None
 
     def _digests(self, names: Sequence[str]) -> dict[str, str]:
-        return {name: files.sha256_file(self.path / name) for name in names}
+        return {name: self._digest(name) for name in names}
+
+    def _digest(self, name: str) -> str:
+        """Return the SHA-256 of a file, read again only where it is not the one that was read before."""
+        path = self.path / name
+        with files.explain_os_errors(path, "read"):
+            stamp = remote.stamp(path)
+        if stamp is None or self._digested.get(name, (None, ""))[0] != stamp:
+            self._digested[name] = stamp, files.sha256_file(path)
+        return self._digested[name][1]
 
     def _unchanged(self, recorded: Mapping[str, str], names: Sequence[str]) -> bool:
         present = recorded.keys() == set(names) and all((self.path / name).is_file() for name in names)

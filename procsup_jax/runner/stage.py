@@ -70,6 +70,8 @@ class Context(Generic[S]):
     settings: S
     stage: Stage
     folder: pathlib.Path
+    scratch: pathlib.Path
+    """A local folder for what a stage keeps to go on from when it is killed; no output."""
     reader: Callable[[Artefact[Any]], Any]
     wall_clock: Callable[[], Mapping[str, float]]
     processes: Processes = Processes()
@@ -85,11 +87,6 @@ class Context(Generic[S]):
     def path(self, artefact: Artefact[Any]) -> pathlib.Path:
         """Return where an artefact lies, for messages."""
         return self.folder / artefact.path
-
-    @property
-    def scratch(self) -> pathlib.Path:
-        """Return the folder for what a stage keeps to go on from when it is killed; no output."""
-        return self.folder / "train"
 
     def when_written(self, done: Callable[[], None]) -> None:
         """Call `done` when the outputs are safe, to remove what was kept to go on from."""
