@@ -39,7 +39,8 @@ _ERRNO_OF = {
 
 
 def _remedy(error: OSError) -> str:
-    match error.errno or next((number for kind, number in _ERRNO_OF.items() if isinstance(error, kind)), None):
+    number = error.errno or next((number for kind, number in _ERRNO_OF.items() if isinstance(error, kind)), 0)
+    match number:
         case errno.ENOSPC | errno.EDQUOT:
             return "the disk is full; free some space or choose another folder, then run the same command again"
         case errno.EACCES | errno.EPERM | errno.EROFS:
@@ -49,7 +50,7 @@ def _remedy(error: OSError) -> str:
         case errno.EISDIR:
             return "it is a folder; give a file"
         case errno.ENOTDIR | errno.EEXIST:
-            return f"{os.strerror(error.errno).lower()}; choose another name"
+            return f"{os.strerror(number).lower()}; choose another name"
         case _:
             return error.strerror or str(error)
 
