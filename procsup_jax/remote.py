@@ -43,6 +43,12 @@ def path_of(text: PathLike) -> pathlib.Path:
     return cast(pathlib.Path, _open(os.fspath(text)))
 
 
+def check_local(name: str, path: PathLike) -> None:
+    """Raise UserError, calling it `name`, for a path of an object store where only the local disk will do."""
+    if is_remote(path):
+        raise UserError(f"{name}={os.fspath(path)} lies in an object store, which is not used here; give a local path")
+
+
 def put(local: pathlib.Path, target: PathLike) -> None:
     """Put a local file as one object in place of another, whole or not at all."""
     with local.open("rb") as source, _open(os.fspath(target)).open("wb") as object_:

@@ -4,6 +4,7 @@ import pytest
 
 from procsup_jax import files, json_lines, lock, main, remote
 from procsup_jax.errors import UserError
+from procsup_jax.io.foreign import read_any
 
 
 def text(path):
@@ -78,3 +79,11 @@ def test_what_is_not_there_or_cannot_be_read_there_is_one_line(bucket, tmp_path,
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_only_a_disk_will_do_for_is_one_line(bucket):
+    with pytest.raises(UserError, match="path=gs://b/model lies in an object store, which is not used here"):
+        read_any("gs://b/model")
+    with pytest.raises(UserError, match="workdir=gs://b/fit lies in an object store"):
+        remote.check_local("workdir", "gs://b/fit")
+    remote.check_local("workdir", "runs/fit")
