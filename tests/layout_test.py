@@ -8,11 +8,11 @@ import procsup_jax
 
 ROOT = pathlib.Path(procsup_jax.__file__).parent
 ORDER = (
-    "errors", "surroundings", "signals", "supervisor", "docstrings", "ranges", "fields", "claims", "temporaries",
-    "places", "flags", "arguments", "usage", "files", "lock", "types", "roster", "grouping", "progress", "processes",
-    "compilation", "json_lines", "text", "records", "shards", "data", "parallel", "models", "io", "decode",
-    "searching", "labels", "training", "improve", "evals", "report", "settings", "interface", "stages", "jobs",
-    "main", "console", "__main__",
+    "errors", "surroundings", "signals", "supervisor", "docstrings", "ranges", "free", "fields", "claims",
+    "temporaries", "remote", "places", "flags", "arguments", "usage", "files", "lock", "types", "roster", "grouping",
+    "progress", "processes", "compilation", "json_lines", "text", "records", "shards", "data", "parallel", "models",
+    "io", "decode", "searching", "labels", "training", "improve", "evals", "report", "settings", "interface",
+    "runner", "recipes", "jobs", "main", "console", "__main__",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from procsup_jax import lock, records, temporaries
+from procsup_jax import lock, records, remote, temporaries
 from procsup_jax.data.completions import is_completions, read_completions
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
@@ -89,7 +89,7 @@ def run(
 
 def _kept(flags: TrainFlags) -> pathlib.Path:
     """Return the folder of losses and checkpoints."""
-    return flags.output.with_name(f"{flags.output.name}.fit")
+    return remote.scratch(flags.output.with_name(f"{flags.output.name}.fit"))
 
 
 def _lesson(flags: TrainFlags) -> Lesson:
