@@ -20,6 +20,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams, Head, ModelConfig, Params, TreeShape
 from procsup_jax.models.attention import MAX_QUERY_BLOCKS, MIN_QUERY_BLOCK
+from procsup_jax.parallel.rules import batch_shards
 
 # Float32 copies of a step's logits alive at a time: as they are, masked, filtered, their exponentials.
 LOGIT_COPIES = 4
@@ -64,8 +65,7 @@ def with_cache_dtype(config: ModelConfig, cache_dtype: str) -> ModelConfig:
 
 def size_of(config: ModelConfig, lanes: int, slots: int | None, mesh: Mesh | None) -> Size:
     """Return the size that a user asks for."""
-    shards = 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
-    return Size(lanes, slots, config.cache_dtype or config.dtype, shards)
+    return Size(lanes, slots, config.cache_dtype or config.dtype, batch_shards(mesh))
 
 
 def check(what: str, size: Size, need: Callable[[Size], int], mesh: Mesh | None) -> None:
