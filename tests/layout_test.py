@@ -11,7 +11,7 @@ ORDER = (
     "errors", "signals", "docstrings", "ranges", "fields", "claims", "temporaries", "places", "flags", "arguments",
     "usage", "files", "lock", "types", "roster", "grouping", "progress", "compilation", "json_lines", "text",
     "records", "data", "parallel", "models", "io", "decode", "searching", "labels", "training", "improve", "evals",
-    "report", "settings", "interface", "stages", "jobs", "main", "console", "__main__",
+    "report", "settings", "interface", "stages", "planning", "jobs", "main", "console", "__main__",
 )  # fmt: skip
 
 

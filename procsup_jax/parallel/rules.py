@@ -74,6 +74,13 @@ def tree_sharding(mesh: Mesh, axes_tree: Any, shapes_tree: Any = None) -> Any:
     return jax.tree.map(lambda axes, array: sharding(mesh, axes, array.shape), axes_tree, shapes_tree, is_leaf=is_axes)
 
 
+def bytes_on_device(mesh: Mesh, axes_tree: Any, shapes_tree: Any) -> int:
+    """Return what each device holds of a tree of arrays or ShapeDtypeStructs with these logical axes."""
+    places = jax.tree.leaves(tree_sharding(mesh, axes_tree, shapes_tree))
+    parts = zip(places, jax.tree.leaves(shapes_tree), strict=True)
+    return sum(math.prod(place.shard_shape(each.shape)) * each.dtype.itemsize for place, each in parts)
+
+
 def constrain(array: jax.Array, logical_axes: LogicalAxes) -> jax.Array:
     """Pin an array's sharding inside a jitted function; does nothing outside `use`.
 

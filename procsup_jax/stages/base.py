@@ -35,12 +35,18 @@ def run_base(ctx: Context) -> None:
         return
     folder = SHIPPED if source == "shipped" else source
     settings = {"config.base.source": source, "base digest": read_digest(folder)}
+    if ctx.settings.base.dtype:
+        settings["config.base.dtype"] = ctx.settings.base.dtype
     work = functools.partial(_copy_base, ctx, folder)
     ctx.folder.run(Stage("base", settings, (), model_files(BASE), work, {"base digest": "config.base.source"}))
 
 
 def _copy_base(ctx: Context, folder: str) -> None:
-    save_model(ctx.path(f"models/{BASE}"), load_model(folder))
+    save_model(ctx.path(f"models/{BASE}"), _computing(load_model(folder), ctx.settings.base.dtype))
+
+
+def _computing(model: Model, dtype: str) -> Model:
+    return model.replace(config=dataclasses.replace(model.config, dtype=dtype)) if dtype else model
 
 
 def _run_training(ctx: Context) -> None:
@@ -89,6 +95,7 @@ def _train_base(ctx: Context) -> None:
     settings, base, vocab = ctx.settings, ctx.settings.base, Vocab.load(ctx.path(VOCAB))
     encoding = Encoding(vocab, LINES)
     config = api.preset(base.preset, vocab.size, shift_width=base.shift_width, max_len=base.max_len)
+    config = dataclasses.replace(config, dtype=base.dtype or config.dtype)
     first, end = base.first_document, base.first_document + base.num_documents
     held_out = list(documents(ctx, NUM_VALIDATION_DOCUMENTS, first=end))
     train = _pack(encoding, documents(ctx, base.num_documents, first=first), base.num_documents, base.seq_len)
