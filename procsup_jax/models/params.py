@@ -161,7 +161,8 @@ def _rope(config: ModelConfig) -> Rotary:
 
 def _init_boxed(config: ModelConfig, key: jax.Array) -> Any:
     ids = jnp.zeros((1, 1), jnp.int32)
-    return Transformer(config).init(key, ids, ids, ids)["params"]
+    # Parameters are described and drawn on machines that cannot run the model's own kernel.
+    return Transformer(dataclasses.replace(config, attention="plain")).init(key, ids, ids, ids)["params"]
 
 
 def _init(config: ModelConfig, head: Head | None, key: jax.Array) -> Any:

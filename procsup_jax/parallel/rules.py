@@ -111,6 +111,13 @@ def batch_shards(mesh: Mesh | jax.sharding.AbstractMesh | None) -> int:
     return 1 if mesh is None or mesh.empty else math.prod(mesh.shape[axis] for axis in BATCH)
 
 
+def num_shards(logical_axis: str, size: int) -> int:
+    """Return into how many pieces `constrain` cuts a dimension of this size; 1 outside `use`."""
+    shape = jax.sharding.get_abstract_mesh().shape
+    [axes] = partition_spec(shape, (logical_axis,), (size,)) if shape else [None]
+    return math.prod(shape[axis] for axis in ((axes,) if isinstance(axes, str) else axes or ()))
+
+
 @contextlib.contextmanager
 def use(mesh: Mesh | None) -> Iterator[None]:
     """Make `mesh` the one that `constrain` refers to; None leaves everything on one device.

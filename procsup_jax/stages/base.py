@@ -22,6 +22,7 @@ from procsup_jax.text.layout import LINES
 from procsup_jax.text.vocab import FILE as VOCAB
 from procsup_jax.text.vocab import Vocab, train_vocab
 from procsup_jax.training.loop import fit, forget
+from procsup_jax.training.settings import stated
 
 # Documents of the worlds corpus number on from the training ones; these are held out for the validation loss.
 NUM_VALIDATION_DOCUMENTS = 500
@@ -112,7 +113,9 @@ def _train_base(ctx: Context) -> None:
         "vocab": vocab.digest,
         "data": train.digest,
         "seed": settings.seed,
-        "settings": {name: value for name, value in dataclasses.asdict(base).items() if name != "start"},
+        "settings": {
+            name: value for name, value in dataclasses.asdict(base, dict_factory=stated).items() if name != "start"
+        },
         "tokens": train.num_tokens,
         "validation_loss": last["valid_loss"],
         "command": _command(settings.name),

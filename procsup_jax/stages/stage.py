@@ -18,6 +18,7 @@ from typing import Any
 from procsup_jax import compilation, files
 from procsup_jax.settings import flatten
 from procsup_jax.stages.markers import Marker, check_settings, read_marker
+from procsup_jax.training.settings import stated
 
 # Compiling for less than this is not worth a line.
 _SHOWN_COMPILE_S = 1.0
@@ -133,4 +134,4 @@ class CheckedFolder(RunFolder):
 
 def used(prefix: str, settings: Any) -> dict[str, Any]:
     """Return the dotted settings of a group, for `Stage.settings`."""
-    return flatten(settings, f"config.{prefix}")
+    return flatten(dataclasses.asdict(settings, dict_factory=stated), f"config.{prefix}")
