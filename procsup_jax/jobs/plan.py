@@ -31,6 +31,7 @@ class PlanFlags(Flags):
     programs: str = flag("which parts of the run, with commas between them", ",".join(PARTS))
     prompt_len: Size = flag("the longest prompt in tokens; 0: what seq_len leaves beside sample.max_new_tokens", 0)
     search_meshes: bool = flag("try meshes and rank those that fit; --mesh and config.mesh are not read", False)
+    arguments_only: bool = flag("do not compile: say what each program's arguments hold, in seconds", False)
     json: pathlib.Path | None = flag("a file to write the plan to as JSON", None, writes="file")
 
 
@@ -53,9 +54,10 @@ def run(flags: PlanFlags, config: ExperimentSettings, mesh: MeshSettings = MeshS
     names, work = _parts(flags.programs), _work(config, flags)
     say = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
     if flags.search_meshes:
-        plans = plan.search(work, flags.topology, names, say)
+        plans = plan.search(work, flags.topology, names, say, not flags.arguments_only)
     else:
-        plans = [plan.plan(work, flags.topology, names, config.mesh if mesh == MeshSettings() else mesh, say)]
+        own = config.mesh if mesh == MeshSettings() else mesh
+        plans = [plan.plan(work, flags.topology, names, own, say, not flags.arguments_only)]
     print("\n\n".join(plan.table(flags.topology, each) for each in plans))
     if flags.json is not None:
         found: Any = [plan.to_json(flags.topology, each) for each in plans]

@@ -23,6 +23,11 @@ class Chip:
     link_speed: float
     source: str
 
+    def shared(self, cores: int) -> Chip:
+        """Return the part of each of a chip's cores, where a program sees them as devices of their own."""
+        per_s = {name: getattr(self, name) / cores for name in ("flops", "memory_speed", "link_speed")}
+        return dataclasses.replace(self, memory=self.memory // cores, **per_s)
+
 
 _DOCS = "https://cloud.google.com/tpu/docs/"
 

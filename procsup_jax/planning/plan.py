@@ -59,26 +59,50 @@ class Planned:
 
 
 def plan(
-    work: Work, topology: str, names: Sequence[Name], mesh: MeshSettings, said: Callable[[str], None] = lambda _: None
+    work: Work,
+    topology: str,
+    names: Sequence[Name],
+    mesh: MeshSettings,
+    said: Callable[[str], None] = lambda _: None,
+    compiles: bool = True,
 ) -> list[Planned]:
-    """Return what the named parts of a run need on a slice; `said` hears of each program before it is compiled."""
-    description, chip = slices.devices_of(topology), chip_of(topology)
+    """Return what the named parts of a run need on a slice; `said` hears of each program before it is compiled.
+
+    Without compiling it is only what the arguments of each program hold, exact and at hand within seconds.
+    """
+    description = slices.devices_of(topology)
+    chip = chip_of(topology).shared(len(description.devices) // slices.num_chips(description))
     made = slices.mesh_of(description, mesh)
     found = []
     for name in names:
-        for program in programs.lower(name, work, made):
-            said(f"compiling {name} {program.what} for {topology} as {shape_of(made)}")
-            found.append(_planned(f"{name} {program.what}", program, made, chip))
+        for program in programs.parts(name, work, made):
+            said(f"{name} {program.what} for {topology} as {shape_of(made)}")
+            called = f"{name} {program.what}"
+            found.append(_planned(called, program, made, chip) if compiles else _held(called, program, made, chip))
     return found
 
 
+def _held(name: str, program: Program, mesh: jax.sharding.Mesh, chip: Chip) -> Planned:
+    fits = program.held <= chip.memory
+    problem = "" if fits else "its arguments alone do not fit"
+    return Planned(name, _axes(mesh), fits, program.held, total=program.held, memory=chip.memory, problem=problem)
+
+
+def _axes(mesh: jax.sharding.Mesh) -> tuple[int, int, int]:
+    return mesh.shape["data"], mesh.shape["fsdp"], mesh.shape["tensor"]
+
+
 def search(
-    work: Work, topology: str, names: Sequence[Name], said: Callable[[str], None] = lambda _: None
+    work: Work,
+    topology: str,
+    names: Sequence[Name],
+    said: Callable[[str], None] = lambda _: None,
+    compiles: bool = True,
 ) -> list[list[Planned]]:
     """Return plans for each mesh worth trying: those that fit first, the quickest in all of these."""
     devices = len(slices.devices_of(topology).devices)
     batches = [fit.batch_size // fit.grad_accum for name, fit in (("sft", work.sft), ("rm", work.rm)) if name in names]
-    plans = [plan(work, topology, names, mesh, said) for mesh in slices.shapes_of(devices, batches)]
+    plans = [plan(work, topology, names, mesh, said, compiles) for mesh in slices.shapes_of(devices, batches)]
     return sorted(plans, key=lambda each: (not all(one.fits for one in each), sum(one.time for one in each)))
 
 
@@ -88,9 +112,9 @@ def shape_of(mesh: jax.sharding.Mesh) -> str:
 
 
 def _planned(name: str, program: Program, mesh: jax.sharding.Mesh, chip: Chip) -> Planned:
-    axes, began = (mesh.shape["data"], mesh.shape["fsdp"], mesh.shape["tensor"]), time.monotonic()
+    axes, began = _axes(mesh), time.monotonic()
     try:
-        compiled = program.lowered.compile()
+        compiled = program.lower().compile()
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -143,8 +167,9 @@ def table(topology: str, plans: Sequence[Planned]) -> str:
 
 def _row(each: Planned) -> tuple[str, ...]:
     gib = lambda size: f"{size / 2**30:.2f}"  # noqa: E731
-    if not each.flops and each.problem:
-        return (each.program, "no", gib(each.total), *[""] * 10, each.problem)
+    if not each.flops:
+        fits = "yes" if each.fits else "no"
+        return (each.program, fits, gib(each.total), gib(each.arguments), *[""] * 9, each.problem or "not compiled")
     return (
         each.program, "yes" if each.fits else "no", gib(each.total), gib(each.arguments), gib(each.outputs),
         gib(each.temporaries), gib(each.code), f"{each.flops / 1e12:.3g}", f"{each.moved / 1e9:.3g}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -44,19 +45,21 @@ class Work:
 
 
 class Program(NamedTuple):
-    """Hold one program: what it is, lowered, what useful arithmetic it does in all, and its tokens.
+    """Hold one program: what it is, how to lower it, the bytes of its arguments on a device, its tokens.
 
-    `rounds` is how often a loop that only data end is counted; `least` the bytes that a device must at least read.
+    `flops` is the useful arithmetic of all devices; `least` the bytes that a device must at least read, where that is
+    what counts.
     """
 
     what: str
-    lowered: jax.stages.Lowered
+    lower: Callable[[], jax.stages.Lowered]
+    held: int
     tokens: int
     flops: float
     least: int = 0
 
 
-def lower(name: Name, work: Work, mesh: Mesh) -> Iterator[Program]:
+def parts(name: Name, work: Work, mesh: Mesh) -> Iterator[Program]:
     """Yield the programs of one part of a run, on this mesh."""
     makers: Mapping[Name, Callable[[Work, Mesh], Iterator[Program]]] = {
         "sft": functools.partial(_fit, "sft"), "rm": functools.partial(_fit, "rm"), "sample": _sample, "score": _score,
@@ -67,12 +70,13 @@ def lower(name: Name, work: Work, mesh: Mesh) -> Iterator[Program]:
 
 def _fit(name: str, work: Work, mesh: Mesh) -> Iterator[Program]:
     settings, head = (work.sft, None) if name == "sft" else (work.rm, work.head)
-    config = dataclasses.replace(work.config, dropout=0.0)
+    config = dataclasses.replace(settings.computing(work.config), dropout=0.0)
     fit = programs(config, head, settings.optim, mesh)
     batch = settings.grad_accum, settings.batch_size // settings.grad_accum, work.seq_len
-    lowered = fit.step.lower(fit.abstract, step.abstract_batch(batch, mesh, is_rm=head is not None))
+    arguments = fit.abstract, step.abstract_batch(batch, mesh, is_rm=head is not None)
+    lowered = functools.partial(fit.step.lower, *arguments), _held(arguments)
     tokens = settings.batch_size * work.seq_len
-    yield Program("step", lowered, tokens, 3.0 * tokens * api.forward_flops_per_token(config, work.seq_len // 2))
+    yield Program("step", *lowered, tokens, 3.0 * tokens * api.forward_flops_per_token(config, work.seq_len // 2))
 
 
 def _sample(work: Work, mesh: Mesh) -> Iterator[Program]:
@@ -87,7 +91,7 @@ def _sample(work: Work, mesh: Mesh) -> Iterator[Program]:
     new = engine.NewPrompts(*(_whole(each, mesh) for each in _new_prompts(size, prefix_len)))
     flops = api.forward_flops_per_token(config, prefix_len // 2)
     lowered = _lowered(mesh, engine.assign, program, dparams, state, new)
-    yield Program("prompts", lowered, size * prefix_len, size * prefix_len * flops)
+    yield Program("prompts", *lowered, size * prefix_len, size * prefix_len * flops)
     tables = jax.tree.map(lambda array: _whole(array, mesh), generate.vocab_tables(model, settings.calculator))
     numbers = [jax.ShapeDtypeStruct((), jnp.int32)] * 3
     lowered = _lowered(mesh, engine.run, program, dparams, tables, state, *numbers)
@@ -96,7 +100,7 @@ def _sample(work: Work, mesh: Mesh) -> Iterator[Program]:
     least = rules.bytes_on_device(mesh, api.decoder_axes(config, dparams), dparams)
     least += sum(rules.bytes_on_device(mesh, api.kv_axes(kv), kv) for kv in (state.prefix, state.suffix))
     tokens = lanes * slots * rounds
-    yield Program("write", lowered, tokens, float(tokens * flops), least * rounds)
+    yield Program("write", *lowered, tokens, float(tokens * flops), least * rounds)
 
 
 def _score(work: Work, mesh: Mesh) -> Iterator[Program]:
@@ -112,7 +116,7 @@ def _score(work: Work, mesh: Mesh) -> Iterator[Program]:
     config = work.config
     lowered = _lowered(mesh, score.step_logits, config, work.head, _params(config, work.head, mesh), batch)
     tokens = shards * shape.num_tokens
-    yield Program("read", lowered, tokens, float(tokens * api.forward_flops_per_token(config, work.prompt_len)))
+    yield Program("read", *lowered, tokens, float(tokens * api.forward_flops_per_token(config, work.prompt_len)))
 
 
 def _search(work: Work, mesh: Mesh) -> Iterator[Program]:
@@ -129,13 +133,13 @@ def _search(work: Work, mesh: Mesh) -> Iterator[Program]:
     new = branch.NewProblems(*(_whole(jax.ShapeDtypeStruct(*each), mesh) for each in shapes))
     flops = api.forward_flops_per_token(work.config, length // 2)
     lowered = _lowered(mesh, greedy.assign, program, *both, state, new)
-    yield Program("prompts", lowered, 2 * size * length, 2.0 * size * length * flops)
+    yield Program("prompts", *lowered, 2 * size * length, 2.0 * size * length * flops)
     tables = jax.tree.map(lambda array: _whole(array, mesh), generate.vocab_tables(policy, settings.calculator))
     lowered = _lowered(mesh, greedy.advance, program, greedy.highest, *both, tables, state)
     written = lanes * settings.num_candidates * (split.STRIDE if shards > 1 else 1)
     read = lanes * settings.num_candidates * program.sampling.max_new_tokens
     flops = api.forward_flops_per_token(work.config, length + settings.max_new_tokens // 2)
-    yield Program("step", lowered, written, float((written + read) * flops))
+    yield Program("step", *lowered, written, float((written + read) * flops))
 
 
 def _new_prompts(size: int, length: int) -> Iterator[jax.ShapeDtypeStruct]:
@@ -160,10 +164,19 @@ def _decoder(config: api.ModelConfig, params: Any, mesh: Mesh) -> api.DecoderPar
     return _placed(dparams, api.decoder_axes(config, dparams), mesh)
 
 
-def _lowered(mesh: Mesh, fn: Any, *args: Any) -> jax.stages.Lowered:
-    # What is computed with the slice's mesh in use would be computed on the slice.
-    with rules.use(mesh):
-        return fn.lower(*args)
+def _lowered(mesh: Mesh, fn: Any, *args: Any) -> tuple[Callable[[], jax.stages.Lowered], int]:
+    def lower() -> jax.stages.Lowered:
+        # What is computed with the slice's mesh in use would be computed on the slice.
+        with rules.use(mesh):
+            return fn.lower(*args)
+
+    return lower, _held(args)
+
+
+def _held(arguments: Any) -> int:
+    """Return what each device holds of a program's arguments."""
+    arrays = [leaf for leaf in jax.tree.leaves(arguments) if getattr(leaf, "sharding", None) is not None]
+    return sum(math.prod(each.sharding.shard_shape(each.shape)) * each.dtype.itemsize for each in arrays)
 
 
 def _shapes(mesh: Mesh, fn: Callable[..., Any], *args: Any) -> Any:

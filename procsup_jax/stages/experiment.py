@@ -221,6 +221,7 @@ def set_large_run(config: Config) -> None:
         fit = config[name]
         fit.num_steps, fit.batch_size, fit.eval_every, fit.patience, fit.checkpoint_every = num_steps, 64, 50, 3, 100
         fit.optim.peak_lr, fit.optim.warmup_steps, fit.optim.schedule = peak_lr, 25, "linear"
+        fit.remat = "full"
     config.sample.max_new_tokens = config.search.max_new_tokens = 320
     config.search.max_step_tokens = 96
     config.rm_samples = config.sample.num_samples = config.evaluate.num_samples = config.sample.slots = 32
@@ -239,7 +240,7 @@ def set_tiny_large_run(config: Config) -> None:
     config.search.num_candidates, config.search.max_step_tokens = 2, 16
     config.sample.lanes = config.search.lanes = config.score_batch = 2
     for name in ("sft", "orm", "prm", "distil"):
-        config[name].patience = 0
+        config[name].patience, config[name].remat = 0, ""
     set_tiny_fits(config)
 
 

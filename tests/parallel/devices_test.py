@@ -34,7 +34,9 @@ PAIRS = list(zip(MESHES, ["verdict", "product", "classifier", "verdict"], strict
 PROBLEMS = [Problem(uid, question, answer="5") for uid, question in [("a", "How many?"), ("b", "Ann has 5. Why?")]]
 SAMPLES = [Sample(p.uid, i, f"{i} + 2 = 5 pens.\nThey have {i}.\n#### 5") for p in PROBLEMS for i in range(2)]
 SAMPLING = DecodeSettings(num_samples=3, max_new_tokens=10, lanes=2, slots=2, calculator=False)
-SEARCH = StepSearchSettings(num_candidates=2, max_steps=2, max_step_tokens=6, max_new_tokens=12, lanes=2)
+SEARCH = StepSearchSettings(
+    num_candidates=2, max_steps=2, max_step_tokens=6, max_new_tokens=12, lanes=2, calculator=False
+)
 
 
 def make_model(folder, num_kv_heads, more_tokens):
