@@ -51,7 +51,7 @@ def run(flags: PlanFlags, config: ExperimentSettings, mesh: MeshSettings = MeshS
     slices.prepare()
     from procsup_jax.planning import plan
 
-    names, work = _parts(flags.programs), _work(config, flags)
+    names, work = _parts(flags.programs), make_work(config, flags)
     say = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
     if flags.search_meshes:
         plans = plan.search(work, flags.topology, names, say, not flags.arguments_only)
@@ -72,7 +72,8 @@ def _parts(text: str) -> Sequence[Part]:
     return names  # type: ignore[return-value]
 
 
-def _work(config: ExperimentSettings, flags: PlanFlags) -> Work:
+def make_work(config: ExperimentSettings, flags: PlanFlags) -> Work:
+    """Return what a run does with its model, which is only described."""
     from procsup_jax.io.models import HEADER, SHIPPED, load_encoding, read_header
     from procsup_jax.models import api
     from procsup_jax.planning.programs import Work

@@ -109,8 +109,7 @@ def _score(work: Work, mesh: Mesh) -> Iterator[Program]:
     solutions = {("", i): EncodedSolution([0] * new_tokens, [new_tokens - 1]) for i in range(4)}
     documents = rows.Documents({"": [0] * work.prompt_len}, solutions)
     shape = rows.shape_of(documents, length_bucket(new_tokens, 64), each)
-    keys = list(solutions)
-    part = rows.Part([keys[: min(len(keys), shape.num_branches)]], shape, length_bucket(work.search.max_steps, 16))
+    part = rows.Part([list(solutions)[:1]], shape, length_bucket(work.search.max_steps, 16))
     batch = jax.tree.map(lambda array: _whole(array, mesh), rows.batch_of(documents, part, 1))
     batch = jax.tree.map(lambda array: _resized(array, shards), batch)
     config = work.config

@@ -59,8 +59,7 @@ def num_chips(description: Any) -> int:
 
 def mesh_of(description: Any, settings: MeshSettings) -> Any:
     """Return a mesh of all the devices of a slice, -1 resolved; raise UserError where the axes do not make as many."""
-    import jax
-    from jax.experimental import topologies
+    from procsup_jax.parallel.mesh import mesh_over
 
     shape, devices = [settings.data, settings.fsdp, settings.tensor], len(description.devices)
     fixed = abs(int(np.prod(shape)))
@@ -69,9 +68,7 @@ def mesh_of(description: Any, settings: MeshSettings) -> Any:
     if int(np.prod(shape)) != devices:
         asked = " x ".join(f"{axis}={size}" for axis, size in zip(AXES, shape, strict=True))
         raise UserError(f"mesh {asked}: the slice has {devices} devices; set axes whose product that is")
-    with _quiet():
-        made = topologies.make_mesh(description, tuple(shape), AXES)
-    return jax.sharding.Mesh(made.devices, AXES, axis_types=(jax.sharding.AxisType.Auto,) * len(AXES))
+    return mesh_over(shape, list(description.devices))
 
 
 def shapes_of(devices: int, batch_sizes: list[int]) -> list[MeshSettings]:
