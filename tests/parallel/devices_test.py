@@ -211,12 +211,27 @@ def test_the_decoding_loop_has_no_collectives_but_those_of_tensor_parallelism(mo
     # Two sums of activations a layer, the embedding's, and those of drawing from a vocabulary that is split.
     assert sum("mlp/dot_general" in line for _, line in inner) == model.config.num_layers
     for _, line in inner:
-        groups = re.search(
-            r"replica_groups=\{(.*?)\}\}|replica_groups=\[\d+,(\d+)\]|source_target_pairs=\{(.*?)\}\}", line
-        )
-        numbers = [list(map(int, re.findall(r"\d+", each))) for each in re.findall(r"\{([\d,]+)", groups.group(0))]
-        for members in numbers:
+        for members in groups(line):
             assert len({member // axes[2] for member in members}) == 1, line  # the last axis of the mesh is tensor
+
+
+def groups(line):
+    """Return the numbers of the devices that talk to each other, in any of the ways in which they are written."""
+    iota = re.search(r"replica_groups=\[(\d+),(\d+)\]<=\[([\d,]+)\](?:T\(([\d,]+)\))?", line)
+    named = re.search(r"replica_groups=mesh\[([^\]]*)\] \{([^}]*)\}", line)
+    if iota:
+        dims = [int(size) for size in iota.group(3).split(",")]
+        order = [int(axis) for axis in iota.group(4).split(",")] if iota.group(4) else range(len(dims))
+        return np.arange(8).reshape(dims).transpose(order).reshape(int(iota.group(1)), -1)
+    if named:
+        sizes = dict(re.findall(r"'(\w+)'=(\d+)", named.group(1)))
+        mine = [list(sizes).index(name) for name in re.findall(r"'(\w+)'", named.group(2))]
+        order = [axis for axis in range(len(sizes)) if axis not in mine] + mine
+        across = int(np.prod([int(list(sizes.values())[axis]) for axis in mine]))
+        return np.arange(8).reshape([int(size) for size in sizes.values()]).transpose(order).reshape(-1, across)
+    listed = re.search(r"(?:replica_groups|source_target_pairs)=\{(\{.*?\}\}|\})", line).group(1)
+    found = [list(map(int, each.split(","))) for each in re.findall(r"\{([\d,]+)\}", listed)]
+    return found or [list(range(8))]
 
 
 @pytest.mark.parametrize("axes", MESHES)
