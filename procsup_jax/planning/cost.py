@@ -29,7 +29,7 @@ class Cost:
 
     flops: float = 0.0
     moved: float = 0.0
-    sent: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    sent: dict[str, float] = dataclasses.field(default_factory=lambda: collections.defaultdict(float))
     calls: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     unknown_loops: int = 0
 
