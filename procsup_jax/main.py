@@ -34,6 +34,7 @@ JOBS = {
     "vote": "samples (+ scores) -> the solution that each decoding chooses for each problem",
     "evaluate": "samples + scores + labels -> every metric, as JSON and a table",
     "report": "rebuilds report.html from a workdir",
+    "plan": "what a run needs on a TPU slice, compiled without one",
 }
 
 # What the process ends with, whatever the job (docs/reliability.md).

@@ -12,7 +12,7 @@ ORDER = (
     "temporaries", "remote", "places", "flags", "arguments", "usage", "files", "lock", "types", "roster", "grouping",
     "progress", "processes", "compilation", "json_lines", "text", "records", "shards", "data", "parallel", "models",
     "io", "decode", "searching", "labels", "training", "improve", "evals", "report", "settings", "interface",
-    "runner", "recipes", "jobs", "main", "console", "__main__",
+    "runner", "recipes", "planning", "jobs", "main", "console", "__main__",
 )  # fmt: skip
 
 

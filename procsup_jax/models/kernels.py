@@ -77,7 +77,7 @@ def per_device(
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty:
         return fn(q_rkgle, k_rkme, v_rkme, segments_rm)
-    axes = ("batch", "kv_heads", None, None, None)
+    axes = ("rows", "kv_heads", None, None, None)
     q_spec = rules.partition_spec(mesh.shape, axes, q_rkgle.shape)
     kv_spec, segments_spec = PartitionSpec(*q_spec[:4]), PartitionSpec(q_spec[0], None)
     specs = (q_spec, kv_spec, kv_spec, segments_spec)

@@ -18,7 +18,7 @@ from procsup_jax.models.attention import slot_attention
 from procsup_jax.models.cache import LayerKV, Slots, from_kept, history, write
 from procsup_jax.models.config import ModelConfig, RopeScaling
 from procsup_jax.models.kernels import attend
-from procsup_jax.parallel.rules import LogicalAxes
+from procsup_jax.parallel.rules import LogicalAxes, constrain
 
 Params = Mapping[str, Any]
 
@@ -224,17 +224,15 @@ class Attention(nn.Module):
         return matmul(out, self.out)
 
     def _kept(self, k_rkle: jax.Array, v_rkle: jax.Array, x_rld: jax.Array | None) -> LayerKV:
-        rows = (-1, *k_rkle.shape[2:])
-        return LayerKV(
-            (k_rkle.reshape(rows).swapaxes(1, 2),), (v_rkle.reshape(rows),), () if x_rld is None else (x_rld,)
-        )
+        return LayerKV((k_rkle.swapaxes(2, 3),), (v_rkle,), () if x_rld is None else (x_rld,))
 
     def _project(self, x_rld: jax.Array, rope_rle: Rotary) -> tuple[jax.Array, jax.Array, jax.Array]:
         g = self.config.queries_per_kv
         qkv = matmul(x_rld, self.qkv).transpose(0, 2, 3, 1, 4)
         rope = Rotary(*(part[:, None, None] for part in rope_rle))
         q, k, v = qkv[:, :, :g], qkv[:, :, g : g + 1], qkv[:, :, g + 1]
-        return rotate(q, rope), rotate(k, rope)[:, :, 0], v
+        by_head = lambda a: constrain(a, ("rows", "kv_heads") + (None,) * (a.ndim - 2))  # noqa: E731
+        return by_head(rotate(q, rope)), by_head(rotate(k, rope)[:, :, 0]), by_head(v)
 
 
 class MLP(nn.Module):

@@ -155,5 +155,5 @@ def _through(
 def embed(config: ModelConfig, table_vd: jax.Array, tokens: jax.Array) -> jax.Array:
     """Look tokens of any shape up in the compute type."""
     # Gathering from a table cut along d would make every device compute the whole batch.
-    table_vd = constrain(table_vd, ("vocab", "act_embed"))
+    table_vd = constrain(table_vd, ("vocab", "read_embed"))
     return constrain(table_vd[tokens].astype(jnp.dtype(config.dtype)), RESIDUAL)

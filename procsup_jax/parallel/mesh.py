@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import jax
+from jax.experimental import mesh_utils
 
 from procsup_jax.errors import UserError
 from procsup_jax.parallel.settings import AXES, MeshSettings
@@ -50,9 +51,16 @@ def make_mesh(settings: MeshSettings, devices: Sequence[jax.Device] | None = Non
             f"mesh {asked} needs {needed} devices, {available} available: lower the axes until their product is at "
             f"most {available}, or set one of them to -1"
         )
-    return jax.make_mesh(
-        tuple(shape), AXES, axis_types=(jax.sharding.AxisType.Auto,) * len(AXES), devices=devices[:needed]
-    )
+    return mesh_over(shape, devices[:needed])
+
+
+def mesh_over(shape: Sequence[int], devices: Sequence[jax.Device]) -> jax.sharding.Mesh:
+    """Lay a mesh of this shape over devices, as near each other as their slice allows.
+
+    jax.make_mesh refuses shapes that cut an axis of the slice's torus in two, as 32 x 8 over 16 x 16 chips do.
+    """
+    laid_out = mesh_utils.create_device_mesh(shape, devices, allow_split_physical_axes=True)
+    return jax.sharding.Mesh(laid_out, AXES, axis_types=(jax.sharding.AxisType.Auto,) * len(AXES))
 
 
 def _is_single(settings: MeshSettings) -> bool:
