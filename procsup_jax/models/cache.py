@@ -16,7 +16,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -78,9 +78,12 @@ def init_kv(config: ModelConfig, rows: int, capacity: int, head_width: int = 0) 
 
 def kv_axes(kv: KV) -> KV:
     """Return the logical axes of each array (see parallel.rules)."""
-    return _each(
-        lambda entry: LayerKV(*((axes,) * len(blocks) for blocks, axes in zip(entry, _LOGICAL, strict=True))), kv
-    )
+
+    def axes_of(entry: LayerKV) -> LayerKV:
+        axes: Any = [(axes,) * len(blocks) for blocks, axes in zip(entry, _LOGICAL, strict=True)]
+        return LayerKV(*axes)
+
+    return _each(axes_of, kv)
 
 
 def with_capacity(new: LayerKV, capacity: int) -> LayerKV:

@@ -62,19 +62,21 @@ def _entry(axes: tuple[str, ...]) -> str | tuple[str, ...] | None:
     return None if not axes else axes[0] if len(axes) == 1 else axes
 
 
-def sharding(mesh: Mesh, logical_axes: LogicalAxes, shape: Sequence[int] | None = None) -> NamedSharding:
+def sharding(
+    mesh: Mesh | jax.sharding.AbstractMesh, logical_axes: LogicalAxes, shape: Sequence[int] | None = None
+) -> NamedSharding:
     """Return the sharding of an array with these logical axes; see `partition_spec` for `shape`."""
     return NamedSharding(mesh, partition_spec(mesh.shape, logical_axes, shape))
 
 
-def tree_sharding(mesh: Mesh, axes_tree: Any, shapes_tree: Any = None) -> Any:
+def tree_sharding(mesh: Mesh | jax.sharding.AbstractMesh, axes_tree: Any, shapes_tree: Any = None) -> Any:
     """Map `sharding` over a tree of logical axes and, where given, a tree of arrays or ShapeDtypeStructs."""
     if shapes_tree is None:
         return jax.tree.map(lambda axes: sharding(mesh, axes), axes_tree, is_leaf=is_axes)
     return jax.tree.map(lambda axes, array: sharding(mesh, axes, array.shape), axes_tree, shapes_tree, is_leaf=is_axes)
 
 
-def bytes_on_device(mesh: Mesh, axes_tree: Any, shapes_tree: Any) -> int:
+def bytes_on_device(mesh: Mesh | jax.sharding.AbstractMesh, axes_tree: Any, shapes_tree: Any) -> int:
     """Return what each device holds of a tree of arrays or ShapeDtypeStructs with these logical axes."""
     places = jax.tree.leaves(tree_sharding(mesh, axes_tree, shapes_tree))
     parts = zip(places, jax.tree.leaves(shapes_tree), strict=True)

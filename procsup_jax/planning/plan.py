@@ -124,8 +124,9 @@ def _planned(name: str, program: Program, mesh: jax.sharding.Mesh, chip: Chip) -
         return Planned(
             name, axes, False, total=total, memory=chip.memory, problem=problem, compile_s=time.monotonic() - began
         )
-    compile_s, stats = time.monotonic() - began, compiled.memory_analysis()
-    spent = cost.cost_of(hlo.parse(compiled.as_text()))
+    compile_s, stats, text = time.monotonic() - began, compiled.memory_analysis(), compiled.as_text()
+    assert stats is not None and text is not None  # a TPU's compiler gives both
+    spent = cost.cost_of(hlo.parse(text))
     outputs = stats.output_size_in_bytes - stats.alias_size_in_bytes
     parts = stats.argument_size_in_bytes, outputs, stats.temp_size_in_bytes, stats.generated_code_size_in_bytes
     seconds = {

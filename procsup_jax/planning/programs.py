@@ -73,7 +73,7 @@ def _fit(name: str, work: Work, mesh: Mesh) -> Iterator[Program]:
     config = dataclasses.replace(settings.computing(work.config), dropout=0.0)
     fit = programs(config, head, settings.optim, mesh)
     batch = settings.grad_accum, settings.batch_size // settings.grad_accum, work.seq_len
-    arguments = fit.abstract, step.abstract_batch(batch, mesh, is_rm=head is not None)
+    arguments: Any = fit.abstract, step.abstract_batch(batch, mesh, is_rm=head is not None)
     lowered = functools.partial(fit.step.lower, *arguments), _held(arguments)
     tokens = settings.batch_size * work.seq_len
     yield Program("step", *lowered, tokens, 3.0 * tokens * api.forward_flops_per_token(config, work.seq_len // 2))
@@ -88,7 +88,8 @@ def _sample(work: Work, mesh: Mesh) -> Iterator[Program]:
     state = _shapes(mesh, functools.partial(engine.init_lanes, program, lanes, slots, prefix_len, room))
     state = _placed(state, engine.lane_axes(state), mesh)
     size = engine.swap_size(lanes)
-    new = engine.NewPrompts(*(_whole(each, mesh) for each in _new_prompts(size, prefix_len)))
+    prompts: Any = [_whole(each, mesh) for each in _new_prompts(size, prefix_len)]
+    new = engine.NewPrompts(*prompts)
     flops = api.forward_flops_per_token(config, prefix_len // 2)
     lowered = _lowered(mesh, engine.assign, program, dparams, state, new)
     yield Program("prompts", *lowered, size * prefix_len, size * prefix_len * flops)
@@ -106,7 +107,9 @@ def _sample(work: Work, mesh: Mesh) -> Iterator[Program]:
 def _score(work: Work, mesh: Mesh) -> Iterator[Program]:
     shards = rules.batch_shards(mesh)
     each, new_tokens = -(-work.score_batch // shards), work.sample.max_new_tokens
-    solutions = {("", i): EncodedSolution([0] * new_tokens, [new_tokens - 1]) for i in range(4)}
+    solutions: dict[rows.Key, EncodedSolution] = {
+        ("", i, None): EncodedSolution([0] * new_tokens, [new_tokens - 1]) for i in range(4)
+    }
     documents = rows.Documents({"": [0] * work.prompt_len}, solutions)
     shape = rows.shape_of(documents, length_bucket(new_tokens, 64), each)
     part = rows.Part([list(solutions)[:1]], shape, length_bucket(work.search.max_steps, 16))
@@ -129,7 +132,8 @@ def _search(work: Work, mesh: Mesh) -> Iterator[Program]:
     size, int_r = feed.swap_size(lanes), jnp.int32
     row, tokens, key = (size,), (size, length), (size, 2)
     shapes = (row, int_r), (tokens, int_r), (row, int_r), (row, int_r), (tokens, int_r), (row, int_r), (key, jnp.uint32)
-    new = branch.NewProblems(*(_whole(jax.ShapeDtypeStruct(*each), mesh) for each in shapes))
+    problems: Any = [_whole(jax.ShapeDtypeStruct(*each), mesh) for each in shapes]
+    new = branch.NewProblems(*problems)
     flops = api.forward_flops_per_token(work.config, length // 2)
     lowered = _lowered(mesh, greedy.assign, program, *both, state, new)
     yield Program("prompts", *lowered, 2 * size * length, 2.0 * size * length * flops)

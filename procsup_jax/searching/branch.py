@@ -9,7 +9,7 @@ Axis letters: n prefix (a problem, or one of several nodes of it), k candidate, 
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -107,7 +107,8 @@ class Candidates(NamedTuple):
 
 def prefix_axes(prefix: Prefixes) -> Prefixes:
     """Return the logical axes of one model's prefixes (see parallel.rules)."""
-    return Prefixes(api.kv_axes(prefix.kv), ("batch",))
+    of_rows: Any = ("batch",)
+    return Prefixes(api.kv_axes(prefix.kv), of_rows)
 
 
 def candidate_axes(found: Candidates) -> Candidates:

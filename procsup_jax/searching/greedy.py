@@ -139,7 +139,9 @@ def _sample(program: Program, policy: DecoderParams, tables: VocabTables, state:
 def _sample_for_host(
     program: Program, policy: DecoderParams, tables: VocabTables, state: Search
 ) -> tuple[Candidates, anew.Written]:
-    sample = lambda whole, state: _sample(program, *whole, state)  # noqa: E731
+    def sample(whole: tuple[DecoderParams, VocabTables], state: Search) -> Candidates:
+        return _sample(program, *whole, state)
+
     shapes = jax.eval_shape(sample, (policy, tables), state)
     found = split.over_batch(sample, (policy, tables), state, search_axes(state), branch.candidate_axes(shapes))
     return found, anew.written(state.out_nl, state.len_n, found, state.active_n, state.rm.len_n)
@@ -157,9 +159,9 @@ def _take(
 def _take_read(
     program: Program, choose: Choose, rm: DecoderParams, state: Search, found: Candidates, steps: ReadSteps
 ) -> tuple[Search, jax.Array]:
-    axes, steps_axes = search_axes(state), ReadSteps(("batch", None, None), ("batch", None))
+    axes = search_axes(state)
     take = lambda rm, parts: _take(program, choose, rm, *parts)  # noqa: E731
-    parts_axes = axes, branch.candidate_axes(found), steps_axes
+    parts_axes = axes, branch.candidate_axes(found), judge.STEPS_AXES
     return _pinned(split.over_batch(take, rm, (state, found, steps), parts_axes, axes))
 
 

@@ -120,7 +120,7 @@ def _take_read(
     program: TreeProgram, rm: DecoderParams, forest: Forest, found: Candidates, steps: ReadSteps
 ) -> tuple[Forest, jax.Array]:
     axes = forest_axes(forest)
-    parts_axes = axes, branch.candidate_axes(found), ReadSteps(("batch", None, None), ("batch", None))
+    parts_axes = axes, branch.candidate_axes(found), judge.STEPS_AXES
 
     def take(rm: DecoderParams, parts: tuple[Forest, Candidates, ReadSteps]) -> Forest:
         return _take(program, rm, *parts, prefixes(program, parts[0], parts[0].next_bw)[1])

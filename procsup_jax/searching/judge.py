@@ -5,7 +5,7 @@ Axis letters: n prefix, k candidate, c candidate of those read at a time, t toke
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,11 @@ class ReadSteps(NamedTuple):
 
     tokens_nkt: jax.Array
     len_nk: jax.Array
+
+
+_OF_ROWS: Any = (("batch", None, None), ("batch", None))
+# Their logical axes (see parallel.rules).
+STEPS_AXES = ReadSteps(*_OF_ROWS)
 
 
 class Judged(NamedTuple):

@@ -122,7 +122,7 @@ def place(batch: pipeline.Batch, grad_accum: int, mesh: Mesh | None) -> Batch:
     return {name: jax.make_array_from_process_local_data(sharding, np.asarray(x)) for name, x in folded.items()}
 
 
-def abstract_batch(shape: tuple[int, int, int], mesh: Mesh | None, *, is_rm: bool) -> Batch:
+def abstract_batch(shape: tuple[int, int, int], mesh: Mesh | None, *, is_rm: bool) -> dict[str, jax.ShapeDtypeStruct]:
     """Return the shapes of what `place` makes: microbatches [a, b, l] of a language or a reward model."""
     sharding = None if mesh is None else rules.sharding(mesh, (None, "batch", "length"), shape)
     names = ("tokens", "positions", "segments", "targets", "weights", *(("solution",) if is_rm else ()))
