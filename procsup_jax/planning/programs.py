@@ -108,7 +108,7 @@ def _score(work: Work, mesh: Mesh) -> Iterator[Program]:
     shards = rules.batch_shards(mesh)
     each, new_tokens = -(-work.score_batch // shards), work.sample.max_new_tokens
     solutions: dict[rows.Key, EncodedSolution] = {
-        ("", i, None): EncodedSolution([0] * new_tokens, [new_tokens - 1]) for i in range(4)
+        ("", i): EncodedSolution([0] * new_tokens, [new_tokens - 1]) for i in range(4)
     }
     documents = rows.Documents({"": [0] * work.prompt_len}, solutions)
     shape = rows.shape_of(documents, length_bucket(new_tokens, 64), each)
