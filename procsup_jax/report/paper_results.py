@@ -103,3 +103,8 @@ def difference(pair: Pair, metric: str) -> float | None:
     """Return the first's error minus the second's in the paper, in points; None where it does not have both."""
     first, second = (error(approach, metric) for approach in pair)
     return None if first is None or second is None else round(first - second, 1)
+
+
+def emulation() -> float:
+    """Return how much more the paper's ORM agrees with process labels than with its own outcome labels, in points."""
+    return AGREEMENT_ALL_STEPS["orm_prediction", "prm_label"] - AGREEMENT_ALL_STEPS["orm_prediction", "orm_label"]
