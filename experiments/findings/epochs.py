@@ -113,18 +113,20 @@ def _test(runs: Runs) -> Iterator[str]:
 
 def _comparisons(runs: Runs, start: Runs) -> Iterator[str]:
     yield f"## Comparisons, points, {OVER}\n"
-    yield "| of | first | minus second | difference | each |\n|---|---|---|---|---|"
+    yield "| of | first | minus second | difference | greedy | each |\n|---|---|---|---|---|---|"
     changed = _in_place(runs, start)
     for pair, metric in itertools.product(COMPARISONS, summary.METRICS):
-        further = {policy for policy, _ in pair}.intersection(APPROACHES)
-        points = {
-            run: summary.difference(found, pair, metric)
-            for run, found in changed.items()
-            if further <= runs[run].keys()
-        }
-        row = summary.over(points)
+        row = _over(changed, runs, pair, metric)
+        greedy = findings.greedily(pair)
+        assert greedy is not None
         cells = metric.replace("_", " "), *(names.approach(*each) for each in pair), estimate(row)
-        yield f"| {' | '.join((*cells, row['each']))} |"
+        yield f"| {' | '.join((*cells, estimate(_over(changed, runs, greedy, metric)), row['each']))} |"
+
+
+def _over(changed: Mapping[str, Any], runs: Runs, pair: findings.Pair, metric: str) -> summary.Row:
+    """Return a comparison over the runs whose policies of it went on, those of `changed`."""
+    further = {policy for policy, _ in pair}.intersection(APPROACHES)
+    return summary.compared({run: found for run, found in changed.items() if further <= runs[run].keys()}, pair, metric)
 
 
 def _in_place(runs: Runs, start: Runs | None = None) -> dict[str, Any]:

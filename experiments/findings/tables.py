@@ -12,10 +12,13 @@ import base_rates
 import summary
 
 from procsup_jax import files
+from procsup_jax.evals.findings import Pair
 from procsup_jax.report import names, paper_results
-from procsup_jax.roster import FEW_SHOT, SFT
+from procsup_jax.roster import FEW_SHOT, JUDGES, SFT
+from procsup_jax.searching.decodings import by
 
 OVER = "means over bases with 95 % intervals over bases"
+CHOICES = ("best", "step")
 LETTERS = {(row.model, row.decoding): row.letter for row in paper_results.TABLE_1}
 
 
@@ -29,6 +32,7 @@ def markdown(
         _verifiers(verifiers),
         _agreement(runs),
         _base_rates(runs),
+        _choices(runs),
         _errors("Test set", test),
         _abstention(runs),
         _errors("Out of distribution", summary.errors(runs, "ood")),
@@ -96,6 +100,15 @@ def _agreement(runs: Mapping[str, Any]) -> Iterator[str]:
     for judge, other in itertools.combinations(names.JUDGES, 2):
         cells = (estimate(summary.agreement(runs, steps, judge, other)) for steps in ("all_steps", "last_step"))
         yield f"| {' | '.join((names.JUDGES[judge], names.JUDGES[other], *cells))} |"
+
+
+def _choices(runs: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## Other ways to choose by a reward model, minus its weighted vote, SFT: points, {OVER}\n"
+    yield "| | final-answer error | trace error |\n|---|---|---|"
+    for judge, how in itertools.product(JUDGES, CHOICES):
+        pair = Pair((SFT, by(judge, how)), (SFT, by(judge, "weighted")))
+        cells = (estimate(summary.compared(runs, pair, metric)) for metric in summary.METRICS)
+        yield f"| {' | '.join((names.decoding(by(judge, how)), *cells))} |"
 
 
 def _errors(title: str, errors: summary.Errors) -> Iterator[str]:
