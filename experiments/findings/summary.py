@@ -80,9 +80,9 @@ def findings(runs: Mapping[str, Any]) -> Iterator[Row]:
     yield from sorted(rows, key=lambda row: str(row["finding"]))
 
 
-def compared(runs: Mapping[str, Any], pair: findings_lib.Pair, metric: str) -> Row:
-    """Return the first's error minus the second's on the test set, in points, over the runs that have both."""
-    return over({name: difference(found, pair, metric) for name, found in runs.items()})
+def compared(runs: Mapping[str, Any], pair: findings_lib.Pair, metric: str, test_set: str = "test") -> Row:
+    """Return the first's error minus the second's, in points, over the runs that have both."""
+    return over({name: difference(found, pair, metric, test_set) for name, found in runs.items()})
 
 
 def _greedily(runs: Mapping[str, Any], pair: findings_lib.Pair, metric: str) -> Row:
@@ -180,11 +180,11 @@ def _measured(runs: Mapping[str, Any], policy: str, test_set: str, decoding: str
             yield name, found[decoding]
 
 
-def difference(found: Any, pair: findings_lib.Pair, metric: str) -> float | None:
-    """Return the first's error minus the second's on a run's test set, in points; None where it lacks either."""
-    if any(how not in found["models"][policy]["test"]["decoding"] for policy, how in pair):
+def difference(found: Any, pair: findings_lib.Pair, metric: str, test_set: str = "test") -> float | None:
+    """Return the first's error minus the second's on a run's set, in points; None where it lacks either."""
+    if any(how not in found["models"][policy][test_set]["decoding"] for policy, how in pair):
         return None
-    return in_points(findings_lib.difference(found, pair, metric))
+    return in_points(findings_lib.difference(found, pair, metric, test_set))
 
 
 def in_points(share: float | None, minus: float | None = 0.0) -> float | None:

@@ -14,10 +14,11 @@ import summary
 from procsup_jax import files
 from procsup_jax.evals.findings import Pair
 from procsup_jax.report import names, paper_results
-from procsup_jax.roster import FEW_SHOT, JUDGES, SFT
-from procsup_jax.searching.decodings import by
+from procsup_jax.roster import APPROACHES, FEW_SHOT, JUDGES, SFT, STARTS, start_of
+from procsup_jax.searching.decodings import GREEDY, MAJORITY, by
 
 OVER = "means over bases with 95 % intervals over bases"
+DECODINGS = (GREEDY, MAJORITY, *(by(judge, "weighted") for judge in JUDGES))
 CHOICES = ("best", "step")
 LETTERS = {(row.model, row.decoding): row.letter for row in paper_results.TABLE_1}
 
@@ -36,6 +37,7 @@ def markdown(
         _errors("Test set", test),
         _abstention(runs),
         _errors("Out of distribution", summary.errors(runs, "ood")),
+        _rewards_out_of_distribution(runs),
     )
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
@@ -132,6 +134,24 @@ def _abstention(runs: Mapping[str, Any]) -> Iterator[str]:
         labels = names.label(names.MODELS, row.model), names.decoding(row.decoding)
         found = (summary.selective(runs, row.model, row.decoding, share) for share in summary.ABSTAINED)
         yield f"| {' | '.join((*labels, *map(estimate, found)))} |"
+
+
+def _rewards_out_of_distribution(runs: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## Out of distribution: kinds of RL of one start by one decoding, points, {OVER}\n"
+    yield "| first | minus second | decoding | final-answer error | trace error |\n|---|---|---|---|---|"
+    for pair in rewards():
+        rows = [summary.compared(runs, pair, metric, "ood") for metric in summary.METRICS]
+        if rows[0]["runs"]:
+            labels = (names.label(names.MODELS, policy) for policy, _ in pair)
+            yield f"| {' | '.join((*labels, names.decoding(pair.first[1]), *map(estimate, rows)))} |"
+
+
+def rewards() -> Iterator[Pair]:
+    """Yield every two kinds of RL of one start by one decoding: greedy, majority and RM-weighted."""
+    for start in STARTS:
+        kinds = [policy for policy in APPROACHES if start_of(policy) == start]
+        for (other, policy), how in itertools.product(itertools.combinations(kinds, 2), DECODINGS):
+            yield Pair((policy, how), (other, how))
 
 
 def _approach(key: str) -> str:
