@@ -114,19 +114,18 @@ def _test(runs: Runs) -> Iterator[str]:
 def _comparisons(runs: Runs, start: Runs) -> Iterator[str]:
     yield f"## Comparisons, points, {OVER}\n"
     yield "| of | first | minus second | difference | greedy | each |\n|---|---|---|---|---|---|"
-    changed = _in_place(runs, start)
     for pair, metric in itertools.product(COMPARISONS, summary.METRICS):
-        row = _over(changed, runs, pair, metric)
-        greedy = findings.greedily(pair)
+        row, greedy = compared(runs, start, pair, metric), findings.greedily(pair)
         assert greedy is not None
         cells = metric.replace("_", " "), *(names.approach(*each) for each in pair), estimate(row)
-        yield f"| {' | '.join((*cells, estimate(_over(changed, runs, greedy, metric)), row['each']))} |"
+        yield f"| {' | '.join((*cells, estimate(compared(runs, start, greedy, metric)), row['each']))} |"
 
 
-def _over(changed: Mapping[str, Any], runs: Runs, pair: findings.Pair, metric: str) -> summary.Row:
-    """Return a comparison over the runs whose policies of it went on, those of `changed`."""
+def compared(runs: Runs, start: Runs, pair: findings.Pair, metric: str) -> summary.Row:
+    """Return a comparison with the chosen epochs in place of those of `start`, over the runs that have them."""
     further = {policy for policy, _ in pair}.intersection(APPROACHES)
-    return summary.compared({run: found for run, found in changed.items() if further <= runs[run].keys()}, pair, metric)
+    changed = {run: found for run, found in _in_place(runs, start).items() if further <= runs[run].keys()}
+    return summary.compared(changed, pair, metric)
 
 
 def _in_place(runs: Runs, start: Runs | None = None) -> dict[str, Any]:
