@@ -8,14 +8,14 @@ only shows that the stages work.
 """
 
 from procsup_jax.data.worlds.settings import ood
-from procsup_jax.settings import to_config
-from procsup_jax.stages.experiment import (
+from procsup_jax.recipes.settings import (
     DataSettings,
     ExperimentSettings,
     let_rates_fall,
     set_short_fits,
     set_tiny_sizes,
 )
+from procsup_jax.settings import to_config
 
 
 def get_config(size="full"):

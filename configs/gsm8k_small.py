@@ -7,8 +7,8 @@ but GSM8K's 7,217 problems, gets nearly every answer wrong, so final-answer erro
 part runs on real text. `:tiny` shows the same in a minute or two.
 """
 
+from procsup_jax.recipes.settings import ExperimentSettings, set_short_fits, set_tiny_fits
 from procsup_jax.settings import to_config
-from procsup_jax.stages.experiment import ExperimentSettings, set_short_fits, set_tiny_fits
 
 
 def get_config(size="small"):

@@ -11,8 +11,8 @@ others' commands). `:tiny` only shows that the stages work.
 """
 
 from procsup_jax.data.worlds.settings import ood
+from procsup_jax.recipes.settings import DataSettings, ExperimentSettings, set_short_fits, set_tiny_fits
 from procsup_jax.settings import to_config
-from procsup_jax.stages.experiment import DataSettings, ExperimentSettings, set_short_fits, set_tiny_fits
 
 
 def get_config(size="full"):

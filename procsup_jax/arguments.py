@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import typing
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 from absl import flags
 
-from procsup_jax import places
+from procsup_jax import places, remote
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flag, Flags, flags_of
 from procsup_jax.ranges import BadValue
@@ -77,14 +78,14 @@ def _typed(each: Flag, value: Any) -> Any:
     """Return a flag's value in its type, once what it names is found to be as it should."""
     if isinstance(value, list):
         is_path = pathlib.Path in typing.get_args(each.kind)
-        return tuple(_checked(each, pathlib.Path(item) if is_path else item, item) for item in value)
+        return tuple(_checked(each, remote.path_of(item) if is_path else item, item) for item in value)
     if value is None:
         return None
-    return _checked(each, pathlib.Path(value) if each.kind is pathlib.Path else value, value)
+    return _checked(each, remote.path_of(value) if each.kind is pathlib.Path else value, value)
 
 
 def _checked(each: Flag, value: Any, given: Any) -> Any:
-    if isinstance(value, pathlib.Path) and given == "":
+    if isinstance(value, os.PathLike) and given == "":
         raise UserError(f"--{each.name}= is empty; expected a path")
     if each.about.reads is not None:
         places.check_read(each.name, value, each.about.reads)

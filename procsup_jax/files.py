@@ -1,4 +1,7 @@
-"""Files that are whole or absent: written under a temporary name, flushed to the disk, then renamed."""
+"""Files that are whole or absent: written under a temporary name, flushed to the disk, then renamed.
+
+In an object store (`remote`) one object is put, which is whole or absent too, and a folder's last file comes last.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,14 @@ import errno
 import hashlib
 import os
 import pathlib
+import tempfile
 from collections.abc import Iterator
 from typing import IO, Any
 
-from procsup_jax import temporaries
+from procsup_jax import remote, temporaries
 from procsup_jax.errors import UserError
 
-PathLike = str | os.PathLike[str]
+PathLike = remote.PathLike
 
 
 @contextlib.contextmanager
@@ -25,8 +29,18 @@ def explain_os_errors(path: PathLike, doing: str = "write") -> Iterator[None]:
         raise UserError(f"cannot {doing} {os.fspath(path)}: {_remedy(error)}") from error
 
 
+# What stores raise carries no number.
+_ERRNO_OF = {
+    FileNotFoundError: errno.ENOENT,
+    PermissionError: errno.EACCES,
+    IsADirectoryError: errno.EISDIR,
+    NotADirectoryError: errno.ENOTDIR,
+}
+
+
 def _remedy(error: OSError) -> str:
-    match error.errno:
+    number = error.errno or next((number for kind, number in _ERRNO_OF.items() if isinstance(error, kind)), 0)
+    match number:
         case errno.ENOSPC | errno.EDQUOT:
             return "the disk is full; free some space or choose another folder, then run the same command again"
         case errno.EACCES | errno.EPERM | errno.EROFS:
@@ -36,13 +50,15 @@ def _remedy(error: OSError) -> str:
         case errno.EISDIR:
             return "it is a folder; give a file"
         case errno.ENOTDIR | errno.EEXIST:
-            return f"{os.strerror(error.errno).lower()}; choose another name"
+            return f"{os.strerror(number).lower()}; choose another name"
         case _:
             return error.strerror or str(error)
 
 
 def make_folder(path: PathLike) -> None:
     """Make a folder and those above it unless they are there; raises UserError where that cannot be."""
+    if remote.is_remote(path):
+        return  # a store has none
     folder = pathlib.Path(path)
     with explain_os_errors(folder):
         if folder.is_symlink() and not folder.exists():
@@ -62,6 +78,10 @@ def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
     """
     if mode not in ("w", "wb"):
         raise ValueError(f'mode is {mode!r}, expected "w" or "wb"')
+    if remote.is_remote(path):
+        with whole_file(path) as local, _open_handle(os.open(local, os.O_WRONLY), mode) as file:
+            yield file
+        return
     target = pathlib.Path(path)
     if _is_stream(target):
         with explain_os_errors(target), _open_handle(os.open(target, os.O_WRONLY), mode) as file:
@@ -91,6 +111,11 @@ def whole_file(path: PathLike) -> Iterator[pathlib.Path]:
 
     The library flushes it to the disk.
     """
+    if remote.is_remote(path):
+        with explain_os_errors(path), tempfile.NamedTemporaryFile(prefix="procsup_") as copy:
+            yield pathlib.Path(copy.name)
+            remote.put(pathlib.Path(copy.name), path)
+        return
     target = pathlib.Path(path)
     with explain_os_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,12 +133,18 @@ def whole_file(path: PathLike) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: PathLike) -> Iterator[pathlib.Path]:
+def whole_folder(path: PathLike, last: str | None = None) -> Iterator[pathlib.Path]:
     """Give an empty folder to fill; it replaces what stands at `path` when the block ends, and never if it raises.
 
-    For an instant nothing stands at `path`; `temporaries.settle`, which readers and the next writer call, ends a
-    replacement whose process was killed then.
+    In an object store it is whole when the file called `last` is there. Elsewhere, for an instant, nothing stands at
+    `path`; `temporaries.settle`, which readers and the next writer call, ends a replacement whose process was killed
+    then.
     """
+    if remote.is_remote(path):
+        with explain_os_errors(path), tempfile.TemporaryDirectory(prefix="procsup_") as copy:
+            yield pathlib.Path(copy)
+            remote.put_folder(pathlib.Path(copy), path, last)
+        return
     target = pathlib.Path(path)
     with explain_os_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -176,5 +207,5 @@ def write_bytes(path: PathLike, content: bytes) -> None:
 
 def sha256_file(path: PathLike) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
-    with explain_os_errors(path, "read"), pathlib.Path(path).open("rb") as file:
+    with explain_os_errors(path, "read"), remote.path_of(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

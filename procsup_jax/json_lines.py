@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import pathlib
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from procsup_jax import files
+from procsup_jax import files, remote
 from procsup_jax.errors import UserError
 
 T = TypeVar("T")
@@ -84,7 +83,7 @@ def read(
     """
     records, bad = [], []
     met: dict[tuple[Any, ...], int] = {}
-    with files.explain_os_errors(path, "read"), pathlib.Path(path).open("rb") as file:
+    with files.explain_os_errors(path, "read"), remote.path_of(path).open("rb") as file:
         for number, raw in enumerate(file, 1):
             if not raw.strip():
                 continue
@@ -107,7 +106,7 @@ def read(
 
 def first_has(path: files.PathLike, names: Iterable[str]) -> bool:
     """Say whether the first line of a file that is not empty is an object with all of these keys."""
-    with pathlib.Path(path).open("rb") as file:
+    with remote.path_of(path).open("rb") as file:
         raw = next((line for line in file if line.strip()), b"")
     try:
         line = _parse_line(raw.rstrip(b"\r\n"), first=True)

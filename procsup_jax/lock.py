@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from procsup_jax import claims, files
+from procsup_jax import claims, files, remote
 from procsup_jax.errors import UserError
 
 LOCK = ".lock"
@@ -33,8 +33,12 @@ def hold(folder: files.PathLike) -> Iterator[None]:
     The lock is the operating system's, on the file `.lock`, and goes with the process however that ends. A folder that
     this process holds already, or that lies in one, is held. Raises UserError when another process holds it, saying
     which and since when, and when the folder cannot be written to. Where the file system has no locks, a warning is
-    printed and the block runs.
+    printed and the block runs; an object store has none.
     """
+    if remote.is_remote(folder):
+        _warn_of_no_locks(folder)
+        yield
+        return
     files.make_folder(folder)
     path = pathlib.Path(folder).resolve()
     if any(each in _held for each in (path, *path.parents)):
@@ -55,6 +59,8 @@ def hold(folder: files.PathLike) -> Iterator[None]:
 
 def check(folder: files.PathLike) -> None:
     """Raise UserError when another process holds a folder, which need not exist; nothing is made or held."""
+    if remote.is_remote(folder):
+        return
     path = pathlib.Path(folder).resolve()
     with contextlib.suppress(OSError):
         handle = os.open(path / LOCK, os.O_RDWR)
@@ -73,14 +79,18 @@ def _claimed(path: pathlib.Path) -> int:
             os.close(handle)
             raise UserError(_in_use(path))
         if claimed is None:
-            print(
-                f"procsup: warning: the file system of {path.parent} has no locks: let no other process write there",
-                file=sys.stderr,
-            )
+            _warn_of_no_locks(path.parent)
         # The holder before may have removed the file after it was opened here: then another lies there, or none.
         if claimed is None or _is_at(handle, path):
             return handle
         os.close(handle)
+
+
+def _warn_of_no_locks(folder: files.PathLike) -> None:
+    print(
+        f"procsup: warning: the file system of {os.fspath(folder)} has no locks: let no other process write there",
+        file=sys.stderr,
+    )
 
 
 def _is_at(handle: int, path: pathlib.Path) -> bool:

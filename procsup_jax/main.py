@@ -152,4 +152,6 @@ def _settings(job: str, run: Callable[..., Any], about_config: Sequence[str]) ->
         raise UserError(f"procsup {job} needs --config=NAME or --config=FILE, such as --config={usage.example_of(job)}")
     from procsup_jax import settings  # ml_collections only where a config is read: grade starts without it
 
-    return settings.from_config(cast(type, flags.settings_of(run)), settings.load(about_config))
+    config = settings.load(about_config)
+    choose = getattr(importlib.import_module(run.__module__), "settings_class", None)
+    return settings.from_config(cast(type, flags.settings_of(run)) if choose is None else choose(config), config)

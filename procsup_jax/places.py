@@ -7,7 +7,7 @@ import os
 import pathlib
 from typing import Literal
 
-from procsup_jax import temporaries
+from procsup_jax import remote, temporaries
 from procsup_jax.errors import UserError
 
 Read = Literal["file", "folder", "path", "model", "named file"]
@@ -15,8 +15,9 @@ Read = Literal["file", "folder", "path", "model", "named file"]
 "named file" stands behind NAME=."""
 Written = Literal["file", "folder"]
 
+SHIPPED_BASE = "worlds_base"
 SHIPPED_MODELS = pathlib.Path(__file__).parent / "pretrained"
-MODEL_HEADER = "model.json"
+MODEL_HEADER, MODEL_PARAMS = "model.json", "params.safetensors"
 
 
 def check_read(flag: str, value: str | pathlib.Path, place: Read) -> None:
@@ -30,6 +31,9 @@ def check_read(flag: str, value: str | pathlib.Path, place: Read) -> None:
     if place == "model" and (SHIPPED_MODELS / path / MODEL_HEADER).is_file() and len(path.parts) == 1:
         return
     given = f"--{flag}={value}"
+    if remote.is_remote(value):
+        _check_remote(given, remote.path_of(value if place != "named file" else str(value).partition("=")[2]), place)
+        return
     if place == "model":
         temporaries.settle(path)
     if not path.exists():
@@ -48,8 +52,18 @@ def check_read(flag: str, value: str | pathlib.Path, place: Read) -> None:
         )
 
 
+def _check_remote(given: str, path: pathlib.Path, place: Read) -> None:
+    if place == "path":
+        raise UserError(f"{given} lies in an object store, which is not read here; copy it, and give a local path")
+    wanted = {"model": path / MODEL_HEADER}.get(place, path)
+    if not wanted.exists():
+        raise UserError(f"{given}: there is no {wanted}; check the path")
+
+
 def check_written(flag: str, value: pathlib.Path, place: Written) -> None:
     """Raise UserError where `--flag=value` could not be written: a job makes missing folders on the way to it."""
+    if remote.is_remote(value):
+        return  # its bucket says so when it is written to
     given = f"--{flag}={value}"
     if place == "file" and value.is_dir():
         raise UserError(f"{given} is a folder, expected a file to write, such as {value / (flag + '.jsonl')}")

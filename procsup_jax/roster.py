@@ -1,4 +1,7 @@
-"""Who takes part in the paper's experiment: policies and reward models, by the names of their files and in tables."""
+"""Who and what takes part in the paper's experiment, by the names of files and in tables.
+
+Problem splits, policies and reward models: what makes, evaluates and reports them takes their names from here.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+# Problems to train on, in three stages; that choose parameters and epochs; that everything is measured on.
+SPLITS = SFT_SPLIT, RM_SPLIT, RL_SPLIT, VALIDATION, TEST = "sft", "rm", "rl", "validation", "test"
+OOD = "ood"
+EVALUATION_SETS = TEST, OOD
+
+BASE = "base"
 FEW_SHOT, SFT = STARTS = "few_shot", "sft"
 FINAL_ANSWER_RL, ORM_RL, PRM_RL = METHODS = "final_answer_rl", "orm_rl", "prm_rl"
 ORM, PRM = JUDGES = "orm", "prm"

@@ -24,14 +24,14 @@ import jax
 import pytest
 
 sys.path.append(str(pathlib.Path(__file__).parent))  # where the plugin stands
-pytest_plugins = ("tokenizer_fixtures",)
+pytest_plugins = ("tokenizer_fixtures", "bucket")
 
 hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("quick")
 
 
 # Files that take minutes come first (see --no-loadscope-reorder): one started last would keep a worker waiting.
-LONGEST = ("stages", "searching", "experiments", "decode", "jobs", "models", "training")
+LONGEST = ("recipes", "searching", "experiments", "decode", "jobs", "models", "training")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,10 +8,10 @@ import procsup_jax
 
 ROOT = pathlib.Path(procsup_jax.__file__).parent
 ORDER = (
-    "errors", "signals", "docstrings", "ranges", "fields", "claims", "temporaries", "places", "flags", "arguments",
-    "usage", "files", "lock", "types", "roster", "grouping", "progress", "compilation", "json_lines", "text",
-    "records", "data", "parallel", "models", "io", "decode", "searching", "labels", "training", "improve", "evals",
-    "report", "settings", "interface", "stages", "jobs", "main", "console", "__main__",
+    "errors", "signals", "docstrings", "ranges", "free", "fields", "claims", "temporaries", "remote", "places", "flags",
+    "arguments", "usage", "files", "lock", "types", "roster", "grouping", "progress", "compilation", "json_lines",
+    "text", "records", "data", "parallel", "models", "io", "decode", "searching", "labels", "training", "improve",
+    "evals", "report", "settings", "interface", "runner", "recipes", "jobs", "main", "console", "__main__",
 )  # fmt: skip
 
 

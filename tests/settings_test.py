@@ -7,7 +7,7 @@ import pytest
 from procsup_jax import settings
 from procsup_jax.errors import UserError
 from procsup_jax.jobs.search import SearchSettings
-from procsup_jax.stages.experiment import ExperimentSettings
+from procsup_jax.recipes.settings import ExperimentSettings
 from procsup_jax.training.tasks import TrainSettings
 
 CONFIGS = pathlib.Path(settings.__file__).parents[1] / "configs"

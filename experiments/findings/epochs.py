@@ -25,12 +25,14 @@ from tables import OVER, estimate
 from procsup_jax import compilation, files, roster
 from procsup_jax.errors import UserError
 from procsup_jax.evals import findings
+from procsup_jax.recipes.artefacts import Problems, evaluation
+from procsup_jax.recipes.evaluation import Evaluated, evaluating
+from procsup_jax.recipes.improvement import Approach, approach, choose_epoch, epochs
+from procsup_jax.recipes.solutions import Policy
+from procsup_jax.recipes.uesato2022 import WHOLE_BEFORE, few_shot_policy
 from procsup_jax.report import names
-from procsup_jax.stages.base import BASE
-from procsup_jax.stages.context import Context
-from procsup_jax.stages.evaluation import Evaluated, evaluation_file, run_evaluation
-from procsup_jax.stages.improvement import Approach, approach, choose_epoch, epoch_name, run_epochs
-from procsup_jax.stages.solutions import Policy
+from procsup_jax.runner.folder import RunFolder
+from procsup_jax.runner.graph import Graph
 
 FINAL_ANSWER, ORM = APPROACHES = tuple(
     roster.improved(roster.FEW_SHOT, method) for method in (roster.FINAL_ANSWER_RL, roster.ORM_RL)
@@ -54,11 +56,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args, changes = finished.parse(parser, argv)
     compilation.announce()
     for run in args.runs:
-        ctx = finished.context(run, args.size, [*changes, f"--config.improve.num_epochs={args.epochs}"])
+        folder = finished.folder(run, args.size, [*changes, f"--config.improve.num_epochs={args.epochs}"])
         path = args.output / "epochs" / f"{run.resolve().name}.json"
         for name in args.approaches:
             kept = json.loads(path.read_text()) if path.exists() else {}
-            kept[name] = measure(ctx, approach(name, Policy(roster.FEW_SHOT, BASE, few_shot=True)))
+            kept[name] = measure(folder, approach(name, few_shot_policy(folder.settings)))
             files.write_text(path, json.dumps(kept, indent=1) + "\n")
     runs, start = finished.kept(args.output / "epochs"), finished.kept(args.output / "runs")
     if missing := sorted(runs.keys() - start.keys()):
@@ -68,13 +70,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{len(runs)} runs; epochs.md is in {args.output}")
 
 
-def measure(ctx: Context, plan: Approach) -> dict[str, Any]:
+def measure(folder: RunFolder, plan: Approach) -> dict[str, Any]:
     """Return the validation error after each epoch, the start's first, the epoch chosen by it and its test errors."""
-    run_epochs(ctx, plan)
-    errors, chosen = choose_epoch(ctx, plan)
-    model = epoch_name(plan, chosen)
-    run_evaluation(ctx, Evaluated(Policy(model, model), f"{model}.orm" if plan.retrain_rm else None, None), "test")
-    found = json.loads(ctx.path(evaluation_file(model, "test")).read_text())
+    settings, valid, tested = folder.settings, Problems(roster.VALIDATION), Problems(roster.TEST)
+    folder.run(Graph.of(epochs(settings, plan), WHOLE_BEFORE))
+    samples = [folder.read(plan.drawn(epoch, valid)) for epoch in range(settings.improve.num_epochs + 1)]
+    errors, chosen = choose_epoch(folder.read(valid), samples, settings.seed)
+    model = plan.policy(chosen).model
+    judges = {roster.ORM: plan.rm_of_epoch(chosen)} if plan.retrain_rm else {}
+    what = Evaluated(Policy(model.name, model), judges)
+    folder.run(Graph.of(evaluating(settings, what, tested), WHOLE_BEFORE))
+    found = folder.read(evaluation(model.name, tested.split))
     test = {
         decoding: {metric: found["decoding"][decoding][metric] for metric in summary.METRICS}
         for decoding in DECODINGS

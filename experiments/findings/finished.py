@@ -1,4 +1,4 @@
-"""What the commands share that go on from finished runs of configs/findings.py: arguments, contexts, what is kept."""
+"""What the commands share that go on from finished runs of configs/findings.py: arguments, folders, what is kept."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import summary
 
 from procsup_jax import settings
 from procsup_jax.errors import UserError
+from procsup_jax.recipes.settings import ExperimentSettings
 from procsup_jax.roster import SFT
-from procsup_jax.stages.context import Context
-from procsup_jax.stages.experiment import ExperimentSettings
-from procsup_jax.stages.stage import RunFolder
+from procsup_jax.runner.folder import RunFolder
 
 HERE = pathlib.Path(__file__).parent
 CONFIG = HERE.parents[1] / "configs" / "findings.py"
@@ -43,13 +42,13 @@ def parse(made: argparse.ArgumentParser, argv: Sequence[str] | None) -> tuple[ar
     return args, changes
 
 
-def context(run: pathlib.Path, size: str, changes: Sequence[str]) -> Context:
-    """Return a finished run's context."""
+def folder(run: pathlib.Path, size: str, changes: Sequence[str]) -> RunFolder:
+    """Return a finished run's folder, with its settings and the changes."""
     seed = run.resolve().name.rpartition("-")[2]
     if not (run / "models" / SFT).is_dir() or not seed.isdigit():
         raise UserError(f"{run} is not the folder of a finished run, named BASE-SEED; see experiments/findings/run.py")
     config = settings.load([f"--config={CONFIG}:{size}", f"--config.seed={seed}", *changes])
-    return Context(settings.from_config(ExperimentSettings, config), RunFolder(run))
+    return RunFolder(run, settings.from_config(ExperimentSettings, config))
 
 
 def kept(folder: pathlib.Path) -> dict[str, Any]:

@@ -30,14 +30,18 @@ from tables import OVER, estimate, write
 from procsup_jax import compilation, files
 from procsup_jax.evals import intervals, outcomes
 from procsup_jax.evals.join import Joined, join
+from procsup_jax.recipes.artefacts import ModelFolder, Problems, Samples
+from procsup_jax.recipes.evaluation import Evaluated, Measured, drawn_files, judging
+from procsup_jax.recipes.solutions import draw
+from procsup_jax.recipes.uesato2022 import WHOLE_BEFORE, sft_policy
 from procsup_jax.report import line_chart, names, svg
-from procsup_jax.roster import ORM, PRM, SFT, rm_of
+from procsup_jax.roster import ORM, PRM, SFT, TEST, rm_of
+from procsup_jax.runner.folder import RunFolder
+from procsup_jax.runner.graph import Graph
+from procsup_jax.runner.stage import Stage
 from procsup_jax.searching.aggregate import with_aggregate
-from procsup_jax.stages.context import Context
-from procsup_jax.stages.evaluation import Evaluated, read_measured
-from procsup_jax.stages.solutions import Policy, run_labels, run_samples, run_scores
 
-EVALUATED = Evaluated(Policy(SFT, SFT), rm_of(SFT, ORM), rm_of(SFT, PRM))
+EVALUATED = Evaluated(sft_policy(), {kind: ModelFolder(rm_of(SFT, kind)) for kind in (ORM, PRM)})
 TITLES = {summary.FAE: "Final-answer error", summary.TE: "Trace error"}
 PER_STEP = "_per_step"
 Key = tuple[str, str, int]  # decoding, metric and number of samples
@@ -50,26 +54,31 @@ def main(argv: Sequence[str] | None = None) -> None:
     args, changes = finished.parse(parser, argv)
     compilation.announce()
     for run in args.runs:
-        found = measure(finished.context(run, args.size, changes), args.samples)
+        found = measure(finished.folder(run, args.size, changes), args.samples)
         files.write_text(args.output / "votes" / f"{run.resolve().name}.json", json.dumps(found, indent=1) + "\n")
     runs = finished.kept(args.output / "votes")
     collect(runs, args.output)
     print(f"{len(runs)} runs; votes.csv, votes.md and figures are in {args.output}")
 
 
-def measure(ctx: Context, num_samples: int) -> dict[str, Any]:
+def measure(folder: RunFolder, num_samples: int) -> dict[str, Any]:
     """Return the numbers of samples, how many problems are voted on, and the errors by decoding and metric."""
     counts = [*(2**i for i in range(num_samples.bit_length()) if 2**i < num_samples), num_samples]
-    return {"samples": counts, "n": len(ctx.problems("test")), "decoding": _measure(ctx, counts)}
+    problems, samples = Problems(TEST), Samples(f"{SFT}.{TEST}.votes")
+    drawn = drawn_files(folder.settings, EVALUATED, problems, [samples])
+
+    def stages() -> Iterator[Stage]:
+        yield draw(samples, EVALUATED.policy, problems, num_samples)
+        yield from judging(EVALUATED, drawn)
+
+    folder.run(Graph.of(stages(), WHOLE_BEFORE))
+    measured = drawn.read(folder)
+    return {
+        "samples": counts, "n": len(measured.problems), "decoding": _measure(measured, counts, folder.settings.seed),
+    }  # fmt: skip
 
 
-def _measure(ctx: Context, counts: Sequence[int]) -> dict[str, dict[str, list[float | None]]]:
-    name = f"{SFT}.test.votes"
-    run_samples(ctx, name, EVALUATED.policy, "test", counts[-1])
-    for rm in EVALUATED.rms.values():
-        run_scores(ctx, name, "test", rm)
-    run_labels(ctx, name, "test", "oracle")
-    measured = read_measured(ctx, EVALUATED, "test", [name])
+def _measure(measured: Measured, counts: Sequence[int], seed: int) -> dict[str, dict[str, list[float | None]]]:
     joined = join(measured.problems, measured.samples, measured.scores, measured.labels)
     per_step = {
         rm: {score.key: score for score in with_aggregate(scores.values(), "per_step")}
@@ -78,8 +87,8 @@ def _measure(ctx: Context, counts: Sequence[int]) -> dict[str, dict[str, list[fl
     rooted = dataclasses.replace(joined, scores=per_step)
     found: dict[str, dict[str, list[float | None]]] = {}
     for count in counts:
-        chosen = _outcomes(ctx, joined, count)
-        chosen |= {f"{name}{PER_STEP}": of for name, of in _outcomes(ctx, rooted, count).items() if _is_best(name)}
+        chosen = _outcomes(joined, count, seed)
+        chosen |= {f"{name}{PER_STEP}": of for name, of in _outcomes(rooted, count, seed).items() if _is_best(name)}
         for decoding, seen in chosen.items():
             for metric, error_b in ((summary.FAE, seen.error_b), (summary.TE, seen.trace_b)):
                 value = intervals.proportion(error_b).value
@@ -87,9 +96,9 @@ def _measure(ctx: Context, counts: Sequence[int]) -> dict[str, dict[str, list[fl
     return found
 
 
-def _outcomes(ctx: Context, joined: Joined, count: int) -> dict[str, outcomes.Outcomes]:
+def _outcomes(joined: Joined, count: int, seed: int) -> dict[str, outcomes.Outcomes]:
     first = {uid: samples[:count] for uid, samples in joined.drawn.items()}
-    return outcomes.measure_all(dataclasses.replace(joined, drawn=first), ctx.settings.seed)
+    return outcomes.measure_all(dataclasses.replace(joined, drawn=first), seed)
 
 
 def _is_best(decoding: str) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from procsup_jax import files, json_lines
+from procsup_jax import files, json_lines, remote
 from procsup_jax.errors import UserError
 
 T = TypeVar("T")
@@ -40,7 +39,7 @@ def read_object(path: files.PathLike, parse: Callable[[Row], T]) -> T:
 
 def first_byte(path: files.PathLike) -> bytes:
     """Return the first byte of a file that is no blank, a byte order mark aside; b"" of an empty file."""
-    with files.explain_os_errors(path, "read"), pathlib.Path(path).open("rb") as file:
+    with files.explain_os_errors(path, "read"), remote.path_of(path).open("rb") as file:
         head = file.read(3).removeprefix(b"\xef\xbb\xbf").lstrip()
         while not head and (read := file.read(1 << 12)):
             head = read.lstrip()
@@ -72,7 +71,7 @@ def _array(path: files.PathLike, identity: str | None) -> list[Any]:
 
 def _json(path: files.PathLike) -> Any:
     with files.explain_os_errors(path, "read"):
-        data = pathlib.Path(path).read_bytes()
+        data = remote.path_of(path).read_bytes()
     try:
         return json_lines.loads(data)
     except ValueError as error:

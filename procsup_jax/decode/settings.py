@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from procsup_jax.errors import UserError
+from procsup_jax.free import FREE
 from procsup_jax.ranges import Amount, BadValue, Count, ShareAboveZero, Size, check
 
 STOPS = ("solution", "step")
@@ -33,9 +34,9 @@ class DecodeSettings:
     token."""
     calculator: bool = True
     """Force the values of `<<EXPR=`."""
-    lanes: Count = 8
+    lanes: Annotated[Count, FREE] = 8
     """Problems decoded at a time: sets speed and memory, never changes a sample."""
-    slots: Count = 8
+    slots: Annotated[Count, FREE] = 8
     """Samples of a problem decoded at a time: sets speed and memory, never changes a sample."""
     cache_dtype: CacheDtype = ""
     """The type that keys and values are kept in, "" for the model's compute type; "bfloat16" halves the caches of a

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Literal
 
-from procsup_jax import records
+from procsup_jax import records, remote
 from procsup_jax.errors import UserError
 from procsup_jax.evals import join
 from procsup_jax.evals.judges import check_judges
@@ -120,4 +120,4 @@ def named_file(given: str) -> tuple[str, pathlib.Path]:
     if not equals or not path:
         raise UserError(f"--scores={given}: expected --scores=NAME=FILE, such as --scores=prm=scores.jsonl")
     decodings.check_judge(name)
-    return name, pathlib.Path(path)
+    return name, remote.path_of(path)

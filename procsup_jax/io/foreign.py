@@ -6,7 +6,7 @@ import pathlib
 import tempfile
 from typing import get_args
 
-from procsup_jax import files
+from procsup_jax import files, remote
 from procsup_jax.errors import UserError
 from procsup_jax.io import gguf_file, huggingface
 from procsup_jax.io.foreign_model import ForeignModel
@@ -25,6 +25,7 @@ def read_any(path: files.PathLike, kind: Kind | None = None, layout: str | None 
     Parameters from elsewhere are numpy arrays. Raises UserError where there is no model, and for what a plain Llama has
     not.
     """
+    remote.check_local("path", path)
     path = pathlib.Path(path)
     match kind or kind_of(path):
         case "gguf":

@@ -6,16 +6,17 @@ and digest of the stored arrays, and metadata.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 from jax.sharding import Mesh
 
-from procsup_jax import fields, files, json_lines, places, temporaries
+from procsup_jax import fields, files, json_lines, places, remote, temporaries
 from procsup_jax.errors import UserError
 from procsup_jax.io.kinds import Dtype
 from procsup_jax.io.params import PARAMS, STORED, read_params, to_arrays
@@ -30,7 +31,7 @@ from procsup_jax.text.tokenizer import load_tokenizer
 
 FORMAT = "procsup_jax model 2"
 HEADER = places.MODEL_HEADER
-SHIPPED = "worlds_base"
+SHIPPED = places.SHIPPED_BASE
 _KEYS: Mapping[str, Any] = {
     "config": dict, "layout": dict, "head": (dict, type(None)), "dtype": str, "digest": str, "metadata": dict,
 }  # fmt: skip
@@ -53,7 +54,7 @@ def save_model(path: files.PathLike, model: Model, *, dtype: Dtype | str = "floa
             "digest": digest,
             "metadata": dict(model.metadata),
         }
-        with files.whole_folder(path) as folder:
+        with files.whole_folder(path, last=HEADER) as folder:
             write_tensors(folder / PARAMS, arrays)
             files.write_text(folder / HEADER, json.dumps(header, indent=2, sort_keys=True) + "\n")
             model.tokenizer.save(folder)
@@ -82,13 +83,14 @@ def load_model(path: files.PathLike, *, config: api.ModelConfig | None = None, m
     instance to run in another compute type. Raises UserError when the folder is missing or damaged, and when the arrays
     are not those of the config and the head.
     """
-    folder, header = model_folder(path), read_header(path)
+    header = read_header(path)
     config = config or header.config
-    params = read_params(folder, config, header.head, header.digest, mesh)
-    return Model(
-        config, params, load_tokenizer(folder), header.layout, header.head, mesh,
-        name=str(path), metadata=header.metadata, digest=header.digest,
-    )  # fmt: skip
+    with _local(path) as folder:
+        params = read_params(folder, config, header.head, header.digest, mesh)
+        return Model(
+            config, params, load_tokenizer(folder), header.layout, header.head, mesh,
+            name=str(path), metadata=header.metadata, digest=header.digest,
+        )  # fmt: skip
 
 
 def load_policy(path: files.PathLike, flag: str, *, mesh: Mesh | None = None, force: bool = False) -> Model:
@@ -107,7 +109,8 @@ def load_policy(path: files.PathLike, flag: str, *, mesh: Mesh | None = None, fo
 
 def load_encoding(path: files.PathLike) -> Encoding:
     """Read a model's tokenizer and layout alone; errors as for `load_model`."""
-    return Encoding(load_tokenizer(model_folder(path)), read_header(path).layout)
+    with _local(path, but=[PARAMS]) as folder:
+        return Encoding(load_tokenizer(folder), read_header(path).layout)
 
 
 def read_digest(path: files.PathLike) -> str:
@@ -123,9 +126,19 @@ def model_folder(path: files.PathLike) -> pathlib.Path:
     return pathlib.Path(path)
 
 
+@contextlib.contextmanager
+def _local(path: files.PathLike, but: Sequence[str] = ()) -> Iterator[pathlib.Path]:
+    """Give the folder of a model; of one in an object store a copy, `but` some of its files."""
+    if remote.is_remote(path):
+        with files.explain_os_errors(path, "read"), remote.fetched(path, but) as folder:
+            yield folder
+    else:
+        yield model_folder(path)
+
+
 def read_header(path: files.PathLike) -> Header:
     """Read what a model's folder says it is; raise UserError where it is missing or damaged."""
-    file = model_folder(path) / HEADER
+    file = (remote.path_of(path) if remote.is_remote(path) else model_folder(path)) / HEADER
     with files.explain_os_errors(file, "read"):
         content = file.read_bytes()
     try:
@@ -151,7 +164,7 @@ def read_header(path: files.PathLike) -> Header:
     except (ValueError, TypeError, OverflowError) as error:
         raise _damaged(file, f"the sizes of config or head are no model's ({error})") from error
     return Header(
-        path=pathlib.Path(path),
+        path=remote.path_of(path),
         config=config,
         layout=layout,
         head=head,

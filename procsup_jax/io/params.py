@@ -12,6 +12,7 @@ import ml_dtypes
 import numpy as np
 from jax.sharding import Mesh
 
+from procsup_jax import places
 from procsup_jax.errors import UserError
 from procsup_jax.io.digest import Digest, to_host
 from procsup_jax.io.kinds import Dtype
@@ -19,7 +20,7 @@ from procsup_jax.io.tensors import TensorFile, open_tensors
 from procsup_jax.models import api, paths
 from procsup_jax.parallel import rules
 
-PARAMS = "params.safetensors"
+PARAMS = places.MODEL_PARAMS
 STORED = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 
 

@@ -4,37 +4,69 @@ from __future__ import annotations
 
 import os
 import pathlib
-from typing import Annotated
+from typing import Annotated, Literal
 
 from procsup_jax import lock, temporaries
+from procsup_jax.errors import UserError
 from procsup_jax.flags import About
-from procsup_jax.stages.experiment import ExperimentSettings
+from procsup_jax.recipes import load
+from procsup_jax.recipes.settings import ExperimentSettings
+from procsup_jax.runner.graph import Graph
+
+settings_class = load.settings_class
 
 WORKDIR = About("the folder to keep everything in, without it runs/NAME", writes="folder")
+STAGES = About("run nothing: list the stages, what they read and make and which are finished, or print them for dot")
+DEPENDENTS = About("with --stages: only the stage of this name and those that depend on it")
+Stages = Literal["list", "dot"]
 
 
-def check_flags(workdir: pathlib.Path | None) -> None:
+def check_flags(workdir: pathlib.Path | None, stages: Stages | None, dependents: str) -> None:
     """Raise UserError where another process has the workdir; called before anything is loaded."""
-    if workdir is not None:
+    if dependents and stages is None:
+        raise UserError(f"--dependents={dependents} is for --stages=list or --stages=dot; give one of them")
+    if workdir is not None and stages is None:
         lock.check(workdir)
 
 
-def run(config: ExperimentSettings, workdir: Annotated[pathlib.Path | None, WORKDIR] = None) -> None:
+def run(
+    config: ExperimentSettings,
+    workdir: Annotated[pathlib.Path | None, WORKDIR] = None,
+    stages: Annotated[Stages | None, STAGES] = None,
+    dependents: Annotated[str, DEPENDENTS] = "",
+) -> None:
     """Run every stage of an experiment that is not finished, and end with results.json and report.html.
 
     No other process may write to the workdir meanwhile. Killed anywhere, the same command goes on.
     """
+    recipe = load.load(config.recipe)
+    graph = recipe.graph(config)
+    folder = workdir or pathlib.Path("runs") / config.name
+    if stages is not None:
+        _show(graph, folder, config, stages, dependents)
+        return
     from procsup_jax import compilation
-    from procsup_jax.stages.context import Context
-    from procsup_jax.stages.run import run_experiment
-    from procsup_jax.stages.stage import RunFolder
+    from procsup_jax.runner.folder import RunFolder
 
     _set_optimization_level(config.xla_optimization_level)
     compilation.announce()
-    folder = workdir or pathlib.Path("runs") / config.name
     with lock.hold(folder):
         temporaries.sweep_all(folder)
-        run_experiment(Context(config, RunFolder(folder)))
+        found = RunFolder(folder, config)
+        found.check_markers()
+        recipe.check(config)
+        found.run(graph)
+
+
+def _show(graph: Graph, folder: pathlib.Path, config: ExperimentSettings, how: Stages, dependents: str) -> None:
+    if dependents:
+        graph = graph.only([dependents, *(stage.name for stage in graph.dependents(dependents))])
+    if how == "dot":
+        print(graph.dot(), end="")
+        return
+    from procsup_jax.runner.listing import listed
+
+    print(listed(graph, folder, config))
 
 
 def _set_optimization_level(level: int) -> None:

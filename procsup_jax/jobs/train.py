@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-from procsup_jax import lock, records, temporaries
+from procsup_jax import lock, records, remote, temporaries
 from procsup_jax.data.completions import is_completions, read_completions
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
@@ -76,7 +76,7 @@ def run(flags: TrainFlags, mesh: MeshSettings, config: TrainSettings = TrainSett
 
 def _kept(flags: TrainFlags) -> pathlib.Path:
     """Return the folder of losses and checkpoints."""
-    return flags.output.with_name(f"{flags.output.name}.fit")
+    return remote.scratch(flags.output.with_name(f"{flags.output.name}.fit"))
 
 
 def _lesson(flags: TrainFlags) -> Lesson:

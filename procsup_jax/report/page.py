@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import pathlib
 import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from procsup_jax import files
+from procsup_jax import files, remote
 from procsup_jax.report import examples as example_list
 from procsup_jax.report import headline, parse, sections, svg
 from procsup_jax.report.markup import asset, element, script_json, text
@@ -32,7 +31,7 @@ def build_report(
     prepared = example_list.prepare(examples)
     figures: list[svg.Figure] = []
     html = page(parsed, prepared, figures)
-    target = pathlib.Path(path)
+    target = remote.path_of(path)
     for figure in figures:
         files.write_bytes(target.parent / "figures" / f"{figure.name}.svg", encoded(figure.standalone()))
     files.write_bytes(target, encoded(html))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Annotated
 
 from procsup_jax.decode.settings import CacheDtype, DecodeSettings, check_cache_dtype
+from procsup_jax.free import FREE
 from procsup_jax.ranges import Amount, BadValue, Count, ShareAboveZero, Size, check
 
 METHODS = ("beam", "puct")
@@ -34,7 +36,7 @@ class StepSearchSettings:
     """Draw from the likeliest tokens that have this probability together; 1: from all."""
     calculator: bool = True
     """Force the values of `<<EXPR=`."""
-    lanes: Count = 8
+    lanes: Annotated[Count, FREE] = 8
     """Problems searched at a time: sets speed and memory, never changes a result."""
     cache_dtype: CacheDtype = ""
     """The type that both models' keys and values are kept in, "" for their compute types; "bfloat16" halves the caches

@@ -94,7 +94,14 @@ class Vocab(PieceTokenizer):
 
 
 def train_vocab(texts: Iterable[str], size: int, path: files.PathLike, *, seed: int) -> Vocab:
-    """Train a byte-pair vocabulary on `texts`, write it to `path` and return it.
+    """Train a byte-pair vocabulary as `make_vocab` does, write it to `path` and return it."""
+    vocab = make_vocab(texts, size, seed=seed, name=str(path))
+    files.write_bytes(path, vocab._model)
+    return vocab
+
+
+def make_vocab(texts: Iterable[str], size: int, *, seed: int, name: str = FILE) -> Vocab:
+    """Train a byte-pair vocabulary on `texts`; messages call it `name`.
 
     The same texts, size and seed give the same file. `size` counts every id, reserved ones, symbols and the 256 byte
     tokens included; where the texts hold fewer distinct pieces the real size is smaller. Of more than 500,000 lines a
@@ -110,9 +117,7 @@ def train_vocab(texts: Iterable[str], size: int, path: files.PathLike, *, seed: 
             f"vocabulary: size {size} is too small for a text of {len(characters)} distinct characters; "
             f"expected at least {least} ({len(_RESERVED)} reserved, {len(SYMBOLS)} symbols, 256 bytes, characters)"
         )
-    model = _train(lines, size)
-    files.write_bytes(path, model)
-    return Vocab(model, str(path))
+    return Vocab(_train(lines, size), name)
 
 
 def _training_lines(texts: Iterable[str], seed: int) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from procsup_jax import lock
+from procsup_jax import lock, remote
 from procsup_jax.data.pack import Packed
 from procsup_jax.data.pipeline import Batches
 from procsup_jax.errors import UserError
@@ -60,6 +60,8 @@ def fit(
     network = network._replace(config=dataclasses.replace(network.config, dropout=settings.dropout))
     check_params(network)
     check_inputs(network, train, valid, settings)
+    if workdir is not None:
+        remote.check_local("workdir", workdir)
     folder = None if workdir is None else pathlib.Path(workdir) / name
     with contextlib.ExitStack() as stack:
         checkpoints = None

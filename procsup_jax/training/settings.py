@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Annotated, Literal
 
+from procsup_jax.free import FREE
 from procsup_jax.models.config import HeadKind
 from procsup_jax.ranges import Amount, BadValue, Count, Positive, ShareBelowOne, Size, check
 
@@ -65,7 +66,7 @@ class FitSettings:
     """Steps between validation losses, of which there is one after the last step too; 0: after the last one only."""
     patience: Size = 0
     """Training ends after so many evaluations without a better one; 0: never early."""
-    checkpoint_every: Size = 0
+    checkpoint_every: Annotated[Size, FREE] = 0
     """Steps between checkpoints; 0 keeps none, which suits fits shorter than a minute."""
     log_every: Count = 10
     """Steps between lines of metrics."""

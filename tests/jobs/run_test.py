@@ -1,5 +1,7 @@
 import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -46,7 +48,40 @@ def test_a_workdir_that_is_none_is_one_line(tmp_path, capsys, workdir, message):
 def test_what_a_killed_run_left_is_swept_before_anything_else(tmp_path, monkeypatch):
     left = tmp_path / "models" / ".base.abcdefgh.tmp"
     left.mkdir(parents=True)
-    monkeypatch.setattr("procsup_jax.stages.run.run_experiment", lambda ctx: None)
+    monkeypatch.setattr("procsup_jax.runner.folder.RunFolder.run", lambda folder, graph: None)
     assert main.main(["run", f"--config={CONFIG}:tiny", f"--workdir={tmp_path}"]) == 0
     assert not left.exists()
     assert not (tmp_path / ".lock").exists()
+
+
+def tiny(*args):
+    return main.main(["run", f"--config={CONFIG}:tiny", *args])
+
+
+def test_the_stages_are_listed_and_drawn_without_running_any(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert tiny(f"--workdir={folder}", "--stages=list") == 0
+    out = capsys.readouterr().out
+    assert "train-sft: to run\n  reads  models/base data/sft.jsonl data/validation.jsonl\n" in out
+    assert "  makes  models/sft models/sft.history.jsonl\n" in out
+    assert out.endswith(f"145 stages, 0 finished in {folder}\n") and not folder.exists()
+    assert tiny("--stages=dot", "--dependents=train-sft_prm") == 0
+    out = capsys.readouterr().out
+    assert '"train-sft_prm" -> "sample-sft_prm_rl.epoch1.search.rl";' in out
+    assert '"train-sft"' not in out and '"train-sft_orm"' not in out
+
+
+def test_what_cannot_be_listed_is_one_line(tmp_path, capsys):
+    assert tiny("--stages=list", "--dependents=train-sfr") == 2
+    assert "has no stage train-sfr; did you mean train-sft?" in capsys.readouterr().err
+    assert tiny("--dependents=train-sft") == 2
+    assert "--dependents=train-sft is for --stages=list or --stages=dot" in capsys.readouterr().err
+
+
+def test_listing_imports_no_jax(tmp_path):
+    program = (
+        "import sys; from procsup_jax import main; "
+        f"code = main.main(['run', '--config={CONFIG}:tiny', '--workdir={tmp_path}/a', '--stages=list']); "
+        "sys.exit(code or 'jax' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL, check=False).returncode == 0

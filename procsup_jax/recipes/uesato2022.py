@@ -1,0 +1,187 @@
+"""The experiment of Uesato et al. 2022: which stages there are, in which order, for one config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from procsup_jax.labels.sources import SourceName
+from procsup_jax.recipes import base as bases
+from procsup_jax.recipes import data, results
+from procsup_jax.recipes.artefacts import Labels, ModelFolder, Problems, Samples, Scores, evaluation
+from procsup_jax.recipes.checks import check_models
+from procsup_jax.recipes.evaluation import Drawn, Evaluated, drawn, drawn_files, evaluating
+from procsup_jax.recipes.improvement import approach, improvement
+from procsup_jax.recipes.settings import ExperimentSettings
+from procsup_jax.recipes.solutions import Policy, WorkedExamples, draw, label, score
+from procsup_jax.recipes.supervision import count_supervision
+from procsup_jax.recipes.surprise import surprise
+from procsup_jax.recipes.training import Fit, Labelled, reward_model, sft
+from procsup_jax.roster import (
+    CONTROLS,
+    FEW_SHOT,
+    FINAL_ANSWER_RL,
+    ORM,
+    ORM_RL,
+    PRM,
+    RM_SPLIT,
+    SFT,
+    SFT_SPLIT,
+    TEST,
+    VALIDATION,
+    method_of,
+    rm_of,
+    start_of,
+)
+from procsup_jax.runner.graph import Graph
+from procsup_jax.runner.stage import Stage
+from procsup_jax.runner.view import Setting
+
+Settings = ExperimentSettings
+check = check_models
+
+# Markers from before they said so hold these groups whole.
+WHOLE_BEFORE = tuple(f"config.{each}" for each in ("data", "base", "sft", "orm", "prm", "distil", "sample", "search"))
+_RM_PROBLEMS, _VALIDATION = Problems(RM_SPLIT), Problems(VALIDATION)
+_BASE, _SFT = bases.MODEL, ModelFolder(SFT)
+_PROCESS_LABELS, _RM_SAMPLES = Setting("process_labels"), Setting("rm_samples")
+
+
+def graph(settings: ExperimentSettings) -> Graph:
+    """Return the stages of the paper's experiment."""
+    return Graph.of(_stages(settings), WHOLE_BEFORE)
+
+
+def few_shot_policy(settings: ExperimentSettings) -> Policy:
+    """Return the base with worked examples of the SFT problems in its prompt."""
+    return Policy(FEW_SHOT, _BASE, WorkedExamples(Problems(SFT_SPLIT), data.splits_of(settings)))
+
+
+def sft_policy() -> Policy:
+    """Return the base fine-tuned on reference solutions."""
+    return Policy(SFT, _SFT)
+
+
+def evaluated(settings: ExperimentSettings) -> list[Evaluated]:
+    """Return every policy of the experiment with the reward models that rerank it."""
+    few_shot, sft = few_shot_policy(settings), sft_policy()
+    orm, prm = ModelFolder(rm_of(SFT, ORM)), ModelFolder(rm_of(SFT, PRM))
+    found = [Evaluated(few_shot, {ORM: ModelFolder(rm_of(FEW_SHOT, ORM))}), Evaluated(sft, {ORM: orm, PRM: prm})]
+    for name in settings.improve.approaches:
+        start = few_shot if start_of(name) == FEW_SHOT else sft
+        own = _trains_own_orm(settings, name) or (start is few_shot and method_of(name) == ORM_RL)
+        judges = {ORM: ModelFolder(rm_of(name if own else start.name, ORM))}
+        found.append(Evaluated(Policy(name, ModelFolder(name)), judges if start is few_shot else {**judges, PRM: prm}))
+    return found
+
+
+def _trains_own_orm(settings: ExperimentSettings, name: str) -> bool:
+    """Say whether a policy gets a reward model of its own when it is done.
+
+    ORM-RL keeps the one it was trained against; a Final-Answer RL policy gets one of its own, as the paper trains
+    each on samples "from the policy of that approach", or else its start's; the PRM exists for the SFT-based ones.
+    """
+    return method_of(name) == FINAL_ANSWER_RL and settings.improve.own_orm
+
+
+def _stages(settings: ExperimentSettings) -> Iterator[Stage]:
+    few_shot, policy, judged = few_shot_policy(settings), sft_policy(), evaluated(settings)
+    yield data.problems(settings)
+    yield from bases.base(settings)
+    yield sft(_SFT, _BASE, Problems(SFT_SPLIT), _VALIDATION)
+    yield from _sampling(policy)
+    yield from _orm(policy, _SFT)
+    yield from _prm(settings)
+    yield from _sampling(few_shot)
+    yield from _orm(few_shot, _BASE)
+    for name in settings.improve.approaches:
+        start = few_shot if start_of(name) == FEW_SHOT else policy
+        yield from improvement(settings, approach(name, start))
+        if _trains_own_orm(settings, name):
+            improved = Policy(name, ModelFolder(name))
+            yield from _sampling(improved)
+            yield from _orm(improved, start.model)
+    for problems in data.evaluation_sets(settings):
+        for what in judged:
+            yield from evaluating(settings, what, problems)
+    yield from _measuring(settings, judged)
+    yield results.publish(_reported(settings, judged))
+
+
+def _sampling(policy: Policy) -> Iterator[Stage]:
+    """Sample from a policy what its reward models are trained on."""
+    for problems in (_RM_PROBLEMS, _VALIDATION):
+        yield draw(Samples(f"{policy.name}.{problems.split}"), policy, problems, _RM_SAMPLES)
+
+
+def _labelled(policy: str, source: SourceName) -> tuple[Labelled, Labelled]:
+    """Return a policy's labelled samples to train a reward model on, and to choose its parameters by."""
+    train, valid = (Labelled(Samples(f"{policy}.{each.split}"), each, source) for each in (_RM_PROBLEMS, _VALIDATION))
+    return train, valid
+
+
+def _labelling(labelled: tuple[Labelled, ...]) -> Iterator[Stage]:
+    for each in labelled:
+        yield label(each.samples, each.problems, each.source, _BASE)
+
+
+def _orm(policy: Policy, start: ModelFolder) -> Iterator[Stage]:
+    labelled = _labelled(policy.name, "outcome")
+    yield from _labelling(labelled)
+    yield reward_model(Fit(ModelFolder(rm_of(policy.name, ORM)), start, ORM), *labelled)
+
+
+def _prm(settings: ExperimentSettings) -> Iterator[Stage]:
+    labelled = _labelled(SFT, settings.process_labels)
+    yield from _labelling(labelled)
+    fit = Fit(ModelFolder(rm_of(SFT, PRM)), ModelFolder(rm_of(SFT, ORM)), PRM)
+    yield reward_model(fit, *labelled, shaped_by=(_PROCESS_LABELS,))
+
+
+def _measuring(settings: ExperimentSettings, judged: list[Evaluated]) -> Iterator[Stage]:
+    """Measure across policies: look-up, the control, reward models, differences, and what people had to give."""
+    yield results.measure_lookup(_BASE, _VALIDATION)
+    if settings.evaluate.surprise_samples:
+        labels = [_labelled(SFT, source)[0] for source in ("outcome", settings.process_labels)]
+        controls = {rm_of(SFT, control): each for control, each in zip(CONTROLS, labels, strict=True)}
+        yield surprise(_SFT, controls, Samples(f"{SFT}.{VALIDATION}"), _VALIDATION)
+    yield from _measuring_reward_models(settings, judged)
+    test = Problems(TEST)
+    yield results.measure_differences(
+        {what.policy.name: drawn_files(settings, what, test, [drawn(what.policy, test)]) for what in judged}
+    )
+    marked = Labels(Samples(f"{SFT}.{RM_SPLIT}"), settings.process_labels)
+    yield count_supervision(few_shot_policy(settings), data.splits_of(settings), marked)
+
+
+def _measuring_reward_models(settings: ExperimentSettings, judged: list[Evaluated]) -> Iterator[Stage]:
+    """Score and measure every reward model on samples that it was not trained on.
+
+    The first ones on validation samples of the policy they were made for; an ORM trained for an improved policy, or
+    along with it, on that policy's test samples, where its evaluation has measured it.
+    """
+    controls = CONTROLS if settings.evaluate.surprise_samples else ()
+    found = []
+    for policy, parts in ((SFT, (ORM, PRM, *controls)), (FEW_SHOT, (ORM,))):
+        samples = Samples(f"{policy}.{VALIDATION}")
+        for part in parts:
+            if part not in CONTROLS:
+                yield score(samples, _VALIDATION, ModelFolder(rm_of(policy, part)))
+        source: SourceName | None = "oracle" if data.has_oracle(settings) else None
+        if source is not None:
+            yield label(samples, _VALIDATION, source, _BASE)
+        names = {part: rm_of(policy, part) for part in parts}
+        scores = {part: (Scores(samples, name),) for part, name in names.items()}
+        found.append(results.MeasuredJudges(Drawn(_VALIDATION, (samples,), scores, source), names))
+    own = {
+        what.judges[ORM].name: (evaluation(what.policy.name, TEST), ORM)
+        for what in judged
+        if what.judges[ORM].name == rm_of(what.policy.name, ORM) and what.policy.name not in (SFT, FEW_SHOT)
+    }
+    yield results.measure_reward_models(found, own)
+
+
+def _reported(settings: ExperimentSettings, judged: list[Evaluated]) -> results.Reported:
+    policies = tuple(what.policy.name for what in judged)
+    sets = tuple(problems.split for problems in data.evaluation_sets(settings))
+    curves = tuple(name for name in policies if name in settings.improve.approaches)
+    return results.Reported(_BASE, policies, sets, curves)

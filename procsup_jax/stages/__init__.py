@@ -1,1 +1,0 @@
-"""The runner: an experiment as stages whose artifacts are files."""
