@@ -27,7 +27,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.evals import findings
 from procsup_jax.recipes.artefacts import Problems, evaluation
 from procsup_jax.recipes.evaluation import Evaluated, evaluating
-from procsup_jax.recipes.improvement import Approach, approach, choose_epoch, epochs
+from procsup_jax.recipes.improvement import Approach, approach, choose_epoch, epoch_scores, epoch_scoring, epochs
 from procsup_jax.recipes.solutions import Policy
 from procsup_jax.recipes.uesato2022 import WHOLE_BEFORE, few_shot_policy
 from procsup_jax.report import names
@@ -73,9 +73,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 def measure(folder: RunFolder, plan: Approach) -> dict[str, Any]:
     """Return the validation error after each epoch, the start's first, the epoch chosen by it and its test errors."""
     settings, valid, tested = folder.settings, Problems(roster.VALIDATION), Problems(roster.TEST)
-    folder.run(Graph.of(epochs(settings, plan), WHOLE_BEFORE))
+    stages = itertools.chain(epochs(settings, plan), epoch_scoring(settings, plan))
+    folder.run(Graph.of(stages, WHOLE_BEFORE))
     samples = [folder.read(plan.drawn(epoch, valid)) for epoch in range(settings.improve.num_epochs + 1)]
-    errors, chosen = choose_epoch(folder.read(valid), samples, settings.seed)
+    scores = [None if each is None else folder.read(each) for each in epoch_scores(settings, plan)]
+    errors, chosen = choose_epoch(folder.read(valid), samples, scores, settings.seed)
     model = plan.policy(chosen).model
     judges = {roster.ORM: plan.rm_of_epoch(chosen)} if plan.retrain_rm else {}
     what = Evaluated(Policy(model.name, model), judges)

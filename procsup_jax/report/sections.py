@@ -194,9 +194,10 @@ def selective_section(results: Results, figures: list[svg.Figure]) -> Section:
 def learning_section(results: Results, figures: list[svg.Figure]) -> Section:
     """Return the learning curves of expert iteration."""
     drawn = [_figure(figure, figures, curves.why_kept(epochs)) for figure, epochs in curves.learning(results.curves)]
+    vote = "" if curves.chosen_by_reward_model(results.config) else " of the majority vote"
     lead = (
-        "Errors of the majority vote after each epoch of expert iteration. A ring marks the epoch that was kept, and "
-        f"each caption says why. {curves.rule(results.config)}"
+        f"Errors{vote} after each epoch of expert iteration. A ring marks the epoch that was kept, and each caption "
+        f"says why. {curves.rule(results.config)}"
     )
     return Section("learning", "Learning", "Learning curves", lead, _grid(drawn, "figures small") if drawn else "")
 
