@@ -9,7 +9,7 @@ export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
 SIZE ?= quick
 
-.PHONY: help install demo test lint docs bench soak smollm2 lock clean
+.PHONY: help install demo test lint docs plan bench soak smollm2 lock clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -31,6 +31,10 @@ lint: $(VENV)/.dev ## linters and types
 
 docs: $(VENV)/.dev ## docs/api.md, from docstrings
 	$(BIN)/python docs/api.py
+
+plan: $(VENV)/.run ## the plans of docs/scaling.md, compiled for TPU slices; an hour or more of a core
+	$(BIN)/python -m pip install -q --no-compile 'jax[tpu]'
+	$(BIN)/python docs/plans.py
 
 bench: $(VENV)/.run ## speed, beside peers where they are installed
 	$(BIN)/python -m benchmarks

@@ -4,6 +4,7 @@ python -m benchmarks [NAME ...] [--size 2m 25m] [--rounds 5] [--core N] [--outpu
 python -m benchmarks [NAME ...] --device gpu   in bfloat16, on the GPU that jax and torch see
 python -m benchmarks compare [NAME ...] --old FOLDER   another checkout's work beside this one's
 python -m benchmarks demo --run runs/demo      the seconds of each stage of a finished run
+python -m benchmarks memory                    what a large vocabulary's loss and the remat policies hold; compiles only
 python -m benchmarks table FILE.jsonl ...      markdown tables of what was printed
 python -m benchmarks plot FILE.jsonl ... --output FOLDER
 """
@@ -54,6 +55,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.add_argument("demo")
         parser.add_argument("--run", type=pathlib.Path, required=True, help="the run's --workdir")
         parser.set_defaults(command=_demo)
+    elif name == "memory":
+        parser.add_argument("memory")
+        parser.set_defaults(command=_memory)
     elif name in ("table", "plot"):
         parser.add_argument(name)
         parser.add_argument("files", nargs="+", type=pathlib.Path, help="what `python -m benchmarks` printed")
@@ -99,7 +103,7 @@ def _measure(args: argparse.Namespace) -> int:
     names = args.names or [name for name, each in BENCHMARKS.items() if each.sizes_on(args.device)]
     for name in names:
         if name not in BENCHMARKS:
-            known = ", ".join([*BENCHMARKS, "demo", "table", "plot"])
+            known = ", ".join([*BENCHMARKS, "demo", "memory", "table", "plot"])
             raise UserError(f"benchmark {name!r} is unknown: expected some of {known}")
         if not BENCHMARKS[name].sizes_on(args.device):
             raise UserError(f"benchmark {name!r} is for the CPU alone: leave out --device {args.device}")
@@ -139,6 +143,15 @@ def _export(size: str, folder: str) -> None:
 def _demo(args: argparse.Namespace) -> int:
     for record in demo.records(args.run):
         print(json.dumps(record))
+    return 0
+
+
+def _memory(args: argparse.Namespace) -> int:
+    # Not imported above: it imports jax.
+    from benchmarks import memory
+
+    for record in memory.records():
+        print(json.dumps(record), flush=True)
     return 0
 
 

@@ -9,16 +9,22 @@ import os
 import sys
 from typing import NoReturn
 
-from procsup_jax import signals
+from procsup_jax import signals, surroundings
 
 # glibc (2.35 and later) reads it when a process starts; a training step of a 1M model takes 1.4 times as long without.
 HUGE_PAGES = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
+# Set in a process that `supervisor.watch` started.
+WATCHED = "PROCSUP_WATCHED"
 
 
 def console() -> NoReturn:
     """Run the command line of this process and exit with its code (`main.EXIT_CODES`)."""
     signals.block()
     _use_huge_pages()
+    if surroundings.are_several(sys.argv[1:], os.environ) and WATCHED not in os.environ:
+        from procsup_jax.supervisor import watch
+
+        sys.exit(watch({**os.environ, WATCHED: "1"}))
     signals.listen()
     from procsup_jax.main import main  # after the signals are heard
 

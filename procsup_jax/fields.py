@@ -62,7 +62,7 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in args:
             return None
-        return _convert(next(arg for arg in args if arg is not type(None)), value, path)
+        return _convert_first([arg for arg in args if arg is not type(None)], value, path)
     if origin is Literal:
         if not any(type(value) is type(arg) and value == arg for arg in args):
             raise BadValue(path, value, "one of " + ", ".join(map(str, args)))
@@ -76,6 +76,17 @@ def _convert(hint: Any, value: Any, path: str) -> Any:
     if origin in (tuple, collections.abc.Sequence):
         return _convert_items(origin, args, value, path)
     return _convert_plain(hint, value, path)
+
+
+def _convert_first(hints: Sequence[Any], value: Any, path: str) -> Any:
+    """Convert to the first type that takes the value; the error where none does is the first one's."""
+    errors: list[UserError] = []
+    for hint in hints:
+        try:
+            return _convert(hint, value, path)
+        except UserError as error:
+            errors.append(error)
+    raise errors[0]
 
 
 def _convert_items(origin: Any, args: tuple[Any, ...], value: Any, path: str) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import procsup_jax
-from procsup_jax import arguments, flags, signals, usage
+from procsup_jax import arguments, flags, signals, surroundings, usage
 from procsup_jax.errors import UserError
 
 JOBS = {
@@ -34,6 +34,7 @@ JOBS = {
     "vote": "samples (+ scores) -> the solution that each decoding chooses for each problem",
     "evaluate": "samples + scores + labels -> every metric, as JSON and a table",
     "report": "rebuilds report.html from a workdir",
+    "plan": "what a run needs on a TPU slice, compiled without one",
 }
 
 # What the process ends with, whatever the job (docs/reliability.md).
@@ -41,6 +42,7 @@ EXIT_CODES = {
     0: "done",
     1: "an error of procsup's own, with a traceback",
     2: "a mistake in what was given, said in one line",
+    surroundings.LOST: "another process of the same job is gone: start all of them again",
     130: "stopped by SIGINT (Ctrl-C)",
     141: "the reader of the output went away",
     143: "stopped by SIGTERM",

@@ -14,8 +14,10 @@ class Progress:
     """Show how far a job of `total` units is; use as a context manager.
 
     On a terminal this is a tqdm bar. Elsewhere a line is printed at most every `interval_s` seconds and one at the
-    end, so that logs stay short.
+    end, so that logs stay short. Of several processes of a job one shows it (`is_shown`).
     """
+
+    is_shown = True
 
     def __init__(
         self, name: str, total: int, unit: str = "it", *, interval_s: float = 10.0, stream: TextIO | None = None
@@ -26,7 +28,7 @@ class Progress:
         self._printed_at = self._start
         self._bar = (
             tqdm(total=total, desc=name, unit=unit, file=self._stream, leave=True, dynamic_ncols=True)
-            if self._stream.isatty()
+            if self._stream.isatty() and self.is_shown
             else None
         )
 
@@ -53,6 +55,8 @@ class Progress:
             self._print_line()
 
     def _print_line(self) -> None:
+        if not self.is_shown:
+            return
         self._printed_at = time.monotonic()
         spent_s = self._printed_at - self._start
         rate = self._done / spent_s if spent_s > 0 else 0.0

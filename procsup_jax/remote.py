@@ -8,6 +8,7 @@ local disk, for as long as that takes.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import pathlib
@@ -125,19 +126,31 @@ def scratch(path: PathLike) -> pathlib.Path:
 
 
 def _open(path: str) -> epath.Path:
-    scheme = path.partition("://")[0]
+    scheme, _, rest = path.partition("://")
     if scheme not in _PACKAGES:
         known = ", ".join(f"{each}://" for each in _PACKAGES)
         raise UserError(f"{path}: {scheme}:// is no store that procsup reads; expected {known} or a local path")
     from etils import epath  # with fsspec behind it, only where it is needed
 
-    found = epath.Path(path)
+    _reach(scheme, rest.partition("/")[0])
+    return epath.Path(path)
+
+
+@functools.cache
+def _reach(scheme: str, bucket: str) -> None:
+    """Raise UserError where a bucket's package is not installed or does not get as far as asking for it."""
+    from etils import epath
+
+    path = f"{scheme}://{bucket}"
     try:
-        found.exists()
+        epath.Path(path).exists()
     except ImportError as error:
         package = _PACKAGES[scheme]
         raise UserError(f"{path} needs the package {package} ({error}); pip install {package}") from error
-    return found
+    except OSError:
+        pass  # it may not be listed; what is asked of it later says so
+    except Exception as error:  # each package has its own for credentials that it does not find
+        raise UserError(f"cannot reach {path}: {type(error).__name__}: {error}; check the credentials") from error
 
 
 def _fetch(source: epath.Path, local: pathlib.Path) -> None:

@@ -8,10 +8,11 @@ import procsup_jax
 
 ROOT = pathlib.Path(procsup_jax.__file__).parent
 ORDER = (
-    "errors", "signals", "docstrings", "ranges", "free", "fields", "claims", "temporaries", "remote", "places", "flags",
-    "arguments", "usage", "files", "lock", "types", "roster", "grouping", "progress", "compilation", "json_lines",
-    "text", "records", "data", "parallel", "models", "io", "decode", "searching", "labels", "training", "improve",
-    "evals", "report", "settings", "interface", "runner", "recipes", "jobs", "main", "console", "__main__",
+    "errors", "surroundings", "signals", "supervisor", "docstrings", "ranges", "free", "fields", "claims",
+    "temporaries", "remote", "places", "flags", "arguments", "usage", "files", "lock", "types", "roster", "grouping",
+    "progress", "processes", "compilation", "json_lines", "text", "records", "shards", "data", "parallel", "models",
+    "io", "decode", "searching", "labels", "training", "improve", "evals", "report", "settings", "interface",
+    "runner", "recipes", "planning", "jobs", "main", "console", "__main__",
 )  # fmt: skip
 
 
@@ -46,13 +47,19 @@ def test_the_design_lists_the_packages_in_their_order():
 
 
 def test_outside_libraries_stay_where_they_belong():
-    homes = {"flax": "models", "orbax": "io", "ml_collections": "settings.py", "safetensors": "io", "gguf": "io"}
+    homes = {
+        "flax": ("models",),
+        "orbax": ("io", "processes.py"),
+        "ml_collections": ("settings.py",),
+        "safetensors": ("io",),
+        "gguf": ("io",),
+    }
     for path in ROOT.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert "import tensorflow\n" not in text, path
-        for library, home in homes.items():
+        for library, places in homes.items():
             if f"import {library}" in text or f"from {library}" in text:
-                assert path.relative_to(ROOT).parts[0] == home, path
+                assert path.relative_to(ROOT).parts[0] in places, path
 
 
 def test_no_function_takes_more_than_eight_parameters():

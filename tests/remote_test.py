@@ -59,10 +59,19 @@ def test_a_store_has_no_locks_and_says_so(bucket, capsys):
 
 
 def test_a_missing_package_is_one_line_with_what_to_install(monkeypatch):
-    with pytest.raises(UserError, match=r"gs://b/x needs the package gcsfs .*; pip install gcsfs"):
-        remote.path_of("gs://b/x")
+    with pytest.raises(UserError, match=r"gs://absent needs the package gcsfs .*; pip install gcsfs"):
+        remote.path_of("gs://absent/x")
     with pytest.raises(UserError, match="ftp:// is no store that procsup reads; expected gs://, s3://"):
         remote.path_of("ftp://b/x")
+
+
+def test_credentials_that_are_not_found_are_one_line(bucket, monkeypatch):
+    def exists(self, path, **options):
+        raise LookupError("no credentials")
+
+    monkeypatch.setattr(bucket, "exists", exists)
+    with pytest.raises(UserError, match="cannot reach gs://other: LookupError: no credentials; check the credentials"):
+        remote.path_of("gs://other/x")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def measure(folder: RunFolder, num_samples: int) -> dict[str, Any]:
     """Return the numbers of samples, how many problems are voted on, and the errors by decoding and metric."""
     counts = [*(2**i for i in range(num_samples.bit_length()) if 2**i < num_samples), num_samples]
-    problems, samples = Problems(TEST), Samples(f"{SFT}.{TEST}.votes")
+    problems = Problems(TEST)
+    samples = Samples.of(SFT, problems, "votes")
     drawn = drawn_files(folder.settings, EVALUATED, problems, [samples])
 
     def stages() -> Iterator[Stage]:

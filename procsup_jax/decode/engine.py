@@ -21,7 +21,7 @@ from procsup_jax.decode.draw import VocabTables
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.models import api
 from procsup_jax.models.api import KV, DecoderParams, ModelConfig
-from procsup_jax.parallel import rules
+from procsup_jax.parallel import rules, split
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +135,7 @@ def assign(
     is_new_n = put(jnp.zeros(n, bool), True)
     start_r1 = new.start_r[:, None]
     state = state._replace(
-        prefix=api.put_rows(program.config, state.prefix, new.row_r, kv),
+        prefix=api.put_rows(state.prefix, new.row_r, kv),
         prefix_len_n=put(state.prefix_len_n, len_r),
         start_n=put(state.start_n, new.start_r),
         key_n2=put(state.key_n2, new.key_r2),
@@ -163,8 +163,8 @@ def _read_prompts(
     # One lane, whose slots are the prompts.
     own, none_1r = api.init_kv(config, r, p), jnp.zeros((1, r), jnp.int32)
     _, own = api.extend(config, dparams, new.tokens_rp[None], shared.prefix, shared.len_1, own, none_1r)
-    before, before_len_r = api.take_rows(config, shared.prefix, none_1r[0]), jnp.repeat(shared.len_1, r)
-    return api.commit(config, before, before_len_r, own, none_1r[0], new.len_r), before_len_r + new.len_r
+    before, before_len_r = api.take_rows(shared.prefix, none_1r[0]), jnp.repeat(shared.len_1, r)
+    return api.commit(before, before_len_r, own, none_1r[0], new.len_r), before_len_r + new.len_r
 
 
 @functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("state",))
@@ -183,15 +183,22 @@ def run(
     """
     busy = lambda state: jnp.sum(state.sample_ng < state.len_nk.shape[1], -1)  # noqa: E731
 
-    def go_on(carry: tuple[jax.Array, Lanes]) -> jax.Array:
-        step, state = carry
-        return (step < max_steps) & (jnp.sum(busy(state) == 0) < min_idle)
+    def write(whole: tuple[DecoderParams, VocabTables, jax.Array, jax.Array, jax.Array], state: Lanes) -> Lanes:
+        dparams, tables, first_sample, min_idle, max_steps = whole
 
-    def body(carry: tuple[jax.Array, Lanes]) -> tuple[jax.Array, Lanes]:
-        step, state = carry
-        return step + 1, _step(program, dparams, tables, state, first_sample)
+        def go_on(carry: tuple[jax.Array, Lanes]) -> jax.Array:
+            step, state = carry
+            return (step < max_steps) & (split.total(jnp.sum(busy(state) == 0)) < min_idle)
 
-    _, state = jax.lax.while_loop(go_on, body, (jnp.int32(0), state))
+        def body(carry: tuple[jax.Array, Lanes]) -> tuple[jax.Array, Lanes]:
+            step, state = carry
+            return step + 1, _step(program, dparams, tables, state, first_sample)
+
+        return split.repeat(go_on, body, (jnp.int32(0), state))[1]
+
+    axes = lane_axes(state)
+    whole = dparams, tables, first_sample, min_idle, max_steps
+    state = split.over_batch(write, whole, state, axes, axes)
     return _pin(state), rules.constrain(busy(state), (None,))
 
 
@@ -267,11 +274,17 @@ def _refill(state: Lanes, free_ng: jax.Array) -> Lanes:
     )
 
 
+def lane_axes(state: Lanes) -> Lanes:
+    """Return the logical axes of each array of a state: all are split over the lanes, caches over their heads too."""
+    axes = jax.tree.map(lambda a: ("batch",) + (None,) * (a.ndim - 1), state)
+    reading = jax.tree.map(lambda a: (None,) * (a.ndim - 2) + ("batch", None), state.calculator.reading)
+    return axes._replace(
+        prefix=api.kv_axes(state.prefix),
+        suffix=api.kv_axes(state.suffix),
+        calculator=CalculatorState(reading, axes.calculator.queue_f),
+    )
+
+
 def _pin(state: Lanes) -> Lanes:
     """Shard every array over its lanes, so that the programs hand each other one layout."""
-    reading = jax.tree.map(
-        lambda a: rules.constrain(a, (None,) * (a.ndim - 2) + ("batch", None)), state.calculator.reading
-    )
-    others = state._asdict() | {"calculator": state.calculator.queue_f}
-    pinned = jax.tree.map(lambda a: rules.constrain(a, ("batch",) + (None,) * (a.ndim - 1)), others)
-    return Lanes(**pinned | {"calculator": CalculatorState(reading, pinned["calculator"])})
+    return rules.constrain_tree(state, lane_axes(state))

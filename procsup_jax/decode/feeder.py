@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from procsup_jax.parallel.rules import batch_shards
 from procsup_jax.parallel.streams import calling, num_streams
 
 Item = TypeVar("Item")
@@ -39,7 +40,7 @@ def split(lanes: int, slots: int, num_items: int, mesh: Mesh | None) -> Streams:
     Each stream has at least MIN_STREAM_ROWS slots; a mesh has a multiple of its devices as lanes.
     """
     lanes = min(lanes, num_items)
-    shards = 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
+    shards = batch_shards(mesh)
     number = max(1, min(num_streams(mesh), lanes, lanes * slots // MIN_STREAM_ROWS))
     return Streams(number, -(-lanes // (number * shards)) * shards)
 

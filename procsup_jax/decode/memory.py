@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 
 from procsup_jax.decode.engine import swap_size
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams, Head, ModelConfig, Params, TreeShape
 from procsup_jax.models.attention import MAX_QUERY_BLOCKS, MIN_QUERY_BLOCK
+from procsup_jax.parallel import rules
+from procsup_jax.parallel.rules import batch_shards
 
 # Float32 copies of a step's logits alive at a time: as they are, masked, filtered, their exponentials.
 LOGIT_COPIES = 4
@@ -34,13 +36,15 @@ MEMINFO, CGROUP = pathlib.Path("/proc/meminfo"), pathlib.Path("/sys/fs/cgroup")
 class Size:
     """Hold what a user can make smaller: lanes, slots (None: whose number is part of the result) and the cache's type.
 
-    Lanes come in multiples of `shards`, the devices that they are spread over.
+    Lanes come in multiples of `shards`, the devices that they are spread over; `head_shards` devices share each lane's
+    key-value heads.
     """
 
     lanes: int
     slots: int | None
     cache_dtype: str
     shards: int = 1
+    head_shards: int = 1
 
     def __str__(self) -> str:
         slots = "" if self.slots is None else f" slots={self.slots}"
@@ -64,8 +68,9 @@ def with_cache_dtype(config: ModelConfig, cache_dtype: str) -> ModelConfig:
 
 def size_of(config: ModelConfig, lanes: int, slots: int | None, mesh: Mesh | None) -> Size:
     """Return the size that a user asks for."""
-    shards = 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
-    return Size(lanes, slots, config.cache_dtype or config.dtype, shards)
+    tensor = 1 if mesh is None else mesh.shape["tensor"]
+    head_shards = 1 if config.num_kv_heads % tensor else tensor
+    return Size(lanes, slots, config.cache_dtype or config.dtype, batch_shards(mesh), head_shards)
 
 
 def check(what: str, size: Size, need: Callable[[Size], int], mesh: Mesh | None) -> None:
@@ -96,11 +101,17 @@ def sampling_bytes(
     `lens` are the rooms for a lane's prompt and for a slot's sample.
     """
     config = dataclasses.replace(config, cache_dtype=size.cache_dtype)
-    state = tree_bytes(jax.eval_shape(functools.partial(make_state, config, size.lanes, size.slots or 1)))
+    state = state_bytes(jax.eval_shape(functools.partial(make_state, config, size.lanes, size.slots or 1)), size)
     rows = size.lanes * (size.slots or 1)
     step = logit_bytes(config, rows) + widened_bytes(config, rows, lens[1])
     read = prompt_bytes(config, swap_size(size.lanes), lens[0])
     return -(-(state + max(step, read)) // size.shards) + decoder_bytes(config, params)
+
+
+def state_bytes(state: Any, size: Size) -> int:
+    """Return the size of a state whose caches are split over heads too, as if each device had all of the lanes."""
+    nodes = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, api.KV))
+    return sum(tree_bytes(node) // (size.head_shards if isinstance(node, api.KV) else 1) for node in nodes)
 
 
 def check_number(
@@ -144,8 +155,12 @@ def decoder_bytes(config: ModelConfig, params: Params | DecoderParams) -> int:
     """Return the size of a device's part of the copy that decoding makes of parameters, if it does not read these."""
     if isinstance(params, DecoderParams):
         return 0
-    whole = tree_bytes(jax.eval_shape(functools.partial(api.unstack, config, donate=False), params))
-    return whole * sum(map(_on_a_device, jax.tree.leaves(params))) // max(tree_bytes(params), 1)
+    dparams = jax.eval_shape(functools.partial(api.unstack, config, donate=False), params)
+    places = (getattr(leaf, "sharding", None) for leaf in jax.tree.leaves(params))
+    mesh = next((place.mesh for place in places if isinstance(place, NamedSharding)), None)
+    if mesh is None:
+        return tree_bytes(dparams)
+    return rules.bytes_on_device(mesh, api.decoder_axes(config, dparams), dparams)
 
 
 def logit_bytes(config: ModelConfig, rows: int) -> int:
@@ -201,12 +216,6 @@ def host_bytes(meminfo: pathlib.Path = MEMINFO, cgroup: pathlib.Path = CGROUP) -
         return min(free, limit - used + int(stats.get("inactive_file", 0)))
     except (OSError, ValueError):  # no limit, which "max" says as well
         return free
-
-
-def _on_a_device(array: Any) -> int:
-    if isinstance(array, jax.Array):
-        return array.addressable_shards[0].data.nbytes
-    return array.nbytes
 
 
 def _gib(num_bytes: int) -> str:

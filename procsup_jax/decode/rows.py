@@ -8,7 +8,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 
 from procsup_jax.decode.batching import length_bucket
 from procsup_jax.models import api
@@ -44,17 +43,6 @@ class Batch(NamedTuple):
     tokens_bl: jax.Array
     trees: Trees
     ends_brs: jax.Array
-
-
-def num_shards(mesh: Mesh | None) -> int:
-    """Return over how many devices rows are split."""
-    return 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
-
-
-def num_rows_of(batch_size: int, mesh: Mesh | None) -> int:
-    """Return over how many rows of tokens a batch spreads: one for each device of the batch axes, if that divides."""
-    shards = num_shards(mesh)
-    return 1 if batch_size % shards else shards
 
 
 def parts_of(documents: Documents, num_rows: int, num_branches: int) -> Iterator[Part]:

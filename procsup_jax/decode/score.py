@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from procsup_jax import grouping
 from procsup_jax.decode import memory
@@ -20,8 +21,6 @@ from procsup_jax.decode.rows import (
     Key,
     Part,
     batch_of,
-    num_rows_of,
-    num_shards,
     over_batch,
     parts_of,
     shape_of,
@@ -66,7 +65,7 @@ def score_samples(
     the model's max_len, and, calling it by the name of its `flag`, for a `batch_size` that does not fit into memory.
     """
     documents = _documents(model, problems, samples)
-    program = functools.partial(_step_logits, model.config, model.reward_head, model.params)
+    program = functools.partial(step_logits, model.config, model.reward_head, model.params)
     probs = {
         key: _sigmoid(logits_s[: len(documents.solutions[key].ends)])
         for key, logits_s in _read(program, documents, _Plan(model, batch_size, flag), "scoring")
@@ -132,7 +131,7 @@ def _read(
     check_value(plan.flag, batch_size, Count, "score")
     _check_memory(documents, plan, what)
     yield from ((key, np.zeros(0, np.float32)) for key, each in documents.solutions.items() if not each.tokens)
-    num_rows = num_rows_of(batch_size, mesh)
+    num_rows, num_each = _spread(batch_size, mesh)
 
     def read(part: Part) -> list[tuple[Key, np.ndarray]]:
         batch = batch_of(documents, part, num_rows)
@@ -141,12 +140,18 @@ def _read(
         rows = zip(part.rows, np.asarray(found_br), strict=False)
         return list(itertools.chain.from_iterable(zip(keys, found_r, strict=False) for keys, found_r in rows))
 
-    parts = list(parts_of(documents, num_rows, batch_size // num_rows))
+    parts = list(parts_of(documents, num_rows, num_each))
     num_solutions = sum(len(row) for part in parts for row in part.rows)
     with rules.use(mesh), Progress(what, num_solutions, "solution") as progress:
         for found in streams.in_order(read, parts, streams.num_streams(mesh)):
             yield from found
             progress.update(len(found))
+
+
+def _spread(batch_size: int, mesh: Mesh | None) -> tuple[int, int]:
+    """Return over how many rows of tokens a batch spreads, one for each device of the batch axes, and what each has."""
+    shards = rules.batch_shards(mesh)
+    return shards, -(-batch_size // shards)
 
 
 def _check_memory(documents: Documents, plan: _Plan, what: str) -> None:
@@ -157,16 +162,15 @@ def _check_memory(documents: Documents, plan: _Plan, what: str) -> None:
         return
 
     def need(batch_size: int) -> int:
-        num_rows = num_rows_of(batch_size, mesh)
-        shape = shape_of(documents, length_bucket(max(lens), 64), batch_size // num_rows)
-        rows = -(-num_rows // num_shards(mesh)) * streams.num_streams(mesh)
-        return rows * memory.tree_row_bytes(plan.model.config, plan.model.head, shape)
+        shape = shape_of(documents, length_bucket(max(lens), 64), _spread(batch_size, mesh)[1])
+        return streams.num_streams(mesh) * memory.tree_row_bytes(plan.model.config, plan.model.head, shape)
 
     memory.check_number(what, plan.flag, plan.batch_size, need, mesh)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _step_logits(config: ModelConfig, head: Head, params: Params, batch: Batch) -> jax.Array:
+def step_logits(config: ModelConfig, head: Head, params: Params, batch: Batch) -> jax.Array:
+    """Return the logit after each step of each solution of a batch, float32 [b, r, s], whole on every device."""
     batch = over_batch(batch)
     logits_brt = api.rm_tree_logits(config, head, params, batch.tokens_bl, batch.trees)
     return rules.constrain(jnp.take_along_axis(logits_brt, batch.ends_brs, axis=2), (None, None, None))

@@ -170,10 +170,11 @@ def _is_passing(error: Exception) -> bool:
 
 
 def _drop_late_complaints() -> None:
-    """Keep off the terminal what reads and writes say that end after orbax has closed their event loop.
+    """Keep off the terminal what orbax's reads and writes say that end after another of them has failed.
 
-    What made it close the loop is raised too.
+    That one's error is raised. The others find their event loop closed, or fail like it with nobody to ask them.
     """
+    logging.getLogger("asyncio").addFilter(_is_no_late_complaint)
     hook = sys.unraisablehook
     if getattr(hook, "__name__", "") == _HOOK:
         return
@@ -184,6 +185,11 @@ def _drop_late_complaints() -> None:
 
     drop.__name__ = _HOOK
     sys.unraisablehook = drop
+
+
+def _is_no_late_complaint(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return not (message.startswith("Task exception was never retrieved") and "orbax" in message)
 
 
 @contextlib.contextmanager

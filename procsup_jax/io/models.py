@@ -7,7 +7,6 @@ and digest of the stored arrays, and metadata.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,7 +46,7 @@ def save_model(path: files.PathLike, model: Model, *, dtype: Dtype | str = "floa
     if jax.process_index() == 0:
         header = {
             "format": FORMAT,
-            "config": {name: value for name, value in dataclasses.asdict(model.config).items() if value is not None},
+            "config": model.config.to_json(),
             "layout": model.layout.to_json(),
             "head": api.head_to_json(model.head),
             "dtype": dtype,

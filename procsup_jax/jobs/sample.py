@@ -11,6 +11,7 @@ from procsup_jax.decode.settings import CacheDtype, DecodeSettings
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
 from procsup_jax.parallel.settings import MeshSettings
+from procsup_jax.processes import ProcessFlags, share
 from procsup_jax.ranges import Amount, Count, Seed, ShareAboveZero, Size, check
 from procsup_jax.text.worked_examples import choose_examples
 from procsup_jax.types import Problem
@@ -56,7 +57,12 @@ class SampleSettings:
         check(self)
 
 
-def run(flags: SampleFlags, mesh: MeshSettings, config: SampleSettings = SampleSettings()) -> None:  # noqa: B008
+def run(
+    flags: SampleFlags,
+    mesh: MeshSettings,
+    processes: ProcessFlags = ProcessFlags(),  # noqa: B008
+    config: SampleSettings = SampleSettings(),  # noqa: B008
+) -> None:
     """Write samples.jsonl: k samples of each problem, or its greedy solution.
 
     What flags leave out is set by --config=sample --config.KEY=VALUE.
@@ -70,14 +76,15 @@ def run(flags: SampleFlags, mesh: MeshSettings, config: SampleSettings = SampleS
         max_new_tokens=flags.max_new_tokens,
         **decoding,
     )
-    from procsup_jax import compilation, interface
+    processes.join()
+    from procsup_jax import compilation, interface, shards
     from procsup_jax.io.models import load_policy
-    from procsup_jax.parallel.mesh import mesh_or_none
+    from procsup_jax.parallel.mesh import local_mesh_or_none
 
     compilation.announce()
-    model = load_policy(flags.policy, "policy", mesh=mesh_or_none(mesh), force=flags.force).unstack()
-    samples = interface.sample(model, problems, settings, seed=flags.seed, examples=shown)
-    records.write_samples(flags.output, samples)
+    model = load_policy(flags.policy, "policy", mesh=local_mesh_or_none(mesh), force=flags.force).unstack()
+    samples = interface.sample(model, share(problems), settings, seed=flags.seed, examples=shown)
+    shards.write_samples(flags.output, samples, problems)
     print(f"{len(samples)} solutions of {len(problems)} problems written to {flags.output}")
 
 

@@ -12,6 +12,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
 from procsup_jax.parallel.settings import MeshSettings
+from procsup_jax.processes import ProcessFlags, share
 from procsup_jax.ranges import Count
 from procsup_jax.searching.aggregate import Aggregate
 
@@ -31,23 +32,26 @@ class ScoreFlags(Flags):
     skip_bad: Annotated[bool, shared.SKIP_BAD] = False
 
 
-def run(flags: ScoreFlags, mesh: MeshSettings) -> None:
+def run(flags: ScoreFlags, mesh: MeshSettings, processes: ProcessFlags = ProcessFlags()) -> None:  # noqa: B008
     """Write scores.jsonl: the probability of `correct` after each step of every sample, and their aggregate."""
     if len(flags.rm) != len(flags.output):
         raise UserError(f"{len(flags.rm)} --rm and {len(flags.output)} --output given: expected one output for each")
     problems = records.read_problems(flags.problems, skip_bad=flags.skip_bad)
     uids = {problem.uid for problem in problems}
     samples = records.read_samples(flags.samples, problem_uids=uids, skip_bad=flags.skip_bad)
-    from procsup_jax import interface
+    processes.join()
+    from procsup_jax import interface, shards
     from procsup_jax.io.models import load_model, read_header
     from procsup_jax.models import roles
-    from procsup_jax.parallel.mesh import mesh_or_none
+    from procsup_jax.parallel.mesh import local_mesh_or_none
 
+    of_mine = {problem.uid for problem in share(problems)}
+    mine = [sample for sample in samples if sample.problem_uid in of_mine]
     for folder in flags.rm:  # before any of them reads a sample
         roles.check_judge(f"--rm={folder}", read_header(folder).head)
     for folder, output in zip(flags.rm, flags.output, strict=True):
-        model = load_model(folder, mesh=mesh_or_none(mesh))
+        model = load_model(folder, mesh=local_mesh_or_none(mesh))
         size, aggregate = flags.batch_size, flags.aggregate
-        scores = interface.score(model, problems, samples, aggregate=aggregate, batch_size=size, flag="--batch_size")
-        records.write_scores(output, scores)
+        scores = interface.score(model, problems, mine, aggregate=aggregate, batch_size=size, flag="--batch_size")
+        shards.write_scores(output, scores, samples)
         print(f"{len(samples)} solutions scored by {folder}; written to {output}")

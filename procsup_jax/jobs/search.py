@@ -11,6 +11,7 @@ from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
 from procsup_jax.jobs.sample import worked_examples
 from procsup_jax.parallel.settings import MeshSettings
+from procsup_jax.processes import ProcessFlags, share
 from procsup_jax.ranges import Seed, Size, check
 from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
 
@@ -44,7 +45,12 @@ class SearchSettings:
         check(self)
 
 
-def run(flags: SearchFlags, mesh: MeshSettings, config: SearchSettings = SearchSettings()) -> None:  # noqa: B008
+def run(
+    flags: SearchFlags,
+    mesh: MeshSettings,
+    processes: ProcessFlags = ProcessFlags(),  # noqa: B008
+    config: SearchSettings = SearchSettings(),  # noqa: B008
+) -> None:
     """Write samples.jsonl: one solution of each problem, found step by step with a reward model.
 
     step keeps the best of the candidate next steps and goes on, beam the best paths; puct grows a tree, likely steps
@@ -52,21 +58,23 @@ def run(flags: SearchFlags, mesh: MeshSettings, config: SearchSettings = SearchS
     """
     problems = records.read_problems(flags.problems, skip_bad=flags.skip_bad)
     shown = worked_examples(flags.examples, config.few_shot, flags.seed)
-    from procsup_jax import compilation, interface
+    processes.join()
+    from procsup_jax import compilation, interface, shards
     from procsup_jax.io.models import load_model, load_policy, read_header
     from procsup_jax.models import roles
-    from procsup_jax.parallel.mesh import mesh_or_none
+    from procsup_jax.parallel.mesh import local_mesh_or_none
 
     compilation.announce()
     judge = read_header(flags.rm)
     roles.check_judge(f"--rm={flags.rm}", judge.head)
     if not flags.force:
         roles.check_called(f"--rm={flags.rm}", judge.metadata, flags.judge)
-    policy = load_policy(flags.policy, "policy", mesh=mesh_or_none(mesh), force=flags.force).unstack()
-    rm = load_model(flags.rm, mesh=mesh_or_none(mesh)).unstack()
+    policy = load_policy(flags.policy, "policy", mesh=local_mesh_or_none(mesh), force=flags.force).unstack()
+    rm = load_model(flags.rm, mesh=local_mesh_or_none(mesh)).unstack()
     settings: StepSearchSettings | TreeSearchSettings = config.steps
     if flags.method != "step":
         settings = dataclasses.replace(config.tree, steps=config.steps, method=flags.method)
-    samples = interface.search(policy, rm, problems, settings, seed=flags.seed, examples=shown, judge=flags.judge)
-    records.write_samples(flags.output, samples)
+    mine = share(problems)
+    samples = interface.search(policy, rm, mine, settings, seed=flags.seed, examples=shown, judge=flags.judge)
+    shards.write_samples(flags.output, samples, problems)
     print(f"{len(samples)} solutions of {len(problems)} problems written to {flags.output}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from procsup_jax import lock, records, remote, temporaries
 from procsup_jax.data.completions import is_completions, read_completions
@@ -12,6 +14,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
 from procsup_jax.io.kinds import Dtype
 from procsup_jax.parallel.settings import MeshSettings
+from procsup_jax.processes import ProcessFlags, is_first, wait
 from procsup_jax.ranges import Seed
 from procsup_jax.training.lesson import Lesson
 from procsup_jax.training.settings import Task, TrainSettings
@@ -37,12 +40,17 @@ class TrainFlags(Flags):
     force: bool = flag("sft, distil: take a reward model for a policy, without its head", False)
 
 
-def check_flags(flags: TrainFlags, mesh: MeshSettings) -> None:
+def check_flags(flags: TrainFlags, **_: Any) -> None:
     """Raise UserError where another process trains to this output; called before anything is loaded."""
     lock.check(_kept(flags))
 
 
-def run(flags: TrainFlags, mesh: MeshSettings, config: TrainSettings = TrainSettings()) -> None:  # noqa: B008
+def run(
+    flags: TrainFlags,
+    mesh: MeshSettings,
+    processes: ProcessFlags = ProcessFlags(),  # noqa: B008
+    config: TrainSettings = TrainSettings(),  # noqa: B008
+) -> None:
     """Train a model on files and write it as a folder.
 
     sft learns the problems' reference solutions, distil given samples, orm whether samples' final answers are right,
@@ -50,6 +58,7 @@ def run(flags: TrainFlags, mesh: MeshSettings, config: TrainSettings = TrainSett
     of a reward model. Losses go to OUTPUT.fit, for TensorBoard too; killed anywhere, the same command goes on.
     """
     lesson = _lesson(flags)
+    processes.join()
     from procsup_jax import compilation
     from procsup_jax.io.models import load_model, load_policy, save_model
     from procsup_jax.parallel.mesh import mesh_or_none
@@ -58,15 +67,19 @@ def run(flags: TrainFlags, mesh: MeshSettings, config: TrainSettings = TrainSett
 
     compilation.announce()
     kept = _kept(flags)
-    with lock.hold(kept):
-        temporaries.sweep_all(kept)
+    with lock.hold(kept) if is_first() else contextlib.nullcontext():
+        if is_first():
+            temporaries.sweep_all(kept)
+        wait("start of the training")
         if flags.task in ("orm", "prm"):
             model = load_model(flags.model, mesh=mesh_or_none(mesh))
         else:
             model = load_policy(flags.model, "model", mesh=mesh_or_none(mesh), force=flags.force)
         trained = train(model, lesson, config, seed=flags.seed, workdir=kept)
         save_model(flags.output, trained.model, dtype=flags.dtype)
-        forget(kept, flags.task)
+        wait("end of the training")
+        if is_first():
+            forget(kept, flags.task)
     left_out = f", {trained.num_left_out} longer than seq_len={config.seq_len} left out"
     print(
         f"{flags.task}: {trained.num_examples} examples{left_out if trained.num_left_out else ''}; "

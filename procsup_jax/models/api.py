@@ -16,10 +16,11 @@ import jax
 import jax.numpy as jnp
 
 from procsup_jax.models import cache
-from procsup_jax.models.cache import KV, commit, put_rows, take_positions, take_rows
+from procsup_jax.models.cache import KV, commit, kv_axes, put_rows, take_positions, take_rows
 from procsup_jax.models.chunks import MAX_LOGITS, map_chunks
 from procsup_jax.models.config import PRESETS, ModelConfig, RopeScaling, preset
 from procsup_jax.models.cost import forward_flops_per_token, num_params
+from procsup_jax.models.cross_entropy import cross_entropy as cross_entropy_of
 from procsup_jax.models.heads import (
     ClassifierHead,
     Head,
@@ -35,6 +36,7 @@ from procsup_jax.models.params import (
     DecoderParams,
     Network,
     abstract_params,
+    decoder_axes,
     init_params,
     param_axes,
     unstack,
@@ -47,10 +49,10 @@ from procsup_jax.models.trees import Trees, TreeShape, plant, take
 __all__ = [
     "ClassifierHead", "DecoderParams", "Head", "HeadKind", "KV", "MAX_LOGITS", "ModelConfig", "Network", "PRESETS",
     "Params", "ProductHead", "RopeScaling", "TreeShape", "Trees", "VerdictHead", "abstract_params", "commit",
-    "extend", "forward_flops_per_token", "head_from_json", "head_to_json", "hidden", "init_kv",
-    "init_params", "make_head", "map_chunks", "num_params", "param_axes", "plant", "prefill", "preset", "put_rows",
-    "rm_extend", "rm_logits", "rm_tree_logits", "take", "take_positions", "take_rows", "tree_hidden", "unembed",
-    "unstack", "with_head", "with_shift_width",
+    "cross_entropy", "decoder_axes", "extend", "forward_flops_per_token", "head_from_json", "head_to_json",
+    "hidden", "init_kv", "init_params", "kv_axes", "make_head", "map_chunks", "num_params", "param_axes", "plant",
+    "prefill", "preset", "put_rows", "rm_extend", "rm_logits", "rm_tree_logits", "take", "take_positions",
+    "take_rows", "tree_hidden", "unembed", "unstack", "with_head", "with_shift_width",
 ]  # fmt: skip
 
 
@@ -78,6 +80,16 @@ def hidden(
 def unembed(config: ModelConfig, params: Params | DecoderParams, hidden: jax.Array) -> jax.Array:
     """Return logits [..., v] in float32 for hidden states [..., d]."""
     return logits(hidden, unembedding(config, _rest(params)))
+
+
+def cross_entropy(
+    config: ModelConfig, params: Params, hidden_bld: jax.Array, targets_bl: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return each target token's nats, float32 [b, l], and whether it is the most probable one, bool [b, l].
+
+    That of `unembed`'s logits, which are never made whole, neither here nor in the backward pass.
+    """
+    return cross_entropy_of(hidden_bld, unembedding(config, params), targets_bl)
 
 
 def rm_logits(

@@ -1,8 +1,8 @@
 """Attention without parameters: over packed documents, and over a shared prefix plus each slot's own suffix.
 
-Batch and key-value heads are merged into one leading axis and the query heads of one key-value head are extra query
-rows: both matmuls then are plain batched ones, and grouped keys are never repeated. Axis letters: r row of the batch,
-k key-value head, g query heads of one key-value head, l query position, m key position, e head width.
+Rows and key-value heads are the batch of both matmuls and the query heads of one key-value head are extra query rows,
+so that grouped keys are never repeated; rows and heads stay axes of their own, as a mesh splits both. Axis letters: r
+row of the batch, k key-value head, g query heads of one key-value head, l query position, m key position, e head width.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def slot_attention(
 ) -> jax.Array:
     """Attend from t new tokens of each of n lanes x s slots; return [n, s, k, g, t, e].
 
-    `prefix` holds keys in blocks [n * k, e, m] and values [n * k, m, e], stored once for a lane and read in one product
-    for all its slots; `suffix`, with n * s * k, holds each slot's own, the new tokens already written at suffix_len.
+    `prefix` holds keys in blocks [n, k, e, m] and values [n, k, m, e], stored once for a lane and read in one product
+    for all its slots; `suffix`, with n * s rows, holds each slot's own, the new tokens already written at suffix_len.
     Blocks that start past the longest sequence are not read. Softmaxes over blocks are merged at their common maximum.
     """
     n, s, k, g, t, e = q_nskgte.shape
@@ -131,21 +131,21 @@ def slot_attention(
 
 def _merge_blocks(merged: _Merged, q_rkgte: jax.Array, blocks: tuple[Blocks, Blocks], end: jax.Array) -> _Merged:
     """Attend to the positions before `end` (broadcast against [r, k, g, t]) of every block that holds such."""
-    r, k = q_rkgte.shape[:2]
     longest, start = end.max(), 0
     for block_k, block_v in zip(*blocks, strict=True):
-        m = block_v.shape[1]
-        operands = (merged, block_k, block_v.reshape(r, k, m, -1))
+        m = block_v.shape[2]
+        operands = (merged, block_k, block_v)
         read = functools.partial(_read_block, q_rkgte, end - start)
         merged = read(*operands) if start == 0 else jax.lax.cond(longest > start, read, _skip_block, *operands)
         start += m
     return merged
 
 
-def _read_block(q_rkgte: jax.Array, end: jax.Array, merged: _Merged, k_xem: jax.Array, v_rkme: jax.Array) -> _Merged:
+def _read_block(q_rkgte: jax.Array, end: jax.Array, merged: _Merged, k_rkem: jax.Array, v_rkme: jax.Array) -> _Merged:
     r, k, g, t, e = q_rkgte.shape
-    k_xem, v_rkme = from_kept(k_xem, q_rkgte.dtype), from_kept(v_rkme, q_rkgte.dtype)
-    scores = jnp.einsum("xqe,xem->xqm", q_rkgte.reshape(r * k, g * t, e), k_xem, preferred_element_type=jnp.float32)
+    k_rkem, v_rkme = from_kept(k_rkem, q_rkgte.dtype), from_kept(v_rkme, q_rkgte.dtype)
+    q_rkye = q_rkgte.reshape(r, k, g * t, e)
+    scores = jnp.einsum("rkye,rkem->rkym", q_rkye, k_rkem, preferred_element_type=jnp.float32)
     scores = scores.reshape(r, k, g, t, -1) * e**-0.5
     scores = jnp.where(jnp.arange(scores.shape[-1]) < end[..., None], scores, MASKED)
     top = jnp.maximum(merged.top, scores.max(-1))
@@ -153,8 +153,8 @@ def _read_block(q_rkgte: jax.Array, end: jax.Array, merged: _Merged, k_xem: jax.
     return _Merged(top, merged.total * rest + exps.sum(-1), merged.mixed * rest[..., None] + _mix(exps, v_rkme))
 
 
-def _skip_block(merged: _Merged, k_xem: jax.Array, v_rkme: jax.Array) -> _Merged:
-    del k_xem, v_rkme
+def _skip_block(merged: _Merged, k_rkem: jax.Array, v_rkme: jax.Array) -> _Merged:
+    del k_rkem, v_rkme
     return merged
 
 
@@ -178,21 +178,21 @@ def _by_slot(shared: jax.Array, s: int) -> jax.Array:
 
 def _scores(q_rkgle: jax.Array, k_rkme: jax.Array) -> jax.Array:
     r, k, g, length, e = q_rkgle.shape
-    q, keys = q_rkgle.reshape(r * k, g * length, e), k_rkme.reshape(r * k, -1, e)
-    scores = jnp.einsum("xqe,xme->xqm", q, keys, preferred_element_type=jnp.float32)
+    q_rkye = q_rkgle.reshape(r, k, g * length, e)
+    scores = jnp.einsum("rkye,rkme->rkym", q_rkye, k_rkme, preferred_element_type=jnp.float32)
     return scores.reshape(r, k, g, length, -1)
 
 
 def _mix(probs_rkglm: jax.Array, v_rkme: jax.Array) -> jax.Array:
     r, k, g, length, m = probs_rkglm.shape
-    probs = probs_rkglm.reshape(r * k, g * length, m).astype(v_rkme.dtype)
-    values = v_rkme.reshape(r * k, m, -1)
-    return jnp.einsum("xqm,xme->xqe", probs, values, preferred_element_type=jnp.float32).reshape(r, k, g, length, -1)
+    probs_rkym = probs_rkglm.reshape(r, k, g * length, m).astype(v_rkme.dtype)
+    mixed = jnp.einsum("rkym,rkme->rkye", probs_rkym, v_rkme, preferred_element_type=jnp.float32)
+    return mixed.reshape(r, k, g, length, -1)
 
 
 def _mix_queries(probs_rkglm: jax.Array, q_rkgle: jax.Array) -> jax.Array:
     """Sum what the queries hand to each key, [r, k, m, e] in float32."""
     r, k, g, length, m = probs_rkglm.shape
-    probs = probs_rkglm.reshape(r * k, g * length, m).astype(q_rkgle.dtype)
-    queries = q_rkgle.reshape(r * k, g * length, -1)
-    return jnp.einsum("xqm,xqe->xme", probs, queries, preferred_element_type=jnp.float32).reshape(r, k, m, -1)
+    probs_rkym = probs_rkglm.reshape(r, k, g * length, m).astype(q_rkgle.dtype)
+    q_rkye = q_rkgle.reshape(r, k, g * length, -1)
+    return jnp.einsum("rkym,rkye->rkme", probs_rkym, q_rkye, preferred_element_type=jnp.float32)

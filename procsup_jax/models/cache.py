@@ -1,10 +1,11 @@
 """Keys and values kept between calls, and what moves them: written, appended to a prefix, taken by row.
 
 A *lane* owns one prefix and a number of *slots*; each slot has its own suffix. Rows of a cache are lanes (prefix) or
-lanes x slots (suffix), each with its key-value heads merged in: keys are [rows * kv_heads, head_dim, capacity], values
-[rows * kv_heads, capacity, head_dim]. So both products of attention read them in order; with keys laid out like values,
-one query against them took XLA:CPU three times as long. The capacity is cut into blocks, each an array of its own, so
-that attention can leave out those that no sequence has reached yet (slicing one large array instead would copy it).
+lanes x slots (suffix): keys are [rows, kv_heads, head_dim, capacity], values [rows, kv_heads, capacity, head_dim]. So
+both products of attention read them in order; with keys laid out like values, one query against them took XLA:CPU three
+times as long. Rows and heads stay axes of their own, as a mesh splits both. The capacity is cut into blocks, each an
+array of its own, so that attention can leave out those that no sequence has reached yet (slicing one large array
+instead would copy it).
 All is kept in the config's `cache_dtype` and read in the compute type; what a reward model's head keeps, such as a sum
 of log-probabilities, is float32 always. A float32 model's bfloat16 caches are kept as their bits, in uint16: XLA:CPU
 carries bfloat16 arrays through a loop as float32, which saved nothing and took three times as long.
@@ -15,12 +16,13 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from procsup_jax.models.config import ModelConfig
+from procsup_jax.parallel.rules import constrain_tree
 
 MIN_BLOCK_LEN = 64
 MAX_BLOCKS = 4
@@ -29,7 +31,9 @@ Blocks = tuple[jax.Array, ...]
 
 
 # The axis of the positions in the blocks of keys, values and inputs.
-_AXES = (2, 1, 1)
+_AXES = (3, 2, 1)
+# What a mesh splits of each.
+_LOGICAL = (("rows", "kv_heads", None, None), ("rows", "kv_heads", None, None), ("rows", None, None))
 
 
 class LayerKV(NamedTuple):
@@ -63,13 +67,23 @@ def init_kv(config: ModelConfig, rows: int, capacity: int, head_width: int = 0) 
     blocks = _block_lens(capacity)
 
     def layer() -> LayerKV:
-        heads = rows * config.num_kv_heads
-        k = tuple(jnp.zeros((heads, config.head_dim, size), dtype) for size in blocks)
-        v = tuple(jnp.zeros((heads, size, config.head_dim), dtype) for size in blocks)
+        k = tuple(jnp.zeros((rows, config.num_kv_heads, config.head_dim, size), dtype) for size in blocks)
+        v = tuple(jnp.zeros((rows, config.num_kv_heads, size, config.head_dim), dtype) for size in blocks)
         return LayerKV(k, v, (jnp.zeros((rows, capacity, config.d_model), dtype),) if config.shift_width else ())
 
     own = (jnp.zeros((rows, capacity, head_width), jnp.float32),) if head_width else ()
-    return KV(tuple(layer() for _ in range(config.num_layers)), LayerKV((), (), own))
+    kv = KV(tuple(layer() for _ in range(config.num_layers)), LayerKV((), (), own))
+    return constrain_tree(kv, kv_axes(kv))
+
+
+def kv_axes(kv: KV) -> KV:
+    """Return the logical axes of each array (see parallel.rules)."""
+
+    def axes_of(entry: LayerKV) -> LayerKV:
+        axes: Any = [(axes,) * len(blocks) for blocks, axes in zip(entry, _LOGICAL, strict=True)]
+        return LayerKV(*axes)
+
+    return _each(axes_of, kv)
 
 
 def with_capacity(new: LayerKV, capacity: int) -> LayerKV:
@@ -126,7 +140,6 @@ def history(prefix: LayerKV, suffix: LayerKV, slots: Slots, width: int) -> jax.A
 
 
 def commit(
-    config: ModelConfig,
     prefix: KV,
     prefix_len_n: jax.Array,
     suffix: KV,
@@ -138,17 +151,17 @@ def commit(
     The caller advances prefix_len by take_len, which may be 0. What would lie past the prefix's capacity is dropped.
     """
     num_lanes = prefix_len_n.shape[0]
-    num_slots = _num_rows(config, suffix) // num_lanes
-    chosen = take_rows(config, suffix, jnp.arange(num_lanes) * num_slots + choice_n)
-    return _each(lambda entry, new: write(entry, new, prefix_len_n, take_len_n), prefix, chosen)
+
+    def chosen(array: jax.Array) -> jax.Array:
+        by_lane = array.reshape(num_lanes, -1, *array.shape[1:])
+        return jax.vmap(lambda slots, choice: slots[choice])(by_lane, choice_n)
+
+    return _each(lambda entry, new: write(entry, new, prefix_len_n, take_len_n), prefix, jax.tree.map(chosen, suffix))
 
 
-def take_rows(config: ModelConfig, kv: KV, row_r: jax.Array) -> KV:
+def take_rows(kv: KV, row_r: jax.Array) -> KV:
     """Copy the rows `row_r` (lanes of a prefix, lanes x slots of a suffix), in that order, repeats allowed."""
-    if not kv.layers[0].k:
-        return kv
-    rows = _num_rows(config, kv)
-    return jax.tree.map(lambda a: _by_row(a, rows)[row_r].reshape(-1, *a.shape[1:]), kv)
+    return jax.tree.map(lambda a: a[row_r], kv)
 
 
 def take_positions(kv: KV, position_nsm: jax.Array) -> KV:
@@ -156,35 +169,34 @@ def take_positions(kv: KV, position_nsm: jax.Array) -> KV:
 
     Blocks past the farthest position are not read. What is taken from outside the capacity means nothing.
     """
-    n, _, m = position_nsm.shape
+    m = position_nsm.shape[2]
     entries = (*kv.layers, kv.head)
     parts = [(blocks, axis) for entry in entries for blocks, axis in zip(entry, _AXES, strict=True) if blocks]
 
     def take(block: jax.Array, axis: int, start: int) -> jax.Array:
-        at = jax.vmap(lambda row, local_sm: jnp.take(row, local_sm, axis=axis, mode="clip"))
-        return jnp.moveaxis(at(_by_row(block, n), position_nsm - start), axis + 1, 1)
+        at = jax.vmap(lambda row, local_sm: jnp.take(row, local_sm, axis=axis - 1, mode="clip"))
+        return jnp.moveaxis(at(block, position_nsm - start), axis, 1)
 
     def later(index: int, start: int, taken: list[jax.Array]) -> list[jax.Array]:
         for i, (blocks, axis) in enumerate(parts):
             if len(blocks) > index:
-                others = [dim for dim in range(2, taken[i].ndim) if dim != axis + 2]
+                others = [dim for dim in range(2, taken[i].ndim) if dim != axis + 1]
                 inside = jnp.expand_dims(position_nsm >= start, others)
                 taken[i] = jnp.where(inside, take(blocks[index], axis, start), taken[i])
         return taken
 
     taken = [take(blocks[0], axis, 0) for blocks, axis in parts]
-    for index, (start, _) in enumerate(_starts([block.shape[1] for block in kv.layers[0].v])):
+    for index, (start, _) in enumerate(_starts([block.shape[_AXES[1]] for block in kv.layers[0].v])):
         if index:
             read = functools.partial(later, index, start)
             taken = jax.lax.cond(jnp.max(position_nsm) >= start, read, lambda taken: taken, taken)
-    rows = iter(part.reshape(-1, *part.shape[3:]) for part in taken)
+    rows = iter(part.reshape(-1, *part.shape[2:]) for part in taken)
     joined = _each(lambda entry: LayerKV(*((next(rows),) if blocks else () for blocks in entry)), kv)
     return _each(lambda entry: with_capacity(entry, m), joined)
 
 
-def put_rows(config: ModelConfig, kv: KV, row_r: jax.Array, new: KV) -> KV:
+def put_rows(kv: KV, row_r: jax.Array, new: KV) -> KV:
     """Overwrite the rows `row_r` with those of `new`, whose capacity may be smaller; rows past the end are dropped."""
-    rows, num_new = _num_rows(config, kv), _num_rows(config, new)
 
     def put(old: Blocks, part: Blocks, axis: int) -> Blocks:
         if not old:
@@ -193,9 +205,8 @@ def put_rows(config: ModelConfig, kv: KV, row_r: jax.Array, new: KV) -> KV:
         for block, (start, size) in zip(old, _starts([a.shape[axis] for a in old]), strict=True):
             end = min(start + size, whole.shape[axis])
             if end > start:
-                piece = _by_row(jax.lax.slice_in_dim(whole, start, end, axis=axis), num_new)
-                target = _by_row(block, rows).at[row_r, *(slice(n) for n in piece.shape[1:])]
-                block = target.set(piece, mode="drop").reshape(block.shape)
+                piece = jax.lax.slice_in_dim(whole, start, end, axis=axis)
+                block = block.at[row_r, *(slice(n) for n in piece.shape[1:])].set(piece, mode="drop")
             placed.append(block)
         return tuple(placed)
 
@@ -224,36 +235,26 @@ def _join(blocks: Blocks, axis: int) -> jax.Array:
     return blocks[0] if len(blocks) == 1 else jnp.concatenate(blocks, axis)
 
 
-def _num_rows(config: ModelConfig, kv: KV) -> int:
-    return kv.layers[0].k[0].shape[0] // config.num_kv_heads
-
-
-def _by_row(array: jax.Array, rows: int) -> jax.Array:
-    return array.reshape(rows, -1, *array.shape[1:])
-
-
 def _put(old: Blocks, new: Blocks, axis: int, start_r: jax.Array, take_r: jax.Array | None) -> Blocks:
-    """Write the new blocks' positions, t of them on `axis`, from position start_r of each row on; rows * x arrays."""
+    """Write the new blocks' positions, t of them on `axis`, from position start_r of each row on."""
     if not old or not new:
         return old
-    part = _join(new, axis)
-    t, repeats = part.shape[axis], part.shape[0] // start_r.shape[0]
+    values_rt = jnp.moveaxis(_join(new, axis), axis, 1)
+    t = values_rt.shape[1]
     cols = start_r[:, None] + jnp.arange(t)
     keep = jnp.ones(t, bool) if take_r is None else jnp.arange(t) < take_r[:, None]
-    rows = jnp.arange(part.shape[0])[:, None]
+    # Mapped over rows, so that a mesh that splits them knows that none writes into another's.
+    put = jax.vmap(lambda row, at_t, new_t: row.at[(slice(None),) * (axis - 1) + (at_t,)].set(new_t, mode="drop"))
     written = []
     for block, (start, size) in zip(old, _starts([a.shape[axis] for a in old]), strict=True):
         inside = keep & (cols >= start) & (cols < start + size)
-        places = jnp.repeat(jnp.where(inside, cols - start, size), repeats, axis=0)
-        target = block.at[rows, places] if axis == 1 else block.at[rows, :, places]
-        values = part if axis == 1 else part.swapaxes(1, 2)
-        written.append(target.set(to_kept(values, block.dtype), mode="drop"))
+        places = jnp.where(inside, cols - start, size)
+        written.append(put(block, places, jnp.moveaxis(to_kept(values_rt, block.dtype), 1, axis)))
     return tuple(written)
 
 
 def _gather(x_rcd: jax.Array, cols: jax.Array) -> jax.Array:
     if not x_rcd.shape[1]:
         return jnp.zeros((*cols.shape, x_rcd.shape[2]), x_rcd.dtype)
-    rows = jnp.arange(x_rcd.shape[0])[:, None]
-    values = x_rcd.at[rows, jnp.maximum(cols, 0)].get(mode="fill", fill_value=0)
-    return jnp.where(cols[..., None] >= 0, values, 0)
+    take = jax.vmap(lambda row, at: row.at[at].get(mode="fill", fill_value=0))
+    return jnp.where(cols[..., None] >= 0, take(x_rcd, jnp.maximum(cols, 0)), 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from procsup_jax.errors import UserError
 from procsup_jax.ranges import Amount, BadValue, Count, Positive, Range, ShareBelowOne, Size, check
@@ -13,6 +13,10 @@ from procsup_jax.ranges import Amount, BadValue, Count, Positive, Range, ShareBe
 DTYPES = ("float32", "bfloat16")
 HeadKind = Literal["verdict", "product", "classifier"]
 """How a reward model reads the trunk; each is a class in `heads`."""
+AttentionKernel = Literal["auto", "plain", "splash", "flash", "cudnn"]
+"""What computes attention over packed documents; see `kernels`."""
+Remat = Literal["none", "full", "dots", "dots_no_batch"]
+"""What training keeps of each layer; see `transformer.REMAT_POLICIES`."""
 # Decoding keeps an angle of every position.
 Length = Annotated[int, Range(f"from 1 to {2**24}", 1, 2**24)]
 
@@ -45,10 +49,13 @@ class ModelConfig:
 
     `d_ff` is the width of the gated MLP, `max_len` the longest sequence it is trained for, `dropout` the rate on
     embeddings and on both residual branches, `dtype` the compute type ("float32" or "bfloat16"; softmax, norms and
-    logits are float32 always) and `param_dtype` the type the parameters are kept in. `remat` recomputes each layer in
-    the backward pass. `cache_dtype` is the type that keys and values are kept in between calls, None for that of
-    `dtype`. `shift_width` > 0 adds to the attention's input a learned mix of that many previous positions.
-    `rope_scaling` is a RopeScaling or a mapping of its fields, None for none.
+    logits are float32 always) and `param_dtype` the type the parameters are kept in. `remat` says what the backward
+    pass computes again of each layer: "none"; "full", all of it from its input; "dots", all but what products of
+    matrices made; "dots_no_batch", attention's products too. False and True, as it once was, are "none" and "full".
+    `cache_dtype` is the type that keys and values are kept in between calls, None for that of `dtype`. `shift_width` >
+    0 adds to the attention's input a learned mix of that many previous positions. `rope_scaling` is a RopeScaling or a
+    mapping of its fields, None for none. `attention` names what computes attention over packed documents, "auto" the
+    best that the device has (see `kernels`).
     Raises UserError for values that do not go together.
     """
 
@@ -66,10 +73,11 @@ class ModelConfig:
     norm_eps: Amount = 1e-5
     dtype: str = "float32"
     param_dtype: str = "float32"
-    remat: bool = False
+    remat: Remat | bool = "none"
     shift_width: Size = 0
     cache_dtype: str | None = None
     rope_scaling: RopeScaling | None = None
+    attention: AttentionKernel = "auto"
 
     def __post_init__(self) -> None:
         check(self, "model")
@@ -84,8 +92,21 @@ class ModelConfig:
             value = getattr(self, name)
             if value not in DTYPES and not (name == "cache_dtype" and value is None):
                 raise BadValue(name, value, f"one of {', '.join(DTYPES)}", "model")
+        if isinstance(self.remat, bool):
+            object.__setattr__(self, "remat", "full" if self.remat else "none")
+        for name, kinds in (("remat", Remat), ("attention", AttentionKernel)):
+            if getattr(self, name) not in get_args(kinds):
+                raise BadValue(name, getattr(self, name), f"one of {', '.join(get_args(kinds))}", "model")
         if isinstance(self.rope_scaling, Mapping):
             object.__setattr__(self, "rope_scaling", RopeScaling(**self.rope_scaling))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as `model.json` has them: as before there were names, where no other name is needed."""
+        values = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        values["remat"] = {"none": False, "full": True}.get(values["remat"], values["remat"])
+        if self.attention == "auto":
+            del values["attention"]
+        return values
 
     @property
     def queries_per_kv(self) -> int:
@@ -116,7 +137,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "1b": _size(16, 2048, 32, 8, 64, 8192, max_len=8192, rope_theta=500000.0),
     "3b": _size(28, 3072, 24, 8, 128, 8192, max_len=8192, rope_theta=500000.0),
     "8b": _size(32, 4096, 32, 8, 128, 14336, max_len=8192, rope_theta=500000.0, tied_embeddings=False),
-    "70b": _size(80, 8192, 64, 8, 128, 28672, max_len=8192, rope_theta=500000.0, tied_embeddings=False, remat=True),
+    "70b": _size(80, 8192, 64, 8, 128, 28672, max_len=8192, rope_theta=500000.0, tied_embeddings=False, remat="full"),
 }
 
 

@@ -14,10 +14,11 @@ import jax
 import jax.numpy as jnp
 
 from procsup_jax.models import trees
-from procsup_jax.models.attention import packed_attention, slot_attention
+from procsup_jax.models.attention import slot_attention
 from procsup_jax.models.cache import LayerKV, Slots, from_kept, history, write
 from procsup_jax.models.config import ModelConfig, RopeScaling
-from procsup_jax.parallel.rules import LogicalAxes
+from procsup_jax.models.kernels import attend
+from procsup_jax.parallel.rules import LogicalAxes, constrain
 
 Params = Mapping[str, Any]
 
@@ -167,7 +168,7 @@ class Attention(nn.Module):
         r, length, _ = x_rld.shape
         mixed = self.shift(x_rld, segments_rl) if self.config.shift_width else x_rld
         q, k, v = self._project(mixed, rope_rle)
-        out = packed_attention(q, k, v, segments_rl)
+        out = attend(self.config.attention, q, k, v, segments_rl)
         out = out.transpose(0, 3, 1, 2, 4).reshape(r, length, -1)
         return matmul(out, self.out), self._kept(k, v, x_rld if self.config.shift_width else None)
 
@@ -196,7 +197,7 @@ class Attention(nn.Module):
     def branch(self, x_bld: jax.Array, rope_ble: Rotary, places: trees.Places) -> jax.Array:
         """Attend from each flat token to its ancestors and itself."""
         b, length, _ = x_bld.shape
-        g = self.config.queries_per_kv
+        g, kernel = self.config.queries_per_kv, self.config.attention
         mixed = self.shift.along(x_bld, places.ancestors_blw) if self.config.shift_width else x_bld
         qkv = matmul(mixed, self.qkv)
         turned = rotate(qkv[..., : g + 1, :], Rotary(*(part[:, :, None, None] for part in rope_ble)))
@@ -216,24 +217,22 @@ class Attention(nn.Module):
         q, k, v = split(places.prompt_bnp)
         own_q, own_k, own_v = split(places.branch_brt)
         outs = [
-            packed_attention(q, k, v, places.prompt_segments_xp),
-            packed_attention(own_q, after(k, own_k), after(v, own_v), places.branch_segments_xm),
+            attend(kernel, q, k, v, places.prompt_segments_xp),
+            attend(kernel, own_q, after(k, own_k), after(v, own_v), places.branch_segments_xm),
         ]
         out = trees.take(jnp.concatenate([flat(each) for each in outs], axis=1), places.place_bl)
         return matmul(out, self.out)
 
     def _kept(self, k_rkle: jax.Array, v_rkle: jax.Array, x_rld: jax.Array | None) -> LayerKV:
-        rows = (-1, *k_rkle.shape[2:])
-        return LayerKV(
-            (k_rkle.reshape(rows).swapaxes(1, 2),), (v_rkle.reshape(rows),), () if x_rld is None else (x_rld,)
-        )
+        return LayerKV((k_rkle.swapaxes(2, 3),), (v_rkle,), () if x_rld is None else (x_rld,))
 
     def _project(self, x_rld: jax.Array, rope_rle: Rotary) -> tuple[jax.Array, jax.Array, jax.Array]:
         g = self.config.queries_per_kv
         qkv = matmul(x_rld, self.qkv).transpose(0, 2, 3, 1, 4)
         rope = Rotary(*(part[:, None, None] for part in rope_rle))
         q, k, v = qkv[:, :, :g], qkv[:, :, g : g + 1], qkv[:, :, g + 1]
-        return rotate(q, rope), rotate(k, rope)[:, :, 0], v
+        by_head = lambda a: constrain(a, ("rows", "kv_heads") + (None,) * (a.ndim - 2))  # noqa: E731
+        return by_head(rotate(q, rope)), by_head(rotate(k, rope)[:, :, 0]), by_head(v)
 
 
 class MLP(nn.Module):

@@ -14,7 +14,7 @@ from procsup_jax.models.config import ModelConfig
 from procsup_jax.models.heads import Head
 from procsup_jax.models.layers import Params, Rotary, rotary
 from procsup_jax.models.transformer import Transformer
-from procsup_jax.parallel.rules import tree_sharding
+from procsup_jax.parallel.rules import LogicalAxes, constrain, is_axes, tree_sharding
 
 
 class Network(NamedTuple):
@@ -97,32 +97,56 @@ def unstack(config: ModelConfig, params: Params | DecoderParams, *, donate: bool
         return params
     dtype = jnp.dtype(config.dtype)
 
-    def taken(stacked: jax.Array) -> tuple[jax.Array, ...]:
-        parts = jax.block_until_ready(_split(dtype, stacked))
+    def taken(stacked: jax.Array, axes: LogicalAxes) -> tuple[jax.Array, ...]:
+        parts = jax.block_until_ready(_split(dtype, axes, stacked))
         _free(stacked, donate)
         return parts
 
-    def cast(array: jax.Array) -> jax.Array:
-        if array.dtype == dtype:
+    def cast(array: jax.Array, axes: LogicalAxes) -> jax.Array:
+        if array.dtype == dtype and jax.sharding.get_abstract_mesh().empty:
             return jnp.asarray(array)
-        found = jax.block_until_ready(_cast(dtype, array))
+        found = jax.block_until_ready(_cast(dtype, axes, array))
         _free(array, donate)
         return found
 
+    axes = reading_axes(config)
     arrays, tree = jax.tree.flatten(params["layers"])
-    layers = zip(*map(taken, arrays), strict=True)
-    rest = {name: jax.tree.map(cast, value) for name, value in params.items() if name != "layers"}
+    layer_axes = jax.tree.leaves(axes["layers"], is_leaf=is_axes)
+    layers = zip(*map(taken, arrays, layer_axes), strict=True)
+    rest = {}
+    for name, value in params.items():
+        if name in axes and name != "layers":
+            rest[name] = jax.tree.map(cast, value, axes[name])
+        elif name != "layers":  # a head's
+            rest[name] = jax.tree.map(lambda array: cast(array, (None,) * array.ndim), value)
     return DecoderParams(tuple(jax.tree.unflatten(tree, layer) for layer in layers), rest, _rope(config))
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _split(dtype: jnp.dtype, stacked: jax.Array) -> tuple[jax.Array, ...]:
-    return tuple(stacked[i].astype(dtype) for i in range(stacked.shape[0]))
+def decoder_axes(config: ModelConfig, dparams: DecoderParams) -> DecoderParams:
+    """Return the logical axes of each array of parameters laid out for the cached path."""
+    axes = reading_axes(config)
+    whole = jax.tree.map(lambda array: (None,) * array.ndim, dparams)
+    rest = {**whole.rest, **{name: value for name, value in axes.items() if name != "layers"}}
+    return DecoderParams((axes["layers"],) * len(dparams.layers), rest, whole.rope)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _cast(dtype: jnp.dtype, array: jax.Array) -> jax.Array:
-    return array.astype(dtype)
+def reading_axes(config: ModelConfig) -> Params:
+    """Return the logical axes of a trunk's parameters while they are decoded with, a layer's by itself."""
+
+    def reading(axes: LogicalAxes) -> LogicalAxes:
+        return tuple("read_embed" if axis == "embed" else axis for axis in axes if axis != "layers")
+
+    return jax.tree.map(reading, param_axes(config), is_leaf=is_axes)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _split(dtype: jnp.dtype, axes: LogicalAxes, stacked: jax.Array) -> tuple[jax.Array, ...]:
+    return tuple(constrain(stacked[i].astype(dtype), axes) for i in range(stacked.shape[0]))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _cast(dtype: jnp.dtype, axes: LogicalAxes, array: jax.Array) -> jax.Array:
+    return constrain(array.astype(dtype), axes)
 
 
 def _free(array: jax.Array, donate: bool) -> None:
@@ -137,7 +161,8 @@ def _rope(config: ModelConfig) -> Rotary:
 
 def _init_boxed(config: ModelConfig, key: jax.Array) -> Any:
     ids = jnp.zeros((1, 1), jnp.int32)
-    return Transformer(config).init(key, ids, ids, ids)["params"]
+    # Parameters are described and drawn on machines that cannot run the model's own kernel.
+    return Transformer(dataclasses.replace(config, attention="plain")).init(key, ids, ids, ids)["params"]
 
 
 def _init(config: ModelConfig, head: Head | None, key: jax.Array) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -12,11 +12,17 @@ import jax.numpy as jnp
 
 from procsup_jax.models import trees
 from procsup_jax.models.cache import LayerKV, Slots
-from procsup_jax.models.config import ModelConfig
+from procsup_jax.models.config import ModelConfig, Remat
 from procsup_jax.models.layers import MLP, Attention, Params, RMSNorm, Rotary, fan_in_normal, rotary
 from procsup_jax.parallel.rules import constrain
 
 RESIDUAL = ("batch", "length", "act_embed")
+# What the backward pass finds kept of each layer, its input aside; the rest it computes again.
+REMAT_POLICIES: Mapping[Remat, Callable[..., bool] | None] = {
+    "full": None,
+    "dots": jax.checkpoint_policies.dots_saveable,
+    "dots_no_batch": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+}
 
 
 class Block(nn.Module):
@@ -84,7 +90,9 @@ class Transformer(nn.Module):
             table("unembedding")
         x = embed(c, embedding, tokens_bl)
         x = nn.Dropout(c.dropout, deterministic=self.deterministic)(x)
-        block = nn.remat(Block, prevent_cse=False) if c.remat else Block
+        block = Block
+        if c.remat != "none":
+            block = nn.remat(Block, prevent_cse=False, policy=REMAT_POLICIES[cast(Remat, c.remat)])
         layers = nn.scan(
             block,
             variable_axes={"params": 0},
@@ -147,5 +155,5 @@ def _through(
 def embed(config: ModelConfig, table_vd: jax.Array, tokens: jax.Array) -> jax.Array:
     """Look tokens of any shape up in the compute type."""
     # Gathering from a table cut along d would make every device compute the whole batch.
-    table_vd = constrain(table_vd, ("vocab", "act_embed"))
+    table_vd = constrain(table_vd, ("vocab", "read_embed"))
     return constrain(table_vd[tokens].astype(jnp.dtype(config.dtype)), RESIDUAL)

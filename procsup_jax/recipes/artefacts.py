@@ -45,9 +45,14 @@ class Problems(Artefact[list[Problem]]):
 
 @dataclasses.dataclass(frozen=True)
 class Samples(Artefact[list[Sample]]):
-    """Solutions, drawn or searched or chosen; usually called POLICY.SPLIT and what else tells them apart."""
+    """Solutions, drawn or searched or chosen."""
 
     name: str
+
+    @classmethod
+    def of(cls, policy: str, problems: Problems, *parts: str) -> Samples:
+        """Return a policy's solutions of problems; `parts` tell them from others of the same."""
+        return cls(".".join((policy, problems.split, *parts)))
 
     @property
     def path(self) -> str:

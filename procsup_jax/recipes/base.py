@@ -15,6 +15,7 @@ from procsup_jax.recipes.work import Ctx, mesh
 from procsup_jax.roster import BASE, SFT_SPLIT, VALIDATION
 from procsup_jax.runner.stage import Stage
 from procsup_jax.runner.view import Fact, Setting, whole
+from procsup_jax.training.settings import stated
 
 if TYPE_CHECKING:
     from procsup_jax.data import pack
@@ -65,7 +66,8 @@ def _start_digest(settings: ExperimentSettings) -> str:
 def _copy(ctx: Ctx) -> Mapping[ModelFolder, Any]:
     from procsup_jax.io.models import load_model
 
-    return {MODEL: load_model(source_folder(ctx.settings))}
+    model, dtype = load_model(source_folder(ctx.settings)), ctx.settings.base.dtype
+    return {MODEL: model.replace(config=dataclasses.replace(model.config, dtype=dtype)) if dtype else model}
 
 
 def documents(ctx: Ctx, num: int, first: int, split: str) -> Iterator[str]:
@@ -106,6 +108,7 @@ def _train(ctx: Ctx) -> Mapping[ModelFolder, Any]:
     settings, base, vocab = ctx.settings, whole(ctx.settings.base), ctx.read(VOCABULARY)
     encoding, devices = Encoding(vocab, LINES), mesh(ctx)
     config = api.preset(base.preset, vocab.size, shift_width=base.shift_width, max_len=base.max_len)
+    config = dataclasses.replace(config, dtype=base.dtype or config.dtype)
     first, end = base.first_document, base.first_document + base.num_documents
     held_out = list(documents(ctx, NUM_VALIDATION_DOCUMENTS, end, VALIDATION))
     train = _pack(encoding, documents(ctx, base.num_documents, first, SFT_SPLIT), base.num_documents, base.seq_len)
@@ -122,7 +125,9 @@ def _train(ctx: Ctx) -> Mapping[ModelFolder, Any]:
         "vocab": vocab.digest,
         "data": train.digest,
         "seed": settings.seed,
-        "settings": {name: value for name, value in dataclasses.asdict(base).items() if name != "start"},
+        "settings": {
+            name: value for name, value in dataclasses.asdict(base, dict_factory=stated).items() if name != "start"
+        },
         "tokens": train.num_tokens,
         "validation_loss": last["valid_loss"],
         "command": _command(settings.name),

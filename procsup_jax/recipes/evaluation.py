@@ -17,6 +17,7 @@ from procsup_jax.recipes.work import Ctx
 from procsup_jax.runner.artefacts import Reads
 from procsup_jax.runner.stage import Stage
 from procsup_jax.runner.view import Setting
+from procsup_jax.searching.decodings import by
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 NUM_SAMPLES = Setting("evaluate.num_samples")
@@ -80,7 +81,7 @@ def drawn_files(settings: ExperimentSettings, what: Evaluated, problems: Problem
 
 def drawn(policy: Policy, problems: Problems) -> Samples:
     """Return the samples that a policy is measured by."""
-    return Samples(f"{policy.name}.{problems.split}.drawn")
+    return Samples.of(policy.name, problems, "drawn")
 
 
 def evaluating(settings: ExperimentSettings, what: Evaluated, problems: Problems) -> Iterator[Stage]:
@@ -89,8 +90,9 @@ def evaluating(settings: ExperimentSettings, what: Evaluated, problems: Problems
     yield draw(samples[0], policy, problems, NUM_SAMPLES, with_greedy=True)
     if policy.name in settings.evaluate.step_search_models:
         for judge, rm in what.judges.items():
-            samples.append(Samples(f"{policy.name}.{problems.split}.{judge}_step"))
-            yield search(samples[-1], policy, rm, problems, f"{judge}_step")
+            decoding = by(judge, "step")
+            samples.append(Samples.of(policy.name, problems, decoding))
+            yield search(samples[-1], policy, rm, problems, decoding)
     found = drawn_files(settings, what, problems, samples)
     yield from judging(what, found)
     yield evaluate(policy, found)

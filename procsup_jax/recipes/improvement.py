@@ -41,13 +41,18 @@ class Approach:
         """Return where the reward model of the best epoch is kept, where it is retrained."""
         return ModelFolder(rm_of(self.name, ORM))
 
+    def epoch(self, epoch: int) -> str:
+        """Return what the policy after `epoch` epochs is called; all that start from one share it before the first."""
+        start = FEW_SHOT if self.start.shown else SFT
+        return f"{self.name if epoch else start}.epoch{epoch}"
+
     def policy(self, epoch: int) -> Policy:
         """Return the policy after `epoch` epochs; after none it is the start."""
-        return Policy(self.name, ModelFolder(f"{self.name}.epoch{epoch}")) if epoch else self.start
+        return Policy(self.name, ModelFolder(self.epoch(epoch))) if epoch else self.start
 
     def rm_of_epoch(self, epoch: int) -> ModelFolder:
         """Return the reward model that is retrained for an epoch."""
-        return ModelFolder(f"{self.name}.epoch{epoch}.{ORM}")
+        return ModelFolder(f"{self.epoch(epoch)}.{ORM}")
 
     def judge(self, epoch: int) -> ModelFolder | None:
         """Return the reward model that the policy after `epoch` epochs has learned from, the start's the first's.
@@ -57,17 +62,16 @@ class Approach:
         return self.rm_of_epoch(max(epoch, 1)) if self.retrain_rm else self.rm
 
     def drawn(self, epoch: int, problems: Problems) -> Samples:
-        """Return the samples of the policy after `epoch` epochs; those of a start are shared by all that start so."""
-        start = FEW_SHOT if self.start.shown else SFT
-        return Samples(f"{self.name if epoch else start}.epoch{epoch}.{problems.split}")
+        """Return the samples of the policy after `epoch` epochs."""
+        return Samples.of(self.epoch(epoch), problems)
 
     def searched(self, epoch: int, problems: Problems) -> Samples:
         """Return the solutions that an epoch searches with its reward model."""
-        return Samples(f"{self.name}.epoch{epoch}.search.{problems.split}")
+        return Samples.of(f"{self.epoch(epoch)}.search", problems)
 
     def experts(self, epoch: int, problems: Problems) -> Samples:
         """Return the samples that an epoch keeps to learn from."""
-        return Samples(f"{self.name}.epoch{epoch}.experts.{problems.split}")
+        return Samples.of(f"{self.epoch(epoch)}.experts", problems)
 
 
 def approach(name: str, start: Policy) -> Approach:

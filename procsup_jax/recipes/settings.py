@@ -79,13 +79,16 @@ class BaseSettings:
 
     Its token shift may be narrower than `shift_width`, and gets that wide."""
     preset: str = "1m"
-    """For "train": the model's size, by the name of a preset of models/config.py."""
+    """For "train": the model's size, by the name of a preset of models/config.py; what `procsup plan` takes a folder
+    for that is not there yet."""
+    dtype: Literal["", "float32", "bfloat16"] = ""
+    """The type that every model of the run computes in, "" the base's own; parameters keep theirs."""
     shift_width: Size = 0
     """For "train": how many previous positions the attention's input has a learned mix of; 0: none."""
     max_len: Count = 512
     """For "train": the longest text that the model reads, in tokens."""
     vocab_size: Count = 768
-    """For "train": how many tokens the vocabulary has."""
+    """How many tokens the vocabulary has, for what `preset` is for."""
     corpus: CorpusSettings = CorpusSettings()
     first_document: Size = 0
     """The number of the corpus's first document: other documents make another base."""
@@ -217,6 +220,39 @@ def let_rates_fall(config: Config, *names: str, eval_every: int) -> None:
     for name in names:
         fit = config[name]
         fit.eval_every, fit.patience, fit.optim.schedule = eval_every, 0, "linear"
+
+
+def set_large_run(config: Config) -> None:
+    """Set a config to GSM8K with a model of billions of parameters: the paper's sizes where it gives any, bfloat16."""
+    config.data.kind, config.process_labels, config.rm_head = "gsm8k", "intermediate", "verdict"
+    config.base.dtype = "bfloat16"
+    config.data.num_rl = config.data.num_sft = config.data.num_rm = 0
+    config.seq_len = 1024
+    for name, num_steps, peak_lr in (("sft", 500, 1e-5), ("orm", 500, 2e-6), ("prm", 500, 2e-6), ("distil", 500, 1e-5)):
+        fit = config[name]
+        fit.num_steps, fit.batch_size, fit.eval_every, fit.patience, fit.checkpoint_every = num_steps, 64, 50, 3, 100
+        fit.optim.peak_lr, fit.optim.warmup_steps, fit.optim.schedule = peak_lr, 25, "linear"
+        fit.remat = "full"
+    config.sample.max_new_tokens = config.search.max_new_tokens = 320
+    config.search.max_step_tokens = 96
+    config.rm_samples = config.sample.num_samples = config.evaluate.num_samples = config.sample.slots = 32
+
+
+def set_tiny_large_run(config: Config) -> None:
+    """Shrink such a config to what any model's folder goes through in minutes, on one device."""
+    data = config.data
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test = 8, 2, 2, 2, 2
+    config.base.dtype = "float32"
+    config.mesh.data = config.mesh.fsdp = config.mesh.tensor = 1
+    config.xla_optimization_level = 0
+    config.few_shot, config.improve.num_epochs, config.seq_len = 1, 1, 512
+    config.sample.max_new_tokens = config.search.max_new_tokens = 24
+    config.rm_samples = config.sample.num_samples = config.evaluate.num_samples = config.sample.slots = 2
+    config.search.num_candidates, config.search.max_step_tokens = 2, 16
+    config.sample.lanes = config.search.lanes = config.score_batch = 2
+    for name in ("sft", "orm", "prm", "distil"):
+        config[name].patience, config[name].remat = 0, ""
+    set_tiny_fits(config)
 
 
 def set_tiny_fits(config: Config) -> None:

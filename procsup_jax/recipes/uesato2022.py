@@ -110,12 +110,12 @@ def _stages(settings: ExperimentSettings) -> Iterator[Stage]:
 def _sampling(policy: Policy) -> Iterator[Stage]:
     """Sample from a policy what its reward models are trained on."""
     for problems in (_RM_PROBLEMS, _VALIDATION):
-        yield draw(Samples(f"{policy.name}.{problems.split}"), policy, problems, _RM_SAMPLES)
+        yield draw(Samples.of(policy.name, problems), policy, problems, _RM_SAMPLES)
 
 
 def _labelled(policy: str, source: SourceName) -> tuple[Labelled, Labelled]:
     """Return a policy's labelled samples to train a reward model on, and to choose its parameters by."""
-    train, valid = (Labelled(Samples(f"{policy}.{each.split}"), each, source) for each in (_RM_PROBLEMS, _VALIDATION))
+    train, valid = (Labelled(Samples.of(policy, each), each, source) for each in (_RM_PROBLEMS, _VALIDATION))
     return train, valid
 
 
@@ -143,13 +143,13 @@ def _measuring(settings: ExperimentSettings, judged: list[Evaluated]) -> Iterato
     if settings.evaluate.surprise_samples:
         labels = [_labelled(SFT, source)[0] for source in ("outcome", settings.process_labels)]
         controls = {rm_of(SFT, control): each for control, each in zip(CONTROLS, labels, strict=True)}
-        yield surprise(_SFT, controls, Samples(f"{SFT}.{VALIDATION}"), _VALIDATION)
+        yield surprise(_SFT, controls, Samples.of(SFT, _VALIDATION), _VALIDATION)
     yield from _measuring_reward_models(settings, judged)
     test = Problems(TEST)
     yield results.measure_differences(
         {what.policy.name: drawn_files(settings, what, test, [drawn(what.policy, test)]) for what in judged}
     )
-    marked = Labels(Samples(f"{SFT}.{RM_SPLIT}"), settings.process_labels)
+    marked = Labels(Samples.of(SFT, _RM_PROBLEMS), settings.process_labels)
     yield count_supervision(few_shot_policy(settings), data.splits_of(settings), marked)
 
 
@@ -162,7 +162,7 @@ def _measuring_reward_models(settings: ExperimentSettings, judged: list[Evaluate
     controls = CONTROLS if settings.evaluate.surprise_samples else ()
     found = []
     for policy, parts in ((SFT, (ORM, PRM, *controls)), (FEW_SHOT, (ORM,))):
-        samples = Samples(f"{policy}.{VALIDATION}")
+        samples = Samples.of(policy, _VALIDATION)
         for part in parts:
             if part not in CONTROLS:
                 yield score(samples, _VALIDATION, ModelFolder(rm_of(policy, part)))

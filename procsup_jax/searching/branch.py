@@ -9,7 +9,7 @@ Axis letters: n prefix (a problem, or one of several nodes of it), k candidate, 
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from procsup_jax.decode.draw import VocabTables
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.models import api
 from procsup_jax.models.api import KV, DecoderParams, Head, ModelConfig
+from procsup_jax.parallel import split
 
 # What separates a node's own key from those of its candidates' tokens: no candidate has this number.
 _CHILD = 2**31 - 1
@@ -104,6 +105,18 @@ class Candidates(NamedTuple):
     suffix: KV
 
 
+def prefix_axes(prefix: Prefixes) -> Prefixes:
+    """Return the logical axes of one model's prefixes (see parallel.rules)."""
+    of_rows: Any = ("batch",)
+    return Prefixes(api.kv_axes(prefix.kv), of_rows)
+
+
+def candidate_axes(found: Candidates) -> Candidates:
+    """Return the logical axes of candidates."""
+    axes = jax.tree.map(lambda a: ("batch",) + (None,) * (a.ndim - 1), found)
+    return axes._replace(suffix=api.kv_axes(found.suffix))
+
+
 def readable(found: Candidates, active_n: jax.Array) -> jax.Array:
     """Return which candidates, [n, k], a reward model may read: those of active prefixes, neither blank nor cut."""
     return found.visible_nk & active_n[:, None] & ~found.cut_nk
@@ -162,7 +175,10 @@ def sample_steps(
         done_nk = done_nk | ends_nk | events.step_ends | (left_nk <= 1)
         return _Carry(c.step + 1, token_nk, done_nk, found, calculators)
 
-    return jax.lax.while_loop(lambda c: (c.step < t) & ~jnp.all(c.done_nk), body, _start(program, tables, starts)).found
+    def go_on(c: _Carry) -> jax.Array:
+        return (c.step < t) & (split.total(jnp.sum(~c.done_nk)) > 0)
+
+    return split.repeat(go_on, body, _start(program, tables, starts)).found
 
 
 def _start(program: Program, tables: VocabTables, starts: Starts) -> _Carry:

@@ -105,8 +105,8 @@ def assign(
     put = lambda old, value: old.at[new.row_r].set(value, mode="drop")  # noqa: E731
     _, policy_kv = api.prefill(program.steps.policy, policy, new.policy_tokens_rp, new.policy_len_r)
     _, rm_kv = api.prefill(program.steps.rm, rm, new.rm_tokens_rp, new.rm_len_r, head=program.steps.head)
-    policy_kv = api.put_rows(program.steps.policy, forest.policy.kv, new.row_r, policy_kv)
-    rm_kv = api.put_rows(program.steps.rm, forest.rm.kv, new.row_r, rm_kv)
+    policy_kv = api.put_rows(forest.policy.kv, new.row_r, policy_kv)
+    rm_kv = api.put_rows(forest.rm.kv, new.row_r, rm_kv)
     rm_room_r = rm_budget - new.rm_len_r
     root_w = jnp.where(jnp.arange(program.width) == 0, 0, -1)
     forest = forest._replace(
@@ -180,6 +180,12 @@ def of_nodes(a_bn: jax.Array, node_bx: jax.Array) -> jax.Array:
     return jnp.take_along_axis(a_bn, jnp.maximum(node_bx, 0), 1)
 
 
+def forest_axes(forest: Forest) -> Forest:
+    """Return the logical axes of each array of a state: all are split over the lanes, caches over their heads too."""
+    axes = jax.tree.map(lambda a: ("batch",) + (None,) * (a.ndim - 1), forest)
+    return axes._replace(policy=branch.prefix_axes(forest.policy), rm=branch.prefix_axes(forest.rm))
+
+
 def pin(forest: Forest) -> Forest:
     """Shard every array over its lanes, so that the programs hand each other one layout."""
-    return jax.tree.map(lambda a: rules.constrain(a, ("batch",) + (None,) * (a.ndim - 1)), forest)
+    return rules.constrain_tree(forest, forest_axes(forest))

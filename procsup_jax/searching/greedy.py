@@ -16,7 +16,7 @@ from procsup_jax.decode import automaton
 from procsup_jax.decode.draw import VocabTables
 from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams
-from procsup_jax.parallel import rules
+from procsup_jax.parallel import rules, split
 from procsup_jax.parallel.streams import calling
 from procsup_jax.searching import anew, branch, judge
 from procsup_jax.searching.anew import Reader
@@ -83,8 +83,8 @@ def assign(program: Program, policy: DecoderParams, rm: DecoderParams, state: Se
     put = lambda old, value: old.at[new.row_r].set(value, mode="drop")  # noqa: E731
     _, policy_kv = api.prefill(program.policy, policy, new.policy_tokens_rp, new.policy_len_r)
     _, rm_kv = api.prefill(program.rm, rm, new.rm_tokens_rp, new.rm_len_r, head=program.head)
-    policy_kv = api.put_rows(program.policy, state.policy.kv, new.row_r, policy_kv)
-    rm_kv = api.put_rows(program.rm, state.rm.kv, new.row_r, rm_kv)
+    policy_kv = api.put_rows(state.policy.kv, new.row_r, policy_kv)
+    rm_kv = api.put_rows(state.rm.kv, new.row_r, rm_kv)
     state = state._replace(
         policy=Prefixes(policy_kv, put(state.policy.len_n, new.policy_len_r)),
         rm=Prefixes(rm_kv, put(state.rm.len_n, new.rm_len_r)),
@@ -106,8 +106,14 @@ def advance(
     program: Program, choose: Choose, policy: DecoderParams, rm: DecoderParams, tables: VocabTables, state: Search
 ) -> tuple[Search, jax.Array]:
     """Take one step in every active lane; return also which lanes are still active, whole on every device."""
-    found = _sample(program, policy, tables, state)
-    return _take(program, choose, rm, state, found, judge.as_written(program, tables, found))
+
+    def step(whole: tuple[DecoderParams, DecoderParams, VocabTables], state: Search) -> Search:
+        policy, rm, tables = whole
+        found = _sample(program, policy, tables, state)
+        return _take(program, choose, rm, state, found, judge.as_written(program, tables, found))
+
+    axes = search_axes(state)
+    return _pinned(split.over_batch(step, (policy, rm, tables), state, axes, axes))
 
 
 def advance_anew(
@@ -133,20 +139,34 @@ def _sample(program: Program, policy: DecoderParams, tables: VocabTables, state:
 def _sample_for_host(
     program: Program, policy: DecoderParams, tables: VocabTables, state: Search
 ) -> tuple[Candidates, anew.Written]:
-    found = _sample(program, policy, tables, state)
+    def sample(whole: tuple[DecoderParams, VocabTables], state: Search) -> Candidates:
+        return _sample(program, *whole, state)
+
+    shapes = jax.eval_shape(sample, (policy, tables), state)
+    found = split.over_batch(sample, (policy, tables), state, search_axes(state), branch.candidate_axes(shapes))
     return found, anew.written(state.out_nl, state.len_n, found, state.active_n, state.rm.len_n)
 
 
 def _take(
     program: Program, choose: Choose, rm: DecoderParams, state: Search, found: Candidates, steps: ReadSteps
-) -> tuple[Search, jax.Array]:
+) -> Search:
     """Judge the candidates and append those chosen."""
     judged = judge.judge(program, rm, state.rm, found, steps, state.active_n)
-    state = _commit(program, choose, state, found, steps, judged)
+    return _commit(program, choose, state, found, steps, judged)
+
+
+@functools.partial(jax.jit, static_argnames=("program", "choose"), donate_argnames=("state",))
+def _take_read(
+    program: Program, choose: Choose, rm: DecoderParams, state: Search, found: Candidates, steps: ReadSteps
+) -> tuple[Search, jax.Array]:
+    axes = search_axes(state)
+    take = lambda rm, parts: _take(program, choose, rm, *parts)  # noqa: E731
+    parts_axes = axes, branch.candidate_axes(found), judge.STEPS_AXES
+    return _pinned(split.over_batch(take, rm, (state, found, steps), parts_axes, axes))
+
+
+def _pinned(state: Search) -> tuple[Search, jax.Array]:
     return _pin(state), rules.constrain(state.active_n, (None,))
-
-
-_take_read = functools.partial(jax.jit, static_argnames=("program", "choose"), donate_argnames=("state",))(_take)
 
 
 def _commit(
@@ -164,8 +184,8 @@ def _commit(
     place_nt = jnp.where(t < take_n[:, None], state.len_n[:, None] + t, program.max_tokens)
     tokens_nt = of_choice(found.tokens_nkt)
     newest_n = jnp.take_along_axis(tokens_nt, jnp.maximum(take_n - 1, 0)[:, None], 1)[:, 0]
-    policy_kv = api.commit(program.policy, *state.policy, found.suffix, choice_n, take_n)
-    rm_kv = api.commit(program.rm, *state.rm, judged.suffix, choice_n, read_n)
+    policy_kv = api.commit(*state.policy, found.suffix, choice_n, take_n)
+    rm_kv = api.commit(*state.rm, judged.suffix, choice_n, read_n)
     len_n, num_steps_n = state.len_n + take_n, state.num_steps_n + takes_n
     is_full_n = len_n + len(program.separator_ids) >= program.max_tokens
     ends_n = of_choice(found.final_nk) | (num_steps_n >= program.max_steps) | is_full_n
@@ -196,6 +216,12 @@ def results(state: Search) -> tuple[jax.Array, ...]:
     return jax.tree.map(lambda a: rules.constrain(a, (None,) * a.ndim), fields)
 
 
+def search_axes(state: Search) -> Search:
+    """Return the logical axes of each array of a state: all are split over the lanes, caches over their heads too."""
+    axes = jax.tree.map(lambda a: ("batch",) + (None,) * (a.ndim - 1), state)
+    return axes._replace(policy=branch.prefix_axes(state.policy), rm=branch.prefix_axes(state.rm))
+
+
 def _pin(state: Search) -> Search:
     """Shard every array over its lanes, so that the programs hand each other one layout."""
-    return jax.tree.map(lambda a: rules.constrain(a, ("batch",) + (None,) * (a.ndim - 1)), state)
+    return rules.constrain_tree(state, search_axes(state))

@@ -15,12 +15,12 @@ import jax.numpy as jnp
 from procsup_jax.decode.draw import VocabTables
 from procsup_jax.models import api
 from procsup_jax.models.api import KV, DecoderParams
-from procsup_jax.parallel import rules
+from procsup_jax.parallel import rules, split
 from procsup_jax.parallel.streams import calling
 from procsup_jax.searching import anew, branch, judge, tree
 from procsup_jax.searching.anew import Reader
 from procsup_jax.searching.branch import Candidates, Prefixes
-from procsup_jax.searching.forest import Forest, TreeProgram, of_nodes, path_tokens, pin, prefixes
+from procsup_jax.searching.forest import Forest, TreeProgram, forest_axes, of_nodes, path_tokens, pin, prefixes
 from procsup_jax.searching.judge import Judged, ReadSteps
 from procsup_jax.searching.tree import NewNodes, Tree
 
@@ -30,9 +30,15 @@ def advance(
     program: TreeProgram, policy: DecoderParams, rm: DecoderParams, tables: VocabTables, forest: Forest
 ) -> tuple[Forest, jax.Array]:
     """Expand nodes in every active lane; return also which lanes are still active, whole on every device."""
-    policy_prefix, rm_prefix = prefixes(program, forest, forest.next_bw)
-    found = _sample(program, policy, tables, forest, policy_prefix)
-    return _take(program, rm, forest, found, judge.as_written(program.steps, tables, found), rm_prefix)
+
+    def expand(whole: tuple[DecoderParams, DecoderParams, VocabTables], forest: Forest) -> Forest:
+        policy, rm, tables = whole
+        policy_prefix, rm_prefix = prefixes(program, forest, forest.next_bw)
+        found = _sample(program, policy, tables, forest, policy_prefix)
+        return _take(program, rm, forest, found, judge.as_written(program.steps, tables, found), rm_prefix)
+
+    axes = forest_axes(forest)
+    return _pinned(split.over_batch(expand, (policy, rm, tables), forest, axes, axes))
 
 
 def advance_anew(
@@ -66,7 +72,12 @@ def _sample_for_host(
     program: TreeProgram, policy: DecoderParams, tables: VocabTables, forest: Forest
 ) -> tuple[Candidates, anew.Written]:
     node_bw = forest.next_bw
-    found = _sample(program, policy, tables, forest, prefixes(program, forest, node_bw)[0])
+
+    def sample(whole: tuple[DecoderParams, VocabTables], forest: Forest) -> Candidates:
+        return _sample(program, *whole, forest, prefixes(program, forest, forest.next_bw)[0])
+
+    shapes = jax.eval_shape(sample, (policy, tables), forest)
+    found = split.over_batch(sample, (policy, tables), forest, forest_axes(forest), branch.candidate_axes(shapes))
 
     def tokens(one: Tree, tokens_l: jax.Array, node: jax.Array) -> jax.Array:
         return path_tokens(program, one, tokens_l, tree.path(one, node, program.steps.max_steps))
@@ -86,7 +97,7 @@ def _take(
     found: Candidates,
     steps: ReadSteps,
     rm_prefix: Prefixes,
-) -> tuple[Forest, jax.Array]:
+) -> Forest:
     """Judge the candidates, keep some, and choose the nodes to expand next."""
     node_bw = forest.next_bw
     active_n = node_bw.reshape(-1) >= 0
@@ -101,15 +112,24 @@ def _take(
     is_out_b = (forest.policy_room_b <= 0) | (forest.rm_room_b <= 0) | jnp.any(by_lane(judged.left_out_n), -1)
     is_out_b |= forest.trees.visits_n[:, 0] >= program.num_expansions
     goes_on_b1 = jnp.any(node_bw >= 0, -1, keepdims=True) & ~is_out_b[:, None]
-    forest = forest._replace(next_bw=jnp.where(goes_on_b1, _choose(program, forest), -1))
-    return pin(forest), rules.constrain(jnp.any(forest.next_bw >= 0, -1), (None,))
+    return forest._replace(next_bw=jnp.where(goes_on_b1, _choose(program, forest), -1))
 
 
 @functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("forest",))
 def _take_read(
     program: TreeProgram, rm: DecoderParams, forest: Forest, found: Candidates, steps: ReadSteps
 ) -> tuple[Forest, jax.Array]:
-    return _take(program, rm, forest, found, steps, prefixes(program, forest, forest.next_bw)[1])
+    axes = forest_axes(forest)
+    parts_axes = axes, branch.candidate_axes(found), judge.STEPS_AXES
+
+    def take(rm: DecoderParams, parts: tuple[Forest, Candidates, ReadSteps]) -> Forest:
+        return _take(program, rm, *parts, prefixes(program, parts[0], parts[0].next_bw)[1])
+
+    return _pinned(split.over_batch(take, rm, (forest, found, steps), parts_axes, axes))
+
+
+def _pinned(forest: Forest) -> tuple[Forest, jax.Array]:
+    return pin(forest), rules.constrain(jnp.any(forest.next_bw >= 0, -1), (None,))
 
 
 def _choose(program: TreeProgram, forest: Forest) -> jax.Array:
@@ -194,12 +214,8 @@ def _store(
 
     def keep(i: jax.Array, stores: tuple[KV, KV]) -> tuple[KV, KV]:
         slot_b, start_b, rm_start_b = slot_bj[:, i], start_bj[:, i], read_start_bj[:, i]
-        policy = api.commit(
-            program.steps.policy, stores[0], forest.policy.len_n + start_b, found.suffix, slot_b, len_bj[:, i]
-        )
-        rm = api.commit(
-            program.steps.rm, stores[1], forest.rm.len_n + rm_start_b, judged.suffix, slot_b, read_len_bj[:, i]
-        )
+        policy = api.commit(stores[0], forest.policy.len_n + start_b, found.suffix, slot_b, len_bj[:, i])
+        rm = api.commit(stores[1], forest.rm.len_n + rm_start_b, judged.suffix, slot_b, read_len_bj[:, i])
         return policy, rm
 
     stores = jax.lax.fori_loop(0, jnp.max(jnp.sum(node_bj >= 0, -1)), keep, stores)

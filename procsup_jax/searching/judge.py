@@ -5,7 +5,7 @@ Axis letters: n prefix, k candidate, c candidate of those read at a time, t toke
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from procsup_jax.decode import automaton
 from procsup_jax.decode.draw import VocabTables
 from procsup_jax.models import api
 from procsup_jax.models.api import KV, DecoderParams
+from procsup_jax.parallel import split
 from procsup_jax.searching import branch
 from procsup_jax.searching.branch import Candidates, Prefixes, Program
 
@@ -26,6 +27,11 @@ class ReadSteps(NamedTuple):
 
     tokens_nkt: jax.Array
     len_nk: jax.Array
+
+
+_OF_ROWS: Any = (("batch", None, None), ("batch", None))
+# Their logical axes (see parallel.rules).
+STEPS_AXES = ReadSteps(*_OF_ROWS)
 
 
 class Judged(NamedTuple):
@@ -133,10 +139,10 @@ def _read(
         part = _read_all(program, rm, prefix, tokens_nkt[row_n1, slot_nc], len_nk[row_n1, slot_nc])
         prob_nk = prob_nk.at[row_n1, jnp.where(wanted_nc, slot_nc, k)].set(part[0], mode="drop")
         row_nc = jnp.where(wanted_nc, row_n1 * k + slot_nc, n * k)
-        return done + READ_SLOTS, prob_nk, api.put_rows(program.rm, suffix, row_nc.reshape(-1), part[1])
+        return done + READ_SLOTS, prob_nk, api.put_rows(suffix, row_nc.reshape(-1), part[1])
 
     start = (jnp.int32(0), jnp.zeros((n, k), jnp.float32), api.init_kv(program.rm, n * k, t, program.head))
-    return jax.lax.while_loop(lambda carry: carry[0] < jnp.max(read_len_n1), body, start)[1:]
+    return split.repeat(lambda carry: split.total(jnp.sum(read_len_n1 > carry[0])) > 0, body, start, stride=1)[1:]
 
 
 def _read_all(

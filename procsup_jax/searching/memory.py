@@ -40,7 +40,9 @@ def check(what: str, plan: Plan, lanes: int, mesh: Mesh | None) -> None:
 
     Where no number of lanes does, the candidates of a step are too many, and the error says how many fit.
     """
-    size, room = memory.size_of(plan.policy.config, lanes, None, mesh), memory.available(mesh)
+    sizes = [memory.size_of(each.config, lanes, None, mesh) for each in (plan.policy, plan.rm)]
+    size = dataclasses.replace(sizes[0], head_shards=min(each.head_shards for each in sizes))
+    room = memory.available(mesh)
     if room is None or need(plan, size) <= room:
         return
     least = dataclasses.replace(size, lanes=size.shards, cache_dtype="bfloat16")
@@ -59,7 +61,7 @@ def need(plan: Plan, size: Size) -> int:
     """Return the bytes that a search of this size needs on each device, beside the params given."""
     configs = [dataclasses.replace(each.config, cache_dtype=size.cache_dtype) for each in (plan.policy, plan.rm)]
     program = dataclasses.replace(plan.program, policy=configs[0], rm=configs[1])
-    state = memory.tree_bytes(jax.eval_shape(functools.partial(plan.init, program, size.lanes)))
+    state = memory.state_bytes(jax.eval_shape(functools.partial(plan.init, program, size.lanes)), size)
     reads = [
         memory.prompt_bytes(config, swap_size(size.lanes), length, head)
         for config, head, length in zip(configs, (None, program.head), plan.prefix_lens, strict=True)

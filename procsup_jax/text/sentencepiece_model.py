@@ -38,15 +38,11 @@ class SentencePieceTokenizer(PieceTokenizer):
 
     def __init__(self, model: bytes, beside: Beside, name: str = FILE) -> None:
         self._model, self._beside = model, beside
-        try:
-            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model + _NO_PREFIX)
-            self._starting = sentencepiece.SentencePieceProcessor(model_proto=model + _KEEP_BLANKS)
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise UserError(f"{name}: is no SentencePiece model; download it again") from error
-        processor = self._processor
+        refusal = f"{name}: is no SentencePiece model; download it again"
+        self._processor, self._ids = processor, _ = read_pieces(model + _NO_PREFIX, refusal)
+        self._starting, _ = read_pieces(model + _KEEP_BLANKS, refusal)
         self.size = processor.get_piece_size()
         self.digest = hashlib.sha256(model).hexdigest()[:12]
-        self._ids = {processor.id_to_piece(i): i for i in range(self.size)}
         beside.check_added(self.token_id, self.size, FILE)
         self._byte_ids = byte_ids(processor, self._ids)
         self._token_bytes = [piece_bytes(processor, i) for i in range(self.size)]
@@ -75,6 +71,15 @@ class SentencePieceTokenizer(PieceTokenizer):
 
     def _encode_stretch(self, text: str, start: bool) -> list[int]:
         return (self._starting if start else self._processor).encode(text)
+
+
+def read_pieces(model: bytes, refusal: str) -> tuple[sentencepiece.SentencePieceProcessor, dict[str, int]]:
+    """Return what a model file says, and the id of each piece; raise UserError with the `refusal` where it is none."""
+    try:
+        processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        return processor, {processor.id_to_piece(i): i for i in range(processor.get_piece_size())}
+    except (RuntimeError, TypeError, ValueError) as error:  # the last where a piece is no UTF-8
+        raise UserError(refusal) from error
 
 
 def byte_ids(processor: sentencepiece.SentencePieceProcessor, ids: Mapping[str, int]) -> dict[int, int]:

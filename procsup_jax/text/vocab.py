@@ -22,7 +22,7 @@ import sentencepiece
 from procsup_jax import files
 from procsup_jax.errors import UserError
 from procsup_jax.text.pieces import BLANK, SURROGATES, PieceTokenizer, any_of, byte_piece
-from procsup_jax.text.sentencepiece_model import byte_ids, piece_bytes
+from procsup_jax.text.sentencepiece_model import byte_ids, piece_bytes, read_pieces
 from procsup_jax.text.tokenizer_files import read_bytes
 
 PAD, UNK, BOS, EOS, SEP = "<pad>", "<unk>", "<bos>", "<eos>", "<sep>"
@@ -51,12 +51,9 @@ class Vocab(PieceTokenizer):
 
     def __init__(self, model: bytes, name: str = "vocabulary") -> None:
         self._model = model
-        try:
-            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise UserError(f"{name}: is no SentencePiece model; pass a .model file that train_vocab wrote") from error
+        refusal = f"{name}: is no SentencePiece model; pass a .model file that train_vocab wrote"
+        self._processor, self._ids = _, ids = read_pieces(model, refusal)
         self.size = self._processor.get_piece_size()
-        self._ids = ids = {self._processor.id_to_piece(i): i for i in range(self.size)}
         _require_pieces(ids, self._processor, name)
         self.pad_id, self.unk_id, self.eos_id = (ids[piece] for piece in (PAD, UNK, EOS))
         self.sep_id, self.correct_id, self.incorrect_id = (ids[piece] for piece in (SEP, CORRECT, INCORRECT))

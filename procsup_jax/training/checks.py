@@ -66,7 +66,7 @@ def _check_memory(network: api.Network, seq_len: int, settings: FitSettings) -> 
     config, mesh = network.config, network.mesh
     shards = 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
     kept = 2 * config.d_model
-    if not config.remat:
+    if config.remat != "full":
         kept += (config.num_heads + 2 * config.num_kv_heads) * config.head_dim + 2 * config.d_ff
     width = 4 if config.dtype == "float32" else 2
     state = _STATE_COPIES * memory.tree_bytes(network.params) // (1 if mesh is None else mesh.size)

@@ -12,10 +12,11 @@ import optax
 from procsup_jax.data.pack import Packed
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
-from procsup_jax.training.settings import FitSettings
+from procsup_jax.training.settings import REPLACED, FitSettings
 
 _norm = jax.jit(optax.tree.norm)
-UNIMPORTANT = ("optim", "checkpoint_every", "log_every")
+# What a fit replaces of the model is in the model's config by then.
+UNIMPORTANT = ("optim", "checkpoint_every", "log_every", *REPLACED)
 PARAMS = "norm of the initial parameters"
 
 
@@ -29,7 +30,7 @@ def identity(
     values: dict[str, Any] = {"seed": seed, "train data": train.digest, PARAMS: float(_norm(network.params))}
     values["validation data"] = valid.digest if valid is not None else None
     values["head"] = api.head_to_json(network.head)
-    values.update({f"model.{k}": v for k, v in dataclasses.asdict(network.config).items()})
+    values.update({f"model.{k}": v for k, v in network.config.to_json().items()})
     values.update({k: v for k, v in dataclasses.asdict(settings).items() if k not in UNIMPORTANT})
     values.update({f"optim.{k}": v for k, v in dataclasses.asdict(settings.optim).items()})
     if settings.optim.schedule == "constant":

@@ -20,7 +20,7 @@ class Interrupts:
     Before that, while the first step is compiled, there is nothing to save and a signal acts at once, as without this
     class; so does a second one. One that the block never asked for acts at its end. Outside the command's own process
     they are caught by handlers, in the main thread alone, where Python allows them. Several processes have to stop at
-    the same step: there JAX's preemption service catches SIGTERM and names the step, and Ctrl-C acts at once.
+    the same step, whichever of them was told: there JAX's preemption service is told, and names the step.
     """
 
     def __init__(self) -> None:
@@ -44,10 +44,10 @@ class Interrupts:
 
     def requested(self, step: int) -> bool:
         """Return whether to stop after `step`; to be asked after every step, by every process."""
+        if not self._catching:
+            self._begin()
         if self._several and multihost_utils.reached_preemption_sync_point(step):
             self._received = signal.SIGTERM
-        elif not self._several and not self._catching:
-            self._begin()
         return self._received is not None
 
     def leave(self, message: str) -> None:
@@ -61,8 +61,8 @@ class Interrupts:
     def _begin(self) -> None:
         self._catching = True
         if signals.listening():
-            signals.defer(self._catch)
-        elif threading.current_thread() is threading.main_thread():
+            signals.defer(_tell_preemption_service if self._several else self._catch)
+        elif not self._several and threading.current_thread() is threading.main_thread():
             for number in signals.STOPPING:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._old[number] = signal.signal(number, self._handle)
@@ -78,3 +78,10 @@ class Interrupts:
         while self._old:
             number, handler = self._old.popitem()
             signal.signal(number, handler)
+
+
+def _tell_preemption_service(_: int) -> None:
+    """Let the handler of SIGTERM run that JAX's preemption service has installed, here, where it is blocked."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    signal.raise_signal(signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

@@ -57,7 +57,7 @@ def fit(
     finite; Ctrl-C and SIGTERM end it after the current step, which is saved first. A damaged checkpoint is set aside
     with a warning, and the one before taken up, or the fit started anew.
     """
-    network = network._replace(config=dataclasses.replace(network.config, dropout=settings.dropout))
+    network = network._replace(config=settings.computing(network.config))
     check_params(network)
     check_inputs(network, train, valid, settings)
     if workdir is not None:

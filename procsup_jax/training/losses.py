@@ -59,7 +59,7 @@ def rm_sums(logits_bl: jax.Array, targets_bl: jax.Array, weights_bl: jax.Array) 
     return Sums((nats_bl * weights_bl).sum(), weights_bl.sum(), (right_bl * weights_bl).sum())
 
 
-def chunked_lm_sums(
+def lm_sums_of(
     config: api.ModelConfig,
     params: api.Params,
     hidden_bld: jax.Array,
@@ -68,16 +68,15 @@ def chunked_lm_sums(
     *,
     max_logits: int = api.MAX_LOGITS,
 ) -> Sums:
-    """Sum the cross-entropy from hidden states, with at most `max_logits` logits of a row in memory at once.
+    """Sum the cross-entropy from hidden states.
 
-    Longer rows are cut into equal chunks whose logits are computed again in the backward pass.
+    A row's logits are made whole up to `max_logits`, which small vocabularies never have more of: three products with
+    the table. More are never made whole, for a fourth product: see `api.cross_entropy`.
     """
-
-    def chunk_sums(hidden_btd: jax.Array, targets_bt: jax.Array, weights_bt: jax.Array) -> Sums:
-        return lm_sums(api.unembed(config, params, hidden_btd), targets_bt, weights_bt)
-
-    sums = api.map_chunks(chunk_sums, config.vocab_size, hidden_bld, targets_bl, weights_bl, max_logits=max_logits)
-    return Sums(*(part_c.sum() for part_c in sums))
+    if hidden_bld.shape[1] * config.vocab_size <= max_logits:
+        return lm_sums(api.unembed(config, params, hidden_bld), targets_bl, weights_bl)
+    nats_bl, right_bl = api.cross_entropy(config, params, hidden_bld, targets_bl)
+    return Sums((nats_bl * weights_bl).sum(), weights_bl.sum(), (right_bl * weights_bl).sum())
 
 
 def make_loss(config: api.ModelConfig, head: api.Head | None = None) -> LossFn:
@@ -90,7 +89,7 @@ def make_loss(config: api.ModelConfig, head: api.Head | None = None) -> LossFn:
         inputs = params, batch["tokens"], batch["positions"], batch["segments"]
         if head is None:
             hidden_bld = api.hidden(config, *inputs, dropout_key=dropout_key)
-            return chunked_lm_sums(config, params, hidden_bld, batch["targets"], batch["weights"])
+            return lm_sums_of(config, params, hidden_bld, batch["targets"], batch["weights"])
         logits_bl = api.rm_logits(config, head, *inputs, batch["solution"], dropout_key=dropout_key)
         return rm_sums(logits_bl, batch["targets"], batch["weights"])
 

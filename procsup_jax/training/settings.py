@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, get_args
 
 from procsup_jax.free import FREE
-from procsup_jax.models.config import HeadKind
-from procsup_jax.ranges import Amount, BadValue, Count, Positive, ShareBelowOne, Size, check
+from procsup_jax.models.config import HeadKind, ModelConfig
+from procsup_jax.ranges import Amount, BadValue, Count, Positive, ShareBelowOne, Size, check, hints_of
 
 SCHEDULES = ("constant", "cosine", "linear")
 ALGORITHMS = ("adamw", "muon")
 
 Task = Literal["sft", "distil", "orm", "prm"]
+# What a fit may replace of a model's config; "" keeps it.
+REPLACED = ("dtype", "remat", "attention")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +65,13 @@ class FitSettings:
     """Microbatches that a step's rows are split into: less memory, the same step."""
     dropout: ShareBelowOne = 0.0
     """Replaces the model's."""
+    dtype: Literal["", "float32", "bfloat16"] = ""
+    """The type to compute in, "" the model's; parameters, their gradients' sums and the optimiser keep their own."""
+    remat: Literal["", "none", "full", "dots", "dots_no_batch"] = ""
+    """What the backward pass computes again instead of keeping it, "" the model's: full, each layer; dots, all of it
+    but products of matrices, attention's scores among them; dots_no_batch, attention's products too."""
+    attention: Literal["", "auto", "plain", "splash", "flash", "cudnn"] = ""
+    """What computes attention, "" the model's: auto is the best that the device has."""
     eval_every: Size = 0
     """Steps between validation losses, of which there is one after the last step too; 0: after the last one only."""
     patience: Size = 0
@@ -73,9 +83,18 @@ class FitSettings:
 
     def __post_init__(self) -> None:
         check(self)
+        for name in REPLACED:
+            allowed = get_args(hints_of(FitSettings)[name])
+            if getattr(self, name) not in allowed:
+                raise BadValue(name, getattr(self, name), f'"" or one of {", ".join(allowed[1:])}')
         if self.batch_size % self.grad_accum:
             expected = f"a positive multiple of {self.grad_accum}, its grad_accum={self.grad_accum} microbatches"
             raise BadValue("batch_size", self.batch_size, expected)
+
+    def computing(self, config: ModelConfig) -> ModelConfig:
+        """Return a model's config with what this fit replaces of it."""
+        changes = {name: getattr(self, name) for name in REPLACED if getattr(self, name)}
+        return dataclasses.replace(config, dropout=self.dropout, **changes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,3 +112,11 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+def stated(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a dataclass's fields without those that replace nothing: `asdict`'s `dict_factory` for what is recorded.
+
+    So what was recorded before there were such fields compares as equal.
+    """
+    return {name: value for name, value in pairs if value != "" or name not in REPLACED}

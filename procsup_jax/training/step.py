@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -27,14 +28,34 @@ class StepInfo(NamedTuple):
     grad_norm: jax.Array
 
 
-TrainStep = Callable[[TrainState, Batch, jax.typing.ArrayLike, jax.Array | None], tuple[TrainState, StepInfo]]
+@dataclasses.dataclass(frozen=True)
+class TrainStep:
+    """Take a step from (state, microbatches [a, b, l], learning rate, dropout key or None); the state is donated."""
+
+    program: jax.stages.Wrapped
+    mesh: Mesh | None
+
+    def __call__(
+        self, state: TrainState, batch: Batch, rate: jax.typing.ArrayLike, dropout_key: jax.Array | None
+    ) -> tuple[TrainState, StepInfo]:
+        """Take the step."""
+        # A schedule may give a Python number or an array: as one type they share a program.
+        with rules.use(self.mesh):
+            return self.program(state, batch, jnp.asarray(rate, jnp.float32), dropout_key)
+
+    def lower(self, state: TrainState, batch: Batch) -> jax.stages.Lowered:
+        """Return the step without dropout as the compiler gets it, from shapes and shardings alone."""
+        with rules.use(self.mesh):
+            return self.program.lower(state, batch, jax.ShapeDtypeStruct((), jnp.float32), None)
+
+
 Evaluate = Callable[[api.Params, Packed, int], dict[str, float]]
 
 
 def make_train_step(
     loss: LossFn, optimiser: optax.GradientTransformation, abstract: TrainState, mesh: Mesh | None = None
 ) -> TrainStep:
-    """Compile a step from (state, microbatches [a, b, l], learning rate, dropout key or None); the state is donated.
+    """Compile a step.
 
     The gradient is that of the mean over the whole batch, however it is divided: sums are accumulated and divided by
     the total weight once. Dropout is a function of the key and the state's step; no key means no dropout.
@@ -72,16 +93,7 @@ def make_train_step(
         return TrainState(state.step + 1, params, opt_state), StepInfo(sums, optax.tree.norm(grads))
 
     out = None if mesh is None else (jax.tree.map(lambda s: s.sharding, abstract), rules.sharding(mesh, ()))
-    compiled = jax.jit(train_step, donate_argnums=0, out_shardings=out)
-
-    def run(
-        state: TrainState, batch: Batch, rate: jax.typing.ArrayLike, dropout_key: jax.Array | None
-    ) -> tuple[TrainState, StepInfo]:
-        # A schedule may give a Python number or an array: as one type they share a program.
-        with rules.use(mesh):
-            return compiled(state, batch, jnp.asarray(rate, jnp.float32), dropout_key)
-
-    return run
+    return TrainStep(jax.jit(train_step, donate_argnums=0, out_shardings=out), mesh)
 
 
 def make_eval(loss: LossFn, mesh: Mesh | None = None) -> Evaluate:
@@ -110,9 +122,18 @@ def place(batch: pipeline.Batch, grad_accum: int, mesh: Mesh | None) -> Batch:
     return {name: jax.make_array_from_process_local_data(sharding, np.asarray(x)) for name, x in folded.items()}
 
 
+def abstract_batch(shape: tuple[int, int, int], mesh: Mesh | None, *, is_rm: bool) -> dict[str, jax.ShapeDtypeStruct]:
+    """Return the shapes of what `place` makes: microbatches [a, b, l] of a language or a reward model."""
+    sharding = None if mesh is None else rules.sharding(mesh, (None, "batch", "length"), shape)
+    names = ("tokens", "positions", "segments", "targets", "weights", *(("solution",) if is_rm else ()))
+    floats = ("weights", "targets") if is_rm else ("weights",)
+    dtypes = {name: jnp.float32 if name in floats else jnp.int32 for name in names}
+    return {name: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding) for name, dtype in dtypes.items()}
+
+
 def check_batch_size(batch_size: int, grad_accum: int, mesh: Mesh | None) -> None:
     """Raise UserError unless the batch divides into microbatches, and these over the devices that share a batch."""
-    shards = 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
+    shards = rules.batch_shards(mesh)
     if batch_size < 1 or grad_accum < 1 or batch_size % (grad_accum * shards):
         raise UserError(
             f"batch_size={batch_size}: expected a positive multiple of {grad_accum * shards} "

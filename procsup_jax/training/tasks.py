@@ -23,7 +23,7 @@ from procsup_jax.models.model import Model
 from procsup_jax.ranges import Seed, check_value
 from procsup_jax.training.lesson import Lesson
 from procsup_jax.training.loop import fit
-from procsup_jax.training.settings import Task, TrainSettings
+from procsup_jax.training.settings import Task, TrainSettings, stated
 from procsup_jax.types import Problem, Sample, StepLabels
 
 
@@ -64,7 +64,7 @@ def train(
     metadata = {
         "task": lesson.task,
         "start": {"name": model.name, "digest": model.digest},
-        "settings": dataclasses.asdict(settings),
+        "settings": dataclasses.asdict(settings, dict_factory=stated),
         "seed": seed,
         "examples": train_rows.num_examples,
         "best_step": result.best_step,

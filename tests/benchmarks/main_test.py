@@ -15,7 +15,7 @@ def test_the_readme_s_commands_parse_and_name_every_benchmark():
     assert len(commands) >= 4
     for each in commands:
         command.parse(shlex.split(each, comments=True)[3:])
-    assert all(f"`{name}`" in text for name in [*BENCHMARKS, "demo"])
+    assert all(f"`{name}`" in text for name in [*BENCHMARKS, "demo", "memory"])
 
 
 def test_mistakes_are_one_clear_line(capsys):

@@ -27,14 +27,14 @@ def test_the_plan_is_near_what_the_compiler_says(model, head, number):
     if head is None:
         program = functools.partial(score._token_logprobs.lower, judge.config)
     else:
-        program = functools.partial(score._step_logits.lower, judge.config, head)
+        program = functools.partial(score.step_logits.lower, judge.config, head)
     found = program(judge.params, batch).compile().memory_analysis().temp_size_in_bytes
     planned = memory.tree_row_bytes(judge.config, head, shape)
     assert 0.5 * found < planned < 2.5 * found, planned / found
 
 
 def test_a_batch_that_does_not_fit_is_refused_by_its_flag_with_one_that_does(model, monkeypatch):
-    monkeypatch.setattr(score, "_step_logits", lambda *args: pytest.fail("it was compiled"))
+    monkeypatch.setattr(score, "step_logits", lambda *args: pytest.fail("it was compiled"))
     judge = model.with_head(api.ProductHead())
     with pytest.raises(
         UserError, match=r"^scoring with --size=1000000000 needs .* available: set --size=\d+ \(.*less$"

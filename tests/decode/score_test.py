@@ -6,8 +6,6 @@ import pytest
 from procsup_jax.decode import score
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
-from procsup_jax.parallel import mesh as meshes
-from procsup_jax.parallel import rules
 from procsup_jax.types import Problem, Sample
 
 PROBLEMS = [Problem("a", "Ann has 5 apples. How many?", "5"), Problem("b", "Bob?", "7")]
@@ -149,32 +147,6 @@ def test_equal_solutions_get_equal_arrays_of_their_own(judge, probs):
     np.testing.assert_array_equal(first, second)
     first[:] = 0
     np.testing.assert_allclose(second, probs[0], rtol=1e-5)
-
-
-def place(judge, mesh):
-    axes, shapes = api.param_axes(judge.config, judge.head), api.abstract_params(judge.config, judge.head)
-    params = jax.device_put(judge.params, rules.tree_sharding(mesh, axes, shapes))
-    return judge.replace(params=params, mesh=mesh)
-
-
-@pytest.mark.parametrize("axes", [(4, 2, 1), (1, 2, 2)])
-def test_a_mesh_changes_no_score(judge, probs, axes):
-    mesh = meshes.make_mesh(meshes.MeshSettings(*axes))
-    placed = place(judge, mesh)
-    sharded = score.score_samples(placed, PROBLEMS, SAMPLES, batch_size=8)
-    for got, want in zip(sharded, probs, strict=True):
-        np.testing.assert_allclose(got, want, rtol=1e-4)
-
-
-@pytest.mark.parametrize("head", [api.ProductHead(), api.ClassifierHead(2, 2)], ids=["product", "classifier"])
-def test_a_mesh_changes_nothing_that_a_head_with_parameters_says(model, head):
-    judge = with_random_head(model, head)
-    want = score.score_samples(judge, PROBLEMS, SAMPLES, batch_size=8)
-    mesh = meshes.make_mesh(meshes.MeshSettings(2, 2, 2))
-    placed = place(judge, mesh)
-    sharded = score.score_samples(placed, PROBLEMS, SAMPLES, batch_size=8)
-    for got, one in zip(sharded, want, strict=True):
-        np.testing.assert_allclose(got, one, rtol=1e-4)
 
 
 def test_errors_name_problem_sample_and_lengths(judge):

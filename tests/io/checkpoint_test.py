@@ -1,4 +1,6 @@
+import asyncio
 import errno
+import gc
 import random
 import shutil
 import subprocess
@@ -246,3 +248,22 @@ def test_what_is_said_of_a_closed_event_loop_stays_away_and_nothing_else_does(tm
     for said in ("Event loop is closed", "something else"):
         sys.unraisablehook(types.SimpleNamespace(exc_value=RuntimeError(said)))
     assert heard == ["something else"]
+
+
+def test_what_nobody_asks_for_stays_away_and_nothing_else_does(tmp_path, caplog):
+    async def orbax_write():
+        raise ValueError("No space left on device")
+
+    async def another():
+        raise ValueError("something else")
+
+    async def both():
+        for each in (orbax_write, another):
+            asyncio.get_running_loop().create_task(each())
+        await asyncio.sleep(0)
+
+    with Checkpoints(tmp_path / "a"):
+        pass
+    asyncio.run(both())
+    gc.collect()
+    assert [record.message.count("another") for record in caplog.records] == [1]

@@ -1,10 +1,12 @@
 import dataclasses
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from procsup_jax.models import api
+from procsup_jax.models.config import Remat
 
 
 def test_packed_documents_equal_separate_ones(each_config, make_params, tokens_bl, run, hidden) -> None:
@@ -81,24 +83,39 @@ def test_dropout_follows_its_key_and_is_off_without_one(config, make_params, tok
     np.testing.assert_array_equal(run(dropped, params, tokens_bl), run(config, params, tokens_bl))
 
 
-def test_remat_changes_nothing(config, make_params, tokens_bl) -> None:
+def mean_loss(config: api.ModelConfig):
+    def loss(params: api.Params, tokens_bl: jax.Array) -> jax.Array:
+        positions = jnp.broadcast_to(jnp.arange(tokens_bl.shape[1]), tokens_bl.shape)
+        key = jax.random.key(4)
+        hidden = api.hidden(config, params, tokens_bl, positions, jnp.ones_like(tokens_bl), dropout_key=key)
+        return jax.nn.logsumexp(api.unembed(config, params, hidden), axis=-1).mean()
+
+    return loss
+
+
+def test_no_remat_policy_changes_the_loss_or_its_gradient(config, make_params, tokens_bl) -> None:
     params = make_params(config)
-    ones = np.ones_like(tokens_bl)
-    positions = np.tile(np.arange(24), (3, 1))
+    found = {}
+    for policy in get_args(Remat):
+        changed = dataclasses.replace(config, remat=policy, dropout=0.3)
+        found[policy] = jax.jit(jax.value_and_grad(mean_loss(changed)))(params, tokens_bl)
+    for policy in get_args(Remat):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), found[policy], found["none"])
+    assert all(np.abs(grad).max() > 0 for grad in jax.tree.leaves(found["none"][1]))
 
-    def loss_and_grads(remat: bool) -> tuple[jax.Array, api.Params]:
-        changed = dataclasses.replace(config, remat=remat, dropout=0.3)
 
-        def loss(params: api.Params) -> jax.Array:
-            key = jax.random.key(4)
-            hidden = api.hidden(changed, params, tokens_bl, positions, ones, dropout_key=key)
-            return jax.nn.logsumexp(api.unembed(changed, params, hidden), axis=-1).mean()
+def test_remat_policies_keep_less_of_a_deep_model(config) -> None:
+    def kept(policy: Remat) -> int:
+        deep = dataclasses.replace(config, remat=policy, num_layers=12)
+        params, ids_bl = api.abstract_params(deep), jnp.ones((4, 256), jnp.int32)
+        # What the function that a forward pass hands to its backward pass holds.
+        backward = jax.eval_shape(lambda params: jax.vjp(lambda own: mean_loss(deep)(own, ids_bl), params)[1], params)
+        return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(backward))
 
-        return jax.jit(jax.value_and_grad(loss))(params)
-
-    got, want = loss_and_grads(True), loss_and_grads(False)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), got, want)
-    assert all(np.abs(grad).max() > 0 for grad in jax.tree.leaves(want[1]))
+    found = {policy: kept(policy) for policy in get_args(Remat)}
+    assert found["full"] < found["dots_no_batch"] < min(found["none"], found["dots"]), found
+    # Each layer's input, and little else.
+    assert found["full"] - 12 * 4 * 256 * config.d_model * 4 < found["dots_no_batch"] / 4
 
 
 def test_initial_scales_follow_fan_in_and_depth() -> None:

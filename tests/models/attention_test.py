@@ -67,13 +67,13 @@ def test_bfloat16_keeps_scores_and_sums_in_float32() -> None:
 def test_slot_attention_equals_packed_attention_over_prefix_and_suffix(t: int, block_len: int) -> None:
     n, s, k, g, e, prefix_capacity, suffix_capacity = 2, 3, 2, 2, 8, 7, 9
     rng = np.random.default_rng(0)
-    prefix = tuple(rng.standard_normal((n * k, prefix_capacity, e), np.float32) for _ in range(2))
-    suffix = tuple(rng.standard_normal((n * s * k, suffix_capacity, e), np.float32) for _ in range(2))
+    prefix = tuple(rng.standard_normal((n, k, prefix_capacity, e), np.float32) for _ in range(2))
+    suffix = tuple(rng.standard_normal((n * s, k, suffix_capacity, e), np.float32) for _ in range(2))
     q_nskgte = rng.standard_normal((n, s, k, g, t, e), np.float32)
     prefix_len, suffix_len = np.array([7, 4]), np.array([[0, 2, 5], [6, 1, 3]])
-    cut = lambda part: tuple(part[:, i : i + block_len] for i in range(0, part.shape[1], block_len))  # noqa: E731
+    cut = lambda part: tuple(part[:, :, i : i + block_len] for i in range(0, part.shape[2], block_len))  # noqa: E731
     blocks = [tuple(cut(part) for part in cache) for cache in (prefix, suffix)]
-    blocks = [(tuple(block.swapaxes(1, 2) for block in keys), values) for keys, values in blocks]
+    blocks = [(tuple(block.swapaxes(2, 3) for block in keys), values) for keys, values in blocks]
     got = np.asarray(jax.jit(slot_attention)(q_nskgte, blocks[0], prefix_len, blocks[1], suffix_len))
     # Lay each slot's own keys out at the end of a row; what is left before them is padding.
     rows, total = [], prefix_capacity + suffix_capacity

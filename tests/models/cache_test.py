@@ -13,7 +13,7 @@ from procsup_jax.models import api
 decoder_params = jax.jit(functools.partial(api.unstack, donate=False), static_argnums=0)
 extend = jax.jit(api.extend, static_argnums=0)
 prefill = jax.jit(api.prefill, static_argnums=0, static_argnames="capacity")
-commit = jax.jit(api.commit, static_argnums=0)
+commit = jax.jit(api.commit)
 
 PREFIX_LENS = np.array([6, 2, 9])
 NUM_SLOTS = 2
@@ -56,7 +56,7 @@ class Decoder:
         self.suffix_len = self.suffix_len + counts
 
     def commit(self, choice: np.ndarray, take: np.ndarray, suffix_capacity: int) -> None:
-        self.prefix = commit(self.config, self.prefix, self.prefix_len, self.suffix, choice, take)
+        self.prefix = commit(self.prefix, self.prefix_len, self.suffix, choice, take)
         self.prefix_len = self.prefix_len + take
         for lane in range(len(take)):
             self.states[lane] = [self.states[lane][choice[lane]][: self.prefix_len[lane]]] * NUM_SLOTS
@@ -129,9 +129,8 @@ def test_decoding_without_a_prefix(config, make_params, tokens_bl, run) -> None:
 
 def by_position(kv):
     """Return a cache's arrays with the positions on axis 1."""
-    return [
-        np.asarray(array) for layer in kv.layers for array in (*(k.swapaxes(1, 2) for k in layer.k), *layer.v, *layer.x)
-    ]
+    moved = [zip(layer, (3, 2, 1), strict=True) for layer in kv.layers]
+    return [np.moveaxis(np.asarray(array), axis, 1) for layer in moved for blocks, axis in layer for array in blocks]
 
 
 def test_writes_past_the_capacity_are_dropped(config, make_params, tokens_bl, run) -> None:
@@ -234,11 +233,11 @@ def test_taken_and_put_rows_decode_as_the_originals(config, make_params, tokens_
     params = make_params(config)
     decoder = Decoder(config, params, tokens_bl, 8)
     order = np.array([2, 0, 0])
-    decoder.prefix = api.take_rows(config, decoder.prefix, order)
+    decoder.prefix = api.take_rows(decoder.prefix, order)
     decoder.tokens, decoder.prefix_len = decoder.tokens[order], decoder.prefix_len[order]
     # Lane 1 is handed row 1 again, from a smaller cache; row number 3 is past the end.
     row, new = np.array([1, 3]), prefill(config, decoder.dparams, tokens_bl[1:][:, :10], PREFIX_LENS[1:])[1]
-    decoder.prefix = api.put_rows(config, decoder.prefix, row, new)
+    decoder.prefix = api.put_rows(decoder.prefix, row, new)
     decoder.tokens[1], decoder.prefix_len[1] = tokens_bl[1], PREFIX_LENS[1]
     decoder.states = [[np.zeros((0, config.d_model))] * NUM_SLOTS for _ in range(3)]
     decoder.feed(np.full((3, NUM_SLOTS), 4), 4)
@@ -261,13 +260,11 @@ def test_taken_positions_are_those_asked_for(seed: int, taken_len: int) -> None:
     taken = jax.jit(api.take_positions)(kv, position_nsm)
     assert jax.tree.map(jnp.shape, taken) == jax.tree.map(jnp.shape, api.init_kv(config, 6, taken_len))
     for whole, part in zip(kv.layers, taken.layers, strict=True):
-        for blocks, got, axis in zip(whole, part, (2, 1, 1), strict=True):
+        for blocks, got, axis in zip(whole, part, (3, 2, 1), strict=True):
             joined, joined_got = (np.moveaxis(np.concatenate(each, axis), axis, 1) for each in (blocks, got))
-            width = len(joined) // 3
             for row in range(6):
-                for head in range(width):
-                    want = joined[row // 2 * width + head][position_nsm[row // 2, row % 2]]
-                    np.testing.assert_array_equal(joined_got[row * width + head], want)
+                want = joined[row // 2][position_nsm[row // 2, row % 2]]
+                np.testing.assert_array_equal(joined_got[row], want)
 
 
 @settings(max_examples=15)
@@ -285,15 +282,13 @@ def test_commit_moves_exactly_the_chosen_tokens(lens: list[int], take: list[int]
         for first, kv in ((0, api.init_kv(config, 3, 8)), (1000, api.init_kv(config, 6, 4)))
     ]
     lens_n, take_n, choice_n = np.array(lens), np.array(take), np.array(choice)
-    got = commit(config, filled[0], lens_n, filled[1], choice_n, take_n)
+    got = commit(filled[0], lens_n, filled[1], choice_n, take_n)
     for old, own, new in zip(*(by_position(kv) for kv in (*filled, got)), strict=True):
-        width = old.shape[0] // 3
-        want = np.array(old).reshape(3, width, *old.shape[1:])
-        slots = np.asarray(own).reshape(3, 2, width, *own.shape[1:])
+        want, slots = np.array(old), np.asarray(own).reshape(3, 2, *own.shape[1:])
         for lane in range(3):
             end = min(lens[lane] + take[lane], 8)
-            want[lane, :, lens[lane] : end] = slots[lane, choice[lane], :, : end - lens[lane]]
-        np.testing.assert_array_equal(new, want.reshape(old.shape))
+            want[lane, lens[lane] : end] = slots[lane, choice[lane], : end - lens[lane]]
+        np.testing.assert_array_equal(new, want)
 
 
 @pytest.mark.parametrize("shift_width", [0, 3])

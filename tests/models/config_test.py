@@ -1,9 +1,11 @@
+import dataclasses
 import functools
 import math
 
 import jax
 import pytest
 
+from procsup_jax import fields
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
 
@@ -79,3 +81,24 @@ def test_forward_flops_agree_with_the_compiler(context_len: int) -> None:
     dparams = jax.eval_shape(functools.partial(api.unstack, config, donate=False), api.abstract_params(config))
     cost = jax.jit(logits).lower(dparams, token, *kv).cost_analysis()
     assert api.forward_flops_per_token(config, context_len) == pytest.approx(cost["flops"], rel=0.05)
+
+
+def test_remat_and_attention_are_written_as_before_they_had_names() -> None:
+    config = api.preset("1m", 64)
+    assert config.to_json()["remat"] is False and "attention" not in config.to_json()
+    assert dataclasses.replace(config, remat="full").to_json()["remat"] is True
+    for changes in ({}, {"remat": "full"}, {"remat": "dots", "attention": "plain", "cache_dtype": "bfloat16"}):
+        changed = dataclasses.replace(config, **changes)
+        assert fields.build(api.ModelConfig, changed.to_json(), "config") == changed
+    assert dataclasses.replace(config, remat=True).remat == "full"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "known"),
+    [("remat", "half", "none, full, dots, dots_no_batch"), ("attention", "fast", "auto, plain, splash, flash, cudnn")],
+)
+def test_unknown_names_list_the_known_ones(name: str, value: str, known: str) -> None:
+    with pytest.raises(UserError, match=f"model {name}='{value}': expected one of {known}"):
+        api.preset("1m", 64, **{name: value})
+    with pytest.raises(UserError, match=f"config.{name}='{value}': expected one of {known}"):
+        fields.build(api.ModelConfig, {**api.preset("1m", 64).to_json(), name: value}, "config")

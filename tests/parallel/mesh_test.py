@@ -2,7 +2,7 @@ import jax
 import pytest
 
 from procsup_jax.errors import UserError
-from procsup_jax.parallel.mesh import make_mesh
+from procsup_jax.parallel.mesh import local_mesh_or_none, make_mesh, mesh_or_none
 from procsup_jax.parallel.settings import MeshSettings
 
 
@@ -44,3 +44,13 @@ def test_minus_one_that_cannot_be_resolved_is_reported() -> None:
 def test_impossible_sizes_are_reported(sizes: dict[str, int], message: str) -> None:
     with pytest.raises(UserError, match=message):
         MeshSettings(**sizes)
+
+
+def test_several_processes_train_over_all_of_their_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    for settings in (MeshSettings(), MeshSettings(data=2)):
+        with pytest.raises(UserError, match=r"has . devices, and 2 processes have 8, all of which .* one axis to -1"):
+            mesh_or_none(settings)
+    assert mesh_or_none(MeshSettings(data=-1)).size == 8
+    assert local_mesh_or_none(MeshSettings()) is None
+    assert local_mesh_or_none(MeshSettings(data=2)).size == 2

@@ -9,9 +9,6 @@ import pytest
 
 from procsup_jax.decode import generate, score
 from procsup_jax.errors import UserError
-from procsup_jax.models import api
-from procsup_jax.parallel import mesh as meshes
-from procsup_jax.parallel import rules
 from procsup_jax.searching import greedy
 from procsup_jax.searching.step_search import StepSearchSettings, step_search
 from procsup_jax.text.layout import LINES
@@ -84,18 +81,6 @@ def test_results_depend_on_problem_and_seed_alone(policy, rm, vocab):
             np.testing.assert_allclose(got.step_probs, want.step_probs, rtol=1e-5)
     other = step_search(policy, rm, PROBLEMS, SETTINGS, seed=4)
     assert [o.sample.solution for o in other] != [b.sample.solution for b in base]
-
-
-def test_a_mesh_changes_no_search(policy, rm, vocab):
-    base = step_search(policy, rm, PROBLEMS[:3], SETTINGS, seed=3)
-    mesh = meshes.make_mesh(meshes.MeshSettings(data=1, fsdp=2, tensor=2))
-
-    def place(model):
-        axes, shapes = api.param_axes(model.config, model.head), api.abstract_params(model.config, model.head)
-        return model.replace(params=jax.device_put(model.params, rules.tree_sharding(mesh, axes, shapes)), mesh=mesh)
-
-    got = step_search(place(policy), place(rm), PROBLEMS[:3], SETTINGS, seed=3)
-    assert [g.sample for g in got] == [b.sample for b in base]
 
 
 def lowest(prob_nk, possible_nk):

@@ -417,6 +417,17 @@ def test_a_damaged_tokenizer_json_is_one_clear_line(tmp_path: pathlib.Path, cont
     assert str(tmp_path / "tokenizer.json") in one_line(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("fixture", "name"), [("sentencepiece_folder", "tokenizer.model"), ("vocab_folder", "vocab.model")]
+)
+def test_pieces_that_are_no_text_are_one_clear_line(request, tmp_path: pathlib.Path, fixture, name):
+    content = (request.getfixturevalue(fixture) / name).read_bytes()
+    piece = "\u2581".encode()
+    assert piece in content
+    (tmp_path / name).write_bytes(content.replace(piece, b"\xe2\xff\x81"))
+    assert "is no SentencePiece model" in one_line(tmp_path)
+
+
 def test_kinds_that_lose_blanks_are_refused(bpe_folder, tmp_path: pathlib.Path):
     word_piece = {"type": "WordPiece", "unk_token": "a", "vocab": {"a": 0}, "max_input_chars_per_word": 9}
     assert "WordPiece" in one_line(edited(bpe_folder, tmp_path, lambda spec: spec.update(model=word_piece)))

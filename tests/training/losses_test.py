@@ -41,23 +41,35 @@ def test_rm_sums_are_the_weighted_binary_cross_entropy_and_accuracy():
     assert (float(sums.weight), float(sums.correct)) == (4.0, 2.0)
 
 
-@pytest.mark.parametrize("max_logits", [1, 3 * 11, 4 * 11, 6 * 11])
-def test_chunks_change_neither_loss_nor_gradient(config, params, max_logits):
-    config = dataclasses.replace(config, vocab_size=11)
-    rng = np.random.default_rng(0)
-    params = {**params, "embedding": params["embedding"][:11]}
-    hidden_bld = rng.normal(size=(2, 6, config.d_model)).astype(np.float32)
-    targets_bl, weights_bl = rng.integers(0, 11, (2, 6)), rng.random((2, 6), np.float32)
+def value_and_grads(config, params, hidden_bld, max_logits):
+    rng = np.random.default_rng(1)
+    shape = hidden_bld.shape[:2]
+    targets_bl, weights_bl = rng.integers(0, config.vocab_size, shape), rng.random(shape, np.float32)
 
-    def loss(params, hidden_bld, limit):
-        sums = losses.chunked_lm_sums(config, params, hidden_bld, targets_bl, weights_bl, max_logits=limit)
+    def loss(params, hidden_bld):
+        sums = losses.lm_sums_of(config, params, hidden_bld, targets_bl, weights_bl, max_logits=max_logits)
         return sums.loss, sums
 
-    compiled = jax.jit(jax.grad(loss, (0, 1), has_aux=True), static_argnums=2)
-    whole, chunked = (compiled(params, hidden_bld, limit) for limit in (api.MAX_LOGITS, max_logits))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), whole, chunked)
-    text = str(jax.make_jaxpr(lambda p, h: loss(p, h, max_logits))(params, hidden_bld))
-    assert ("scan" in text) == (max_logits < 6 * 11)
+    program = jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True))
+    return program.lower(params, hidden_bld), program
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_logits_that_are_not_made_whole_change_neither_loss_nor_gradient(config, params, tied):
+    rng = np.random.default_rng(0)
+    config = dataclasses.replace(config, vocab_size=11, tied_embeddings=tied)
+    params = {name: rng.normal(size=(11, config.d_model)).astype(np.float32) for name in ("embedding", "unembedding")}
+    hidden_bld = rng.normal(size=(2, 6, config.d_model)).astype(np.float32)
+    (whole, plain), (pieces, chunked) = (value_and_grads(config, params, hidden_bld, n) for n in (66, 65))
+    assert "f32[12,11]" in whole.compile().as_text().replace("f32[2,6,11]", "f32[12,11]")
+    assert "while" not in whole.as_text() and "while" in pieces.as_text()
+    got, want = chunked(params, hidden_bld), plain(params, hidden_bld)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), got, want)
+    assert (np.abs(got[1][0]["unembedding"]).max() == 0) == tied
+
+
+def test_the_testbed_makes_its_logits_whole_as_its_runs_always_did():
+    assert api.MAX_LOGITS >= 768 * 2048
 
 
 def random_rm_examples(rng, num):

@@ -61,6 +61,17 @@ def test_accumulated_microbatches_equal_the_large_batch(trainer, packed, plain):
     np.testing.assert_allclose(info.grad_norm, plain[1].grad_norm, rtol=1e-5)
 
 
+def test_accumulated_microbatches_need_less_memory(trainer, packed):
+    def temporaries(grad_accum):
+        batch = step.place(next(pipeline.Batches(packed, 8, 0)), grad_accum, None)
+        whole = jax.jit(lambda state, batch: trainer.step(state, batch, 1e-2, None))
+        return whole.lower(trainer.start(), batch).compile().memory_analysis().temp_size_in_bytes
+
+    # A sum of gradients comes in, seven of eight rows go.
+    params = sum(leaf.nbytes for leaf in jax.tree.leaves(trainer.start().params))
+    assert temporaries(8) < temporaries(1) / 2 + 2 * params
+
+
 @pytest.mark.parametrize(("shape", "grad_accum"), [((4, 2, 1), 1), ((2, 2, 2), 1), ((2, 2, 2), 2)])
 def test_sharded_steps_equal_unsharded_ones(config, params, packed, plain, shape, grad_accum):
     if jax.device_count() < 8:
@@ -177,3 +188,20 @@ def test_parameters_in_sixteen_bits_keep_their_type(config, params, packed):
 def test_a_batch_that_does_not_divide_is_refused():
     with pytest.raises(UserError, match=r"batch_size=6: expected a positive multiple of 4 \(grad_accum=4"):
         step.check_batch_size(6, 4, None)
+
+
+@pytest.mark.parametrize("param_dtype", ["float32", "bfloat16"])
+def test_a_bfloat16_step_sums_and_optimises_in_float32(config, params, packed, plain, param_dtype):
+    mixed = dataclasses.replace(config, dtype="bfloat16", param_dtype=param_dtype)
+    kept = jax.tree.map(lambda a: jnp.asarray(a, param_dtype), params)
+    optimiser = optim.make_optimiser(optim.OptimSettings(), mixed)
+    moments = state.abstract_state(mixed, optimiser).opt_state
+    assert {str(leaf.dtype) for leaf in jax.tree.leaves(moments) if leaf.ndim} == {"float32"}
+    trained, info = Trainer(mixed, kept, packed)(grad_accum=2)
+    assert {str(leaf.dtype) for leaf in jax.tree.leaves(trained)} == {param_dtype}
+    assert {str(part.dtype) for part in info.sums} == {"float32"} and info.grad_norm.dtype == jnp.float32
+    np.testing.assert_allclose(info.sums, plain[1].sums, rtol=0.02)
+    # It did move, and as far as the float32 step did.
+    moved = [jax.tree.map(lambda a, b: np.abs(np.float32(a) - b).mean(), new, params) for new in (trained, plain[0])]
+    assert_close(*moved, {"float32": 2e-3, "bfloat16": 5e-3}[param_dtype])
+    assert all(each > 1e-3 for each in jax.tree.leaves(moved[0]))

@@ -141,7 +141,7 @@ def test_xpk_itself_takes_the_workload(script, tmp_path):
     assert re.search(r"\(procsup run --config=configs/demo.py:tiny .* --workdir=/gcs/bucket/demo\)", done.stdout)
 
 
-@pytest.mark.parametrize("status", [130, 143])
+@pytest.mark.parametrize("status", [75, 130, 143])
 def test_slurm_starts_a_process_a_node_and_queues_again_what_was_stopped(script, tmp_path, status):
     args = ("--config=configs/demo.py", "--workdir=/shared/runs/a b")
     code, out, _ = script("slurm.sbatch", "--print", *args, cwd=tmp_path)

@@ -14,7 +14,7 @@ from procsup_jax.parallel.settings import MeshSettings
 rm_logits = jax.jit(api.rm_logits, static_argnums=(0, 1))
 rm_extend = jax.jit(api.rm_extend, static_argnums=(0, 1))
 prefill = jax.jit(api.prefill, static_argnums=0, static_argnames=("capacity", "head"))
-commit = jax.jit(api.commit, static_argnums=0)
+commit = jax.jit(api.commit)
 
 
 def test_logits_are_float32_whatever_is_computed_in(reader, tokens_bl, read_whole):
@@ -70,7 +70,7 @@ def test_cached_equals_uncached(reader, tokens_bl, read_whole, prompt_lens):
     suffix, suffix_len = feed(empty, none, np.array([[4, 1], [2, 3], [0, 4]]), 4)
     suffix, suffix_len = feed(suffix, suffix_len, np.array([[1, 4], [4, 0], [3, 1]]), 4)
     take = np.array([5, 3, 2])
-    prefix = commit(config, prefix, length, suffix, np.array([0, 1, 1]), take)
+    prefix = commit(prefix, length, suffix, np.array([0, 1, 1]), take)
     length = length + take
     feed(empty, none, np.array([[3, 4], [4, 1], [2, 2]]), 4)
 
@@ -83,9 +83,7 @@ def test_a_cache_that_was_moved_is_read_on_from(reader, tokens_bl, read_whole):
     length = np.array([6, 2, 9])
     _, kv = prefill(config, dparams, tokens_bl[:, :10], length, head=head)
     order = np.array([2, 0, 1])
-    store = api.put_rows(
-        config, api.init_kv(config, 4, 20, head), np.array([1, 3, 2]), api.take_rows(config, kv, order)
-    )
+    store = api.put_rows(api.init_kv(config, 4, 20, head), np.array([1, 3, 2]), api.take_rows(kv, order))
     rows = np.array([[0] * 12, *np.tile(np.arange(12), (3, 1))])
     moved = api.take_positions(store, rows[:, None])
     assert jax.tree.map(np.shape, moved) == jax.tree.map(np.shape, api.init_kv(config, 4, 12, head))

@@ -1,0 +1,64 @@
+"""What several processes write of one file: each a shard beside it, which the first joins in the items' order."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
+
+from procsup_jax import processes, records
+from procsup_jax.errors import UserError
+from procsup_jax.types import Problem, Sample, Score
+
+Record = TypeVar("Record")
+
+
+def write_samples(path: pathlib.Path, mine: Sequence[Sample], problems: Sequence[Problem]) -> None:
+    """Write samples of some of the problems, in the order of all; errors as for `_write`."""
+    uids = [problem.uid for problem in problems]
+    _write(path, mine, (records.write_samples, records.read_samples), lambda sample: sample.problem_uid, uids)
+
+
+def write_scores(path: pathlib.Path, mine: Sequence[Score], samples: Sequence[Sample]) -> None:
+    """Write scores of some of the samples, in the order of all; errors as for `_write`."""
+    keys = [sample.key for sample in samples]
+    _write(path, mine, (records.write_scores, records.read_scores), lambda score: score.key, keys)
+
+
+def _write(
+    path: pathlib.Path,
+    mine: Sequence[Record],
+    format_: tuple[Callable[[pathlib.Path, Sequence[Record]], None], Callable[[pathlib.Path], Sequence[Record]]],
+    order: Callable[[Record], Hashable],
+    places: Sequence[Hashable],
+) -> None:
+    """Write this process's records of a file; when the call returns, the whole file is there, in every process.
+
+    `format_` writes and reads such a file; records stand in the order of `places`, where `order` tells a record's
+    place, and those of one place in their own. One process alone writes the file itself. Raises UserError where a
+    shard of another process is not to be seen, and `processes.Lost` where one does not come.
+    """
+    save, load = format_
+    if processes.count() == 1:
+        save(path, mine)
+        return
+    save(_shard(path, processes.index()), mine)
+    processes.wait(f"shards of {path.name}")
+    if processes.is_first():
+        shards = [_shard(path, i) for i in range(processes.count())]
+        for i, shard in enumerate(shards):
+            if not shard.exists():
+                raise UserError(
+                    f"{shard}, written by process {i}, is not to be seen by process 0: give an output on a file system "
+                    "that all processes share"
+                )
+        number = {place: i for i, place in enumerate(places)}
+        found = [record for shard in shards for record in load(shard)]
+        save(path, sorted(found, key=lambda record: number[order(record)]))
+        for shard in shards:
+            shard.unlink()
+    processes.wait(f"{path.name} joined")
+
+
+def _shard(path: pathlib.Path, index: int) -> pathlib.Path:
+    return path.with_name(f"{path.name}.shard-{index}-of-{processes.count()}")
