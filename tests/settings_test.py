@@ -214,3 +214,12 @@ def test_a_faulty_or_missing_file_is_named(config_file, tmp_path):
         settings.load([f"--config={tmp_path / 'absent.py'}"])
     with pytest.raises(UserError, match="no such size"):
         settings.load([f"--config={config_file}:bad"])
+
+
+def test_the_papers_rates_are_in_its_ratios():
+    full, paper = (settings.load([f"--config={CONFIGS / 'findings.py'}{size}"]) for size in ("", ":paper_rates"))
+    rates = {name: paper[name].optim.peak_lr for name in ("sft", "orm", "prm", "distil")}
+    assert rates["sft"] == rates["orm"] == rates["distil"] == full.sft.optim.peak_lr
+    assert rates["prm"] == pytest.approx(rates["orm"] / 20)  # 2e-6 and 1e-7
+    assert (paper.orm.dropout, paper.prm.dropout, full.orm.dropout) == (0.1, 0.1, 0.0)
+    assert (paper.improve.choose_epoch_with, full.improve.choose_epoch_with) == ("reward_model", "majority")

@@ -27,7 +27,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.evals import findings
 from procsup_jax.recipes.artefacts import Problems, evaluation
 from procsup_jax.recipes.evaluation import Evaluated, evaluating
-from procsup_jax.recipes.improvement import Approach, approach, choose_epoch, epochs
+from procsup_jax.recipes.improvement import Approach, approach, choose_epoch, epoch_scores, epoch_scoring, epochs
 from procsup_jax.recipes.solutions import Policy
 from procsup_jax.recipes.uesato2022 import WHOLE_BEFORE, few_shot_policy
 from procsup_jax.report import names
@@ -73,9 +73,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 def measure(folder: RunFolder, plan: Approach) -> dict[str, Any]:
     """Return the validation error after each epoch, the start's first, the epoch chosen by it and its test errors."""
     settings, valid, tested = folder.settings, Problems(roster.VALIDATION), Problems(roster.TEST)
-    folder.run(Graph.of(epochs(settings, plan), WHOLE_BEFORE))
+    stages = itertools.chain(epochs(settings, plan), epoch_scoring(settings, plan))
+    folder.run(Graph.of(stages, WHOLE_BEFORE))
     samples = [folder.read(plan.drawn(epoch, valid)) for epoch in range(settings.improve.num_epochs + 1)]
-    errors, chosen = choose_epoch(folder.read(valid), samples, settings.seed)
+    scores = [None if each is None else folder.read(each) for each in epoch_scores(settings, plan)]
+    errors, chosen = choose_epoch(folder.read(valid), samples, scores, settings.seed)
     model = plan.policy(chosen).model
     judges = {roster.ORM: plan.rm_of_epoch(chosen)} if plan.retrain_rm else {}
     what = Evaluated(Policy(model.name, model), judges)
@@ -119,18 +121,19 @@ def _test(runs: Runs) -> Iterator[str]:
 
 def _comparisons(runs: Runs, start: Runs) -> Iterator[str]:
     yield f"## Comparisons, points, {OVER}\n"
-    yield "| of | first | minus second | difference | each |\n|---|---|---|---|---|"
-    changed = _in_place(runs, start)
+    yield "| of | first | minus second | difference | greedy | each |\n|---|---|---|---|---|---|"
     for pair, metric in itertools.product(COMPARISONS, summary.METRICS):
-        further = {policy for policy, _ in pair}.intersection(APPROACHES)
-        points = {
-            run: summary.difference(found, pair, metric)
-            for run, found in changed.items()
-            if further <= runs[run].keys()
-        }
-        row = summary.over(points)
+        row, greedy = compared(runs, start, pair, metric), findings.greedily(pair)
+        assert greedy is not None
         cells = metric.replace("_", " "), *(names.approach(*each) for each in pair), estimate(row)
-        yield f"| {' | '.join((*cells, row['each']))} |"
+        yield f"| {' | '.join((*cells, estimate(compared(runs, start, greedy, metric)), row['each']))} |"
+
+
+def compared(runs: Runs, start: Runs, pair: findings.Pair, metric: str) -> summary.Row:
+    """Return a comparison with the chosen epochs in place of those of `start`, over the runs that have them."""
+    further = {policy for policy, _ in pair}.intersection(APPROACHES)
+    changed = {run: found for run, found in _in_place(runs, start).items() if further <= runs[run].keys()}
+    return summary.compared(changed, pair, metric)
 
 
 def _in_place(runs: Runs, start: Runs | None = None) -> dict[str, Any]:

@@ -10,8 +10,10 @@ import summary
 from procsup_jax.report import markup, names, paper_results, scatter, svg
 from procsup_jax.report.results import Estimate
 
-WIDTH, ROW, LABELS, TOP = 760.0, 26.0, 330.0, 44.0
+WIDTH, ROW, LABELS, TOP = 820.0, 26.0, 350.0, 62.0
+KEY = (("dot", "mean of the bases"), ("dot hollow", "greedily"), ("paper-tick", "the paper"))
 SHORT = {"Final-Answer RL": "FA-RL", "Few-shot": "FS", " + ": "+", "-weighted": "", "majority": "maj."}
+ENDS = ("mean", "lo", "hi", "greedy_mean", "paper")
 METRICS = {summary.FAE: "FAE", summary.TE: "TE"}
 
 
@@ -27,29 +29,43 @@ def errors_figure(errors: Mapping[tuple[str, str, str], Any], num_runs: int) -> 
 
 
 def differences_figure(rows: Sequence[Mapping[str, Any]]) -> svg.Figure:
-    """Draw each comparison's mean difference, its interval and every run's value, in points."""
+    """Draw each comparison's mean difference, its interval and every run's value; what it is greedily; the paper's."""
     shown = [row for row in rows if row["mean"] is not None]
-    values = [float(v) for row in shown for v in (row["mean"], row["lo"], row["hi"], *_each(row)) if v is not None]
-    reach = max(5.0, *(abs(value) for value in values))
-    x = svg.Scale(-reach, reach, LABELS, WIDTH - 12)
+    values = [float(v) for row in shown for v in (*map(row.get, ENDS), *_each(row)) if v is not None]
+    x = svg.Scale(min(-5.0, *values), max(5.0, *values), LABELS, WIDTH - 12)
     height = TOP + ROW * len(shown) + 30
     bottom = height - 30
     parts = [svg.line(x(tick), TOP - 12, x(tick), bottom, "grid") for tick in x.ticks(8)]
     parts += [svg.label(x(tick), bottom + 16, f"{tick:+.0f}" if tick else "0", anchor="middle") for tick in x.ticks(8)]
     parts.append(svg.line(x(0), TOP - 12, x(0), bottom, "axis"))
-    parts.append(svg.label(x.start, 14, "first minus second, points; dots: runs, bars: 95 % over bases", "axis-title"))
-    for i, row in enumerate(shown):
-        parts.append(_comparison(row, x, TOP + ROW * i))
+    parts.append(svg.label(4, 16, "First minus second, points; dots: runs, bars: 95 % over bases", "axis-title"))
+    parts += [_key(i, kind, said) for i, (kind, said) in enumerate(KEY)]
+    parts += [_comparison(row, x, TOP + ROW * i) for i, row in enumerate(shown)]
     listing = "; ".join(f"{_title(row)}: {row['mean']:+.1f} points" for row in shown)
     return svg.Figure("findings", "The findings' comparisons", listing, WIDTH, height, "".join(parts))
 
 
+def _key(position: int, kind: str, said: str) -> str:
+    x, y = LABELS + 150.0 * position, 33.0
+    return markup.element("g", _mark(kind, x + 6, y), svg.label(x + 16, y + 4, said), class_="mark final")
+
+
+def _mark(kind: str, x: float, y: float) -> str:
+    if kind == "paper-tick":
+        return svg.line(x, y - 7, x, y + 7, kind)
+    return markup.element("circle", cx=x, cy=y, r=4.6, class_=kind)
+
+
 def _comparison(row: Mapping[str, Any], x: svg.Scale, y: float) -> str:
     parts = [svg.label(x.start - 10, y + 4, _title(row), anchor="end")]
+    if row["paper"] is not None:
+        parts.append(_mark("paper-tick", x(row["paper"]), y))
     if row["lo"] is not None:
-        parts.append(svg.line(x.clip(row["lo"]), y, x.clip(row["hi"]), y, "interval"))
-    parts += [markup.element("circle", cx=x.clip(value), cy=y, r=2.2, class_="point") for value in _each(row)]
-    parts.append(markup.element("circle", cx=x.clip(row["mean"]), cy=y, r=4.6, class_="dot"))
+        parts.append(svg.line(x(row["lo"]), y, x(row["hi"]), y, "interval"))
+    parts += [markup.element("circle", cx=x(value), cy=y, r=2.2, class_="point") for value in _each(row)]
+    parts.append(_mark("dot", x(row["mean"]), y))
+    if row["greedy_mean"] is not None:
+        parts.append(_mark("dot hollow", x(row["greedy_mean"]), y))
     kind = {summary.FAE: "final", summary.TE: "prm"}.get(row["metric"], "orm")
     return markup.element("g", *parts, class_=f"mark {kind}")
 

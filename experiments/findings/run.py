@@ -8,7 +8,8 @@ finished one's results.json is kept as runs/BASE-SEED.json, and what is there is
 --collect alone) it writes results.csv, one line for each run, set, policy, decoding and metric; agreement.csv, one for
 each cell of the agreement matrices; reward_models.csv, one for each reward model and measure; findings.csv, one for
 each comparison that the findings are about, of the first minus the second over the same problems, in points: the mean
-of the bases' means with its 95 % t interval over bases, and every run's own; the same as tables.md; and two figures.
+of the bases' means with its 95 % t interval over bases, every run's own, the paper's, and the same by greedy solutions;
+all of it as tables.md; and the figures.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import figures
+import pooled
 import summary
 import tables
 
@@ -117,7 +119,8 @@ def collect(runs: dict[str, Any], output: pathlib.Path) -> None:
     tables.write(output / "reward_models.csv", verifiers)
     tables.write(output / "findings.csv", rows)
     files.write_text(output / "tables.md", tables.markdown(runs, rows, verifiers, test))
-    for figure in (figures.errors_figure(test, len(runs)), figures.differences_figure(rows)):
+    drawn = [figures.errors_figure(test, len(runs)), figures.differences_figure(rows)]
+    for figure in (*drawn, *pooled.agreement_figures(runs), *pooled.selective_figures(runs)):
         files.write_text(output / f"{figure.name}.svg", figure.standalone())
 
 

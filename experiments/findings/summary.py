@@ -12,12 +12,14 @@ import numpy as np
 from procsup_jax import roster
 from procsup_jax.evals import findings as findings_lib
 from procsup_jax.evals import intervals
+from procsup_jax.report import paper_results
 
 Row = dict[str, Any]
 Errors = dict[tuple[str, str, str], Row]  # by policy, decoding and metric
 FAE, TE = METRICS = findings_lib.METRICS
 ABSTAINED = (0.1, 0.3, 0.5)
 REWARD_MODELS = roster.REWARD_MODELS
+GREEDY = ("greedy_mean", "greedy_lo", "greedy_hi", "greedy_paper")
 MEASURES = (
     ("agreement", "process"), ("agreement", "outcome"), ("auc", "process"), ("auc", "outcome"), ("auc", "right_answer"),
 )  # fmt: skip
@@ -61,19 +63,36 @@ def agreements(runs: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def findings(runs: Mapping[str, Any]) -> Iterator[Row]:
-    """Yield each comparison of the findings over runs, in points."""
+    """Yield each comparison of the findings over runs, in points, beside the paper's and what it becomes greedily."""
     rows = []
     for finding, metrics, pair in findings_lib.COMPARISONS:
         for metric in metrics:
-            points = {name: difference(found, pair, metric) for name, found in runs.items()}
-            rows.append(_row(finding, "/".join(pair.first), "/".join(pair.second), metric, points))
-    for step in ("all_steps", "last_step"):
+            row = {"finding": finding, "first": "/".join(pair.first), "second": "/".join(pair.second), "metric": metric}
+            row |= compared(runs, pair, metric) | {"paper": paper_results.difference(pair, metric)}
+            rows.append(row | _greedily(runs, pair, metric))
+    for step, paper in (("all_steps", paper_results.emulation()), ("last_step", None)):
         points = {
             name: in_points(findings_lib.emulation(found["models"][roster.SFT]["test"]["agreement"][step]))
             for name, found in runs.items()
         }
-        rows.append(_row("F2", "ORM with process labels", "ORM with outcome labels", f"agreement, {step}", points))
+        row = {"finding": "F2", "first": "ORM with process labels", "second": "ORM with outcome labels"}
+        rows.append(row | {"metric": f"agreement, {step}"} | over(points) | {"paper": paper} | dict.fromkeys(GREEDY))
     yield from sorted(rows, key=lambda row: str(row["finding"]))
+
+
+def compared(runs: Mapping[str, Any], pair: findings_lib.Pair, metric: str, test_set: str = "test") -> Row:
+    """Return the first's error minus the second's, in points, over the runs that have both."""
+    return over({name: difference(found, pair, metric, test_set) for name, found in runs.items()})
+
+
+def _greedily(runs: Mapping[str, Any], pair: findings_lib.Pair, metric: str) -> Row:
+    greedy = findings_lib.greedily(pair)
+    if greedy is None:
+        return dict.fromkeys(GREEDY)
+    found = compared(runs, greedy, metric)
+    return dict(
+        zip(GREEDY, (found["mean"], found["lo"], found["hi"], paper_results.difference(greedy, metric)), strict=True)
+    )
 
 
 def verifiers(runs: Mapping[str, Any]) -> Iterator[Row]:
@@ -144,10 +163,6 @@ def over(points: Mapping[str, float | None], least: float = -100.0, most: float 
     return row
 
 
-def _row(finding: str, first: str, second: str, metric: str, points: Mapping[str, float | None]) -> Row:
-    return {"finding": finding, "first": first, "second": second, "metric": metric} | over(points)
-
-
 def _approaches(runs: Mapping[str, Any], test_set: str) -> Iterator[tuple[str, str]]:
     seen = set()
     for run in runs.values():
@@ -165,9 +180,11 @@ def _measured(runs: Mapping[str, Any], policy: str, test_set: str, decoding: str
             yield name, found[decoding]
 
 
-def difference(found: Any, pair: findings_lib.Pair, metric: str) -> float | None:
-    """Return the first's error minus the second's on the test set, in points."""
-    return in_points(findings_lib.difference(found, pair, metric))
+def difference(found: Any, pair: findings_lib.Pair, metric: str, test_set: str = "test") -> float | None:
+    """Return the first's error minus the second's on a run's set, in points; None where it lacks either."""
+    if any(how not in found["models"][policy][test_set]["decoding"] for policy, how in pair):
+        return None
+    return in_points(findings_lib.difference(found, pair, metric, test_set))
 
 
 def in_points(share: float | None, minus: float | None = 0.0) -> float | None:

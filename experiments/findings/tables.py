@@ -8,12 +8,18 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import base_rates
 import summary
 
 from procsup_jax import files
+from procsup_jax.evals.findings import Pair
 from procsup_jax.report import names, paper_results
+from procsup_jax.roster import APPROACHES, FEW_SHOT, JUDGES, SFT, STARTS, start_of
+from procsup_jax.searching.decodings import GREEDY, MAJORITY, by
 
 OVER = "means over bases with 95 % intervals over bases"
+DECODINGS = (GREEDY, MAJORITY, *(by(judge, "weighted") for judge in JUDGES))
+CHOICES = ("best", "step")
 LETTERS = {(row.model, row.decoding): row.letter for row in paper_results.TABLE_1}
 
 
@@ -26,19 +32,51 @@ def markdown(
         _costs(summary.costs(runs)),
         _verifiers(verifiers),
         _agreement(runs),
+        _base_rates(runs),
+        _choices(runs),
         _errors("Test set", test),
         _abstention(runs),
         _errors("Out of distribution", summary.errors(runs, "ood")),
+        _rewards_out_of_distribution(runs),
     )
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
 def _comparisons(rows: Sequence[summary.Row]) -> Iterator[str]:
     yield f"## Comparisons: points, {OVER}\n"
-    yield "| finding | of | first | minus second | difference |\n|---|---|---|---|---|"
+    yield (
+        "Greedy: both policies' greedy solutions compared instead, or one policy's vote with its greedy solution "
+        "instead of its majority vote. The paper's: from its Tables 1 and 3.\n"
+    )
+    yield "| finding | of | first | minus second | difference | the paper's | greedy | the paper's, greedy |"
+    yield "|---|---|---|---|---|---|---|---|"
     for row in rows:
         sides = (row[side] if row["finding"] == "F2" else _approach(row[side]) for side in ("first", "second"))
-        yield f"| {' | '.join((row['finding'], row['metric'].replace('_', ' '), *sides, estimate(row)))} |"
+        cells = estimate(row), points(row["paper"]), estimate(greedy(row)), points(row["greedy_paper"])
+        yield f"| {' | '.join((row['finding'], row['metric'].replace('_', ' '), *sides, *cells))} |"
+
+
+def greedy(row: summary.Row) -> summary.Row:
+    """Return what a comparison becomes greedily, as an estimate."""
+    return {key: row[f"greedy_{key}"] for key in ("mean", "lo", "hi")}
+
+
+def points(difference: float | None) -> str:
+    """Write one of the paper's differences, a dash where it has none."""
+    return "–" if difference is None else f"{difference:.1f}"
+
+
+def _base_rates(runs: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## What finding 2's gap is without knowing anything: %, points, {OVER}\n"
+    yield "| samples of the test set by | | all steps | last step |\n|---|---|---|---|"
+    for policy in (SFT, FEW_SHOT):
+        for what, every, last in base_rates.rows(runs, policy):
+            yield f"| {names.label(names.MODELS, policy)} | {what} | {span(every)} | {span(last)} |"
+
+
+def span(cell: base_rates.Cell) -> str:
+    """Write a value, or the ends that it lies between; a dash where the runs do not keep it."""
+    return " to ".join(map(estimate, cell)) or "–"
 
 
 def _costs(costs: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
@@ -66,6 +104,15 @@ def _agreement(runs: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {' | '.join((names.JUDGES[judge], names.JUDGES[other], *cells))} |"
 
 
+def _choices(runs: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## Other ways to choose by a reward model, minus its weighted vote, SFT: points, {OVER}\n"
+    yield "| | final-answer error | trace error |\n|---|---|---|"
+    for judge, how in itertools.product(JUDGES, CHOICES):
+        pair = Pair((SFT, by(judge, how)), (SFT, by(judge, "weighted")))
+        cells = (estimate(summary.compared(runs, pair, metric)) for metric in summary.METRICS)
+        yield f"| {' | '.join((names.decoding(by(judge, how)), *cells))} |"
+
+
 def _errors(title: str, errors: summary.Errors) -> Iterator[str]:
     yield f"## {title}: errors, %, {OVER}; letters: rows of the paper's Table 1\n"
     yield "| | policy | decoding | final-answer error | trace error | runs |\n|---|---|---|---|---|---|"
@@ -89,6 +136,24 @@ def _abstention(runs: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {' | '.join((*labels, *map(estimate, found)))} |"
 
 
+def _rewards_out_of_distribution(runs: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## Out of distribution: kinds of RL of one start by one decoding, points, {OVER}\n"
+    yield "| first | minus second | decoding | final-answer error | trace error |\n|---|---|---|---|---|"
+    for pair in rewards():
+        rows = [summary.compared(runs, pair, metric, "ood") for metric in summary.METRICS]
+        if rows[0]["runs"]:
+            labels = (names.label(names.MODELS, policy) for policy, _ in pair)
+            yield f"| {' | '.join((*labels, names.decoding(pair.first[1]), *map(estimate, rows)))} |"
+
+
+def rewards() -> Iterator[Pair]:
+    """Yield every two kinds of RL of one start by one decoding: greedy, majority and RM-weighted."""
+    for start in STARTS:
+        kinds = [policy for policy in APPROACHES if start_of(policy) == start]
+        for (other, policy), how in itertools.product(itertools.combinations(kinds, 2), DECODINGS):
+            yield Pair((policy, how), (other, how))
+
+
 def _approach(key: str) -> str:
     return names.approach(*key.split("/"))
 
@@ -97,7 +162,13 @@ def estimate(row: Mapping[str, Any]) -> str:
     """Return a mean with its interval, as far as there are any."""
     if row["mean"] is None:
         return "–"
-    return f"{row['mean']:.1f}" + ("" if row["lo"] is None else f" [{row['lo']:.1f}, {row['hi']:.1f}]")
+    return number(row["mean"]) + ("" if row["lo"] is None else f" [{number(row['lo'])}, {number(row['hi'])}]")
+
+
+def number(value: float) -> str:
+    """Write a number with one decimal, no zero with a sign."""
+    written = f"{value:.1f}"
+    return "0.0" if written == "-0.0" else written
 
 
 def write(path: pathlib.Path, rows: Iterable[Mapping[str, Any]]) -> None:

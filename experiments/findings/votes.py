@@ -7,8 +7,8 @@ the samples, its reward models score them and the oracle labels them, as stages 
 made again. Majority, RM-weighted votes and the best by each reward model, by the last step's probability and per step
 (search.aggregate), are measured over the first 1, 2, 4, ... samples of a problem and kept as votes/BASE-SEED.json.
 Then, and with no RUN alone, it writes of all that is kept votes.csv, a line for each decoding, metric and number of
-samples: the mean of the bases' means with its 95 % t interval over bases, and every run's own; the same, and each minus
-majority's, as votes.md; and a figure of each error.
+samples: the mean of the bases' means with its 95 % t interval over bases, and every run's own; the same, each minus
+majority's, and per step minus the last step's as votes.md; and a figure of each error.
 --config.KEY=VALUE is that of procsup run: config.sample.lanes, config.sample.slots and config.score_batch set speed and
 memory, and change no sample and no score.
 """
@@ -111,7 +111,9 @@ def collect(runs: Mapping[str, Any], output: pathlib.Path) -> None:
     errors, minus = dict(over_runs(runs)), dict(over_runs(runs, minus="majority"))
     keys = ("decoding", "metric", "samples")
     write(output / "votes.csv", ({**dict(zip(keys, key, strict=True)), **row} for key, row in errors.items()))
-    parts = (_table("Errors of the SFT policy, %", errors), _table("Minus majority's, points", minus))
+    parts = [_table("Errors of the SFT policy, %", errors), _table("Minus majority's, points", minus)]
+    if per_step := dict(per_step_minus_last(runs)):
+        parts.append(_table("Per step, minus the last step's, points", per_step))
     files.write_text(output / "votes.md", "\n\n".join("\n".join(part) for part in parts) + "\n")
     for metric in summary.METRICS:
         if lines := list(_lines(errors, metric)):
@@ -132,6 +134,15 @@ def over_runs(runs: Mapping[str, Any], minus: str | None = None) -> Iterator[tup
             for name, run in runs.items()
         }
         yield (decoding, metric, count), summary.over(points, -100.0 if minus else 0.0, 100.0)
+
+
+def per_step_minus_last(runs: Mapping[str, Any]) -> Iterator[tuple[Key, summary.Row]]:
+    """Yield for each choice by what a step leaves of a solution's score how far its error is from the last step's."""
+    first = next(iter(runs.values()))["decoding"]
+    for chosen in (name for name in first if name.endswith(PER_STEP)):
+        for key, row in over_runs(runs, minus=chosen.removesuffix(PER_STEP)):
+            if key[0] == chosen:
+                yield key, row
 
 
 def _error(run: Any, decoding: str, metric: str, count: int) -> float | None:

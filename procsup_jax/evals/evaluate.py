@@ -41,7 +41,7 @@ def evaluate(
         "decoding": {decoding: _decoding(outcome) for decoding, outcome in measured.items()},
         "one_sample": _one_sample(joined, seed) if joined.drawn else None,
         f"minus_{BASELINE}": _differences(measured, seed),
-        **reward_models.report(joined),
+        **reward_models.report(joined, seed=seed),
         "n": len(problems),
         "samples_per_problem": [per_problem[0], per_problem[-1]] if per_problem else None,
         "raters": sorted({label.rater for group in joined.labels.values() for label in group}),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from procsup_jax import roster
 from procsup_jax.evals import agreement
-from procsup_jax.searching.decodings import MAJORITY, by
+from procsup_jax.searching.decodings import GREEDY, MAJORITY, by
 
 Approach = tuple[str, str]  # policy, decoding
 FINAL_ANSWER, TRACE = METRICS = ("final_answer_error", "trace_error")
@@ -40,9 +40,16 @@ OUTCOME_AGAINST_PROCESS = {
     "reranking": Pair((roster.SFT, _ORM_WEIGHTED), (roster.SFT, _PRM_WEIGHTED)),
     "RL": Pair((_SFT_ORM, _ORM_WEIGHTED), (_SFT_PRM, _PRM_WEIGHTED)),
 }
-# Finding 3: approaches without a reward model, whose trace error those with one are held against.
+# Finding 3: approaches without a reward model, whose trace error those with one are held against; and the paper's
+# headline, rewards compared by policies that are all reranked. A vote by a reward model lowers the trace error by
+# itself, so one reranked policy against another's majority says little of how either was trained.
 WITHOUT_REWARD_MODEL: Sequence[Approach] = tuple(
-    (policy, MAJORITY) for policy in (_FEW_SHOT_ANSWER, _SFT_ANSWER, roster.SFT)
+    (policy, how) for how in (MAJORITY, GREEDY) for policy in (_FEW_SHOT_ANSWER, _SFT_ANSWER, roster.SFT)
+)
+EQUALLY_DECODED = (
+    Pair((_FEW_SHOT_ORM, _ORM_WEIGHTED), (_FEW_SHOT_ANSWER, _ORM_WEIGHTED)),
+    Pair((_SFT_PRM, _PRM_WEIGHTED), (_FEW_SHOT_ANSWER, _ORM_WEIGHTED)),
+    *(Pair(process, outcome) for outcome, process in OUTCOME_AGAINST_PROCESS.values()),
 )
 # Finding 4: reranking against majority voting, RL against a reward model against Final-Answer RL.
 RERANKING = tuple(
@@ -59,10 +66,11 @@ LEARNING = tuple(
 )
 
 # Over runs F1 expects a final-answer error within 5 points; every other row expects the first to have the lower errors.
-# F3's second row and F4's last are ours, not the paper's: both starts after the same RL, and Final-Answer RL reranked
-# by the PRM.
+# The paper has no figure for F3's row of both starts after the same RL, nor for F4's last.
 COMPARISONS = (
     Comparison("F1", (FINAL_ANSWER,), WITHOUT_TRACES),
+    *(Comparison("F1", (FINAL_ANSWER,), pair) for pair in OUTCOME_AGAINST_PROCESS.values()),
+    *(Comparison("F3", (TRACE,), pair) for pair in EQUALLY_DECODED),
     Comparison("F3", (TRACE,), Pair((roster.SFT, MAJORITY), (_FEW_SHOT_ANSWER, MAJORITY))),
     Comparison("F3", (TRACE,), Pair((_SFT_ANSWER, MAJORITY), (_FEW_SHOT_ANSWER, MAJORITY))),
     Comparison("F3", (TRACE,), LEARNING[2]),
@@ -76,16 +84,47 @@ COMPARISONS = (
     Comparison("F4", METRICS, Pair((_SFT_ORM, _ORM_WEIGHTED), (_SFT_ANSWER, _ORM_WEIGHTED))),
     Comparison("F4", METRICS, Pair((_SFT_PRM, _PRM_WEIGHTED), (_SFT_ANSWER, _PRM_WEIGHTED))),
 )
+
+
+def greedily(pair: Pair) -> Pair | None:
+    """Return what a pair's comparison becomes without any samples: both policies greedy, where they are two.
+
+    A policy's vote, where the second is its majority vote, is held against its one greedy solution. None for two
+    reward models' votes of one policy, which is as greedy with the one as with the other.
+    """
+    (policy, how), (other, other_how) = pair
+    if policy != other:
+        return Pair((policy, GREEDY), (other, GREEDY))
+    return Pair((policy, how), (other, GREEDY)) if other_how == MAJORITY else None
+
+
+def _paired() -> tuple[Pair, ...]:
+    """Return every pair of the comparisons and its greedy one, each once, whichever way round."""
+    pairs = [
+        WITHOUT_TRACES,
+        Pair((_SFT_ORM, _ORM_WEIGHTED), (_SFT_ANSWER, _ORM_WEIGHTED)),
+        Pair((_SFT_PRM, _PRM_WEIGHTED), (_SFT_ANSWER, _ORM_WEIGHTED)),
+        EQUALLY_DECODED[0],
+        *LEARNING[:2],
+        Pair(LEARNING[2].second, LEARNING[2].first),
+        *OUTCOME_AGAINST_PROCESS.values(),
+        *(each.pair for each in COMPARISONS),
+    ]
+    pairs += [greedy for pair in pairs if (greedy := greedily(pair)) is not None]
+    once: dict[frozenset[Approach], Pair] = {}
+    for pair in pairs:
+        once.setdefault(frozenset(pair), pair)
+    return tuple(pair for pair in once.values() if not _against_its_own_majority(pair))
+
+
+def _against_its_own_majority(pair: Pair) -> bool:
+    """Return whether every evaluation measures this pair anyway (`minus_majority`)."""
+    (policy, how), (other, other_how) = pair
+    return policy == other and MAJORITY in (how, other_how)
+
+
 # What a run measures with paired intervals, beside every decoding minus its policy's majority.
-PAIRED = (
-    WITHOUT_TRACES,
-    Pair((_SFT_ORM, _ORM_WEIGHTED), (_SFT_ANSWER, _ORM_WEIGHTED)),
-    Pair((_SFT_PRM, _PRM_WEIGHTED), (_SFT_ANSWER, _ORM_WEIGHTED)),
-    Pair((_FEW_SHOT_ORM, _ORM_WEIGHTED), (_FEW_SHOT_ANSWER, _ORM_WEIGHTED)),
-    *LEARNING[:2],
-    Pair(LEARNING[2].second, LEARNING[2].first),
-    *OUTCOME_AGAINST_PROCESS.values(),
-)
+PAIRED = _paired()
 
 
 def difference(results: Mapping[str, Any], pair: Pair, metric: str, test_set: str = "test") -> float | None:

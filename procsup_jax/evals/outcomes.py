@@ -12,7 +12,7 @@ from procsup_jax.evals.join import Joined
 from procsup_jax.searching import decodings, vote
 from procsup_jax.searching.vote import Choice
 from procsup_jax.text import answers
-from procsup_jax.types import Problem, Sample
+from procsup_jax.types import Problem, Sample, Score
 
 _Rule = Callable[[Sequence[Sample], Sequence[float]], Choice]
 _VOTES: Mapping[str, _Rule] = dict(zip(decodings.VOTES, (vote.rm_weighted, vote.best), strict=True))
@@ -96,10 +96,19 @@ def measure(joined: Joined, decoding: str, choices: Sequence[Choice]) -> Outcome
 
 def majority_error(problems: Sequence[Problem], samples: Sequence[Sample], seed: int) -> float:
     """Return the share of problems that majority voting gets wrong; one without samples counts as wrong."""
+    return _error(problems, samples, lambda group: vote.majority(group, seed))
+
+
+def weighted_error(problems: Sequence[Problem], samples: Sequence[Sample], scores: Sequence[Score]) -> float:
+    """Return the share of problems that the vote weighted by a reward model's scores of all samples gets wrong."""
+    by_key = {score.key: score.score for score in scores}
+    return _error(problems, samples, lambda group: vote.rm_weighted(group, [by_key[each.key] for each in group]))
+
+
+def _error(problems: Sequence[Problem], samples: Sequence[Sample], rule: Callable[[Sequence[Sample]], Choice]) -> float:
     groups = grouping.by_problem(samples)
     wrong = sum(
-        not answers.same_answer(vote.majority(groups.get(problem.uid, []), seed).answer, problem.answer)
-        for problem in problems
+        not answers.same_answer(rule(groups.get(problem.uid, [])).answer, problem.answer) for problem in problems
     )
     return wrong / len(problems)
 

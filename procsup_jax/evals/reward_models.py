@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from procsup_jax.evals import agreement, intervals, verifier
+from procsup_jax.evals import agreement, emulation, intervals, verifier
+from procsup_jax.evals.emulation import Steps
 from procsup_jax.evals.intervals import Estimate
 from procsup_jax.evals.join import Joined
 from procsup_jax.types import Key, StepLabels
@@ -16,30 +17,36 @@ from procsup_jax.types import Key, StepLabels
 
 @dataclasses.dataclass(frozen=True)
 class _Steps:
-    """Hold one value a step of all samples, and where each sample ends.
-
-    `process_s` is the share of raters that call the step correct, NaN where none has a label of it; `outcome_s` 1
-    where the sample's final answer is right.
-    """
+    """Hold the steps of all samples, and of each reward model its probability of `correct`, one a step."""
 
     prob_s: Mapping[str, np.ndarray]
-    process_s: np.ndarray
-    outcome_s: np.ndarray
-    problem_s: np.ndarray
-    last_s: np.ndarray
+    labelled: Steps
+
+    @property
+    def last_s(self) -> np.ndarray:
+        return self.labelled.left_s == 0
 
 
-def report(joined: Joined) -> dict[str, Any]:
-    """Return `agreement` and `reward_models`, ready for JSON.
+def report(joined: Joined, *, seed: int = 0) -> dict[str, Any]:
+    """Return `agreement`, `emulation` and `reward_models`, ready for JSON.
 
     Of each reward model `auc` holds `process` and `outcome`, its step probabilities against a step's process label
     and against whether the sample's final answer is right; and `right_answer`, the sample's score against whether its
     trace is right, among samples with a right final answer: what decides whether reranking lowers trace error.
-    `agreement` of each is the share of steps on which its prediction agrees with either kind of label.
+    `agreement` of each is the share of steps on which its prediction agrees with either kind of label. `emulation` is
+    what `emulation.measure` finds over all steps and over last ones; `seed` settles its bootstrap.
     """
     steps = _steps(joined)
     return {
         "agreement": _agreement(joined, steps),
+        "emulation": {
+            name: emulation.measure(
+                {rm: agreement.predictions(prob_s[chosen_s]) for rm, prob_s in steps.prob_s.items()},
+                steps.labelled.at(chosen_s),
+                seed=seed,
+            )
+            for name, chosen_s in _parts(steps)
+        },
         "reward_models": {rm: _reward_model(joined, rm, steps) for rm in joined.scores},
     }
 
@@ -49,11 +56,11 @@ def _reward_model(joined: Joined, rm: str, steps: _Steps) -> dict[str, Any]:
     agrees: dict[str, Estimate] = {}
     brier: dict[str, float | None] = {}
     calibration_error: dict[str, float | None] = {}
-    for kind, right_s in (("process", steps.process_s), ("outcome", steps.outcome_s)):
+    for kind, right_s in (("process", steps.labelled.process_s), ("outcome", steps.labelled.outcome_s)):
         known = ~np.isnan(right_s)
-        prob_n, right_n = steps.prob_s[rm][known], right_s[known]
-        auc[kind] = verifier.auc(prob_n, right_n, steps.problem_s[known])
-        agrees[kind] = agreement.share(prob_n, right_n, steps.problem_s[known])
+        prob_n, right_n, problem_n = steps.prob_s[rm][known], right_s[known], steps.labelled.problem_s[known]
+        auc[kind] = verifier.auc(prob_n, right_n, problem_n)
+        agrees[kind] = agreement.share(prob_n, right_n, problem_n)
         brier[kind] = verifier.brier(prob_n, right_n)
         calibration_error[kind] = verifier.calibration_error(prob_n, right_n)
     auc["right_answer"] = verifier.auc(*_right_answer_traces(joined, rm))
@@ -77,15 +84,20 @@ def _reward_model(joined: Joined, rm: str, steps: _Steps) -> dict[str, Any]:
 
 def _agreement(joined: Joined, steps: _Steps) -> dict[str, Any]:
     verdict_s = {agreement.prediction(rm): agreement.predictions(prob_s) for rm, prob_s in steps.prob_s.items()}
-    if len(steps.outcome_s):
-        verdict_s[agreement.OUTCOME_LABEL] = steps.outcome_s
+    if len(steps.labelled.outcome_s):
+        verdict_s[agreement.OUTCOME_LABEL] = steps.labelled.outcome_s
     if joined.labels:
-        verdict_s[agreement.PROCESS_LABEL] = steps.process_s
+        verdict_s[agreement.PROCESS_LABEL] = steps.labelled.process_s
     found = {}
-    for name, chosen_s in (("all_steps", slice(None)), ("last_step", steps.last_s)):
+    for name, chosen_s in _parts(steps):
         cells, n = agreement.matrix({judge: verdict[chosen_s] for judge, verdict in verdict_s.items()})
         found[name] = {**cells, "n": n}
     return found
+
+
+def _parts(steps: _Steps) -> tuple[tuple[str, np.ndarray], ...]:
+    """Return which steps tables are over."""
+    return ("all_steps", np.ones_like(steps.last_s)), ("last_step", steps.last_s)
 
 
 def _steps(joined: Joined) -> _Steps:
@@ -104,15 +116,16 @@ def _steps(joined: Joined) -> _Steps:
         outcome.append(key in joined.right)
         problem_of.append(i)
         lens.append(num_steps)
-    last_s = np.zeros(sum(lens), dtype=bool)
-    last_s[np.cumsum([n for n in lens if n], dtype=int) - 1] = True
     repeats = np.array(lens, dtype=int)
+    left = [np.arange(n)[::-1] for n in lens]
     return _Steps(
         prob_s={rm: np.array(values, dtype=float) for rm, values in probs.items()},
-        process_s=np.array(process, dtype=float),
-        outcome_s=np.repeat(np.array(outcome, dtype=float), repeats),
-        problem_s=np.repeat(np.array(problem_of, dtype=int), repeats),
-        last_s=last_s,
+        labelled=Steps(
+            process_s=np.array(process, dtype=float),
+            outcome_s=np.repeat(np.array(outcome, dtype=float), repeats),
+            problem_s=np.repeat(np.array(problem_of, dtype=int), repeats),
+            left_s=np.concatenate(left) if left else np.zeros(0, dtype=int),
+        ),
     )
 
 

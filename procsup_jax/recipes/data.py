@@ -64,7 +64,7 @@ def _gsm8k(ctx: Ctx, splits: Sequence[Problems]) -> dict[str, list[Problem]]:
 
     data, seed = ctx.settings.data, ctx.settings.seed
     path = data.path or None
-    train, validation = gsm8k.split_validation(gsm8k.load_gsm8k("train", path), _NUM_HELD_OUT, seed)
+    train, validation = gsm8k.split_validation(gsm8k.load_gsm8k("train", path), _NUM_HELD_OUT, data.split_seed)
     order = random.Random(seed)
     made = {name: _some(order, train, getattr(data, f"num_{name}")) for name in (SFT_SPLIT, RM_SPLIT, RL_SPLIT)}
     made[VALIDATION] = _some(order, validation, data.num_validation)

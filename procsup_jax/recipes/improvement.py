@@ -13,7 +13,7 @@ from procsup_jax.recipes.training import Fit, Labelled, distil, reward_model
 from procsup_jax.recipes.work import Ctx, seed
 from procsup_jax.roster import FEW_SHOT, ORM, ORM_RL, PRM, PRM_RL, RL_SPLIT, SFT, VALIDATION, method_of, rm_of, start_of
 from procsup_jax.runner.stage import Stage
-from procsup_jax.types import Problem, Sample
+from procsup_jax.types import Problem, Sample, Score
 
 _TRAIN, _VALID = Problems(RL_SPLIT), Problems(VALIDATION)
 
@@ -53,6 +53,13 @@ class Approach:
     def rm_of_epoch(self, epoch: int) -> ModelFolder:
         """Return the reward model that is retrained for an epoch."""
         return ModelFolder(f"{self.epoch(epoch)}.{ORM}")
+
+    def judge(self, epoch: int) -> ModelFolder | None:
+        """Return the reward model that the policy after `epoch` epochs has learned from, the start's the first's.
+
+        None for an approach that learns from none.
+        """
+        return self.rm_of_epoch(max(epoch, 1)) if self.retrain_rm else self.rm
 
     def drawn(self, epoch: int, problems: Problems) -> Samples:
         """Return the samples of the policy after `epoch` epochs."""
@@ -165,7 +172,9 @@ def _choice(settings: ExperimentSettings, plan: Approach) -> Iterator[Stage]:
     num, problems = settings.improve.num_epochs, Problems(settings.improve.choose_epoch_by)
     for epoch in range(num + 1):
         yield _round(plan, epoch, problems)
+    yield from epoch_scoring(settings, plan)
     inputs: list[Any] = [problems, *(plan.drawn(epoch, problems) for epoch in range(num + 1))]
+    inputs += [scores for scores in epoch_scores(settings, plan) if scores is not None]
     inputs += [plan.policy(epoch).model for epoch in range(1, num + 1)]
     outputs: list[Any] = [plan.model, curve(plan.name)]
     if plan.retrain_rm:
@@ -174,11 +183,31 @@ def _choice(settings: ExperimentSettings, plan: Approach) -> Iterator[Stage]:
     yield Stage(f"choose-{plan.name}", _choose, (plan,), inputs=inputs, outputs=outputs)
 
 
+def epoch_scoring(settings: ExperimentSettings, plan: Approach) -> Iterator[Stage]:
+    """Score the samples that choose an epoch, where a reward model's vote does."""
+    problems = Problems(settings.improve.choose_epoch_by)
+    for epoch, scores in enumerate(epoch_scores(settings, plan)):
+        judge = plan.judge(epoch)
+        if scores is not None and judge is not None:
+            yield score(plan.drawn(epoch, problems), problems, judge)
+
+
+def epoch_scores(settings: ExperimentSettings, plan: Approach) -> list[Scores | None]:
+    """Return by which scores the policy after each epoch is measured, the start's first; None by majority."""
+    problems = Problems(settings.improve.choose_epoch_by)
+    is_judged = settings.improve.choose_epoch_with == "reward_model"
+    judges = [plan.judge(epoch) if is_judged else None for epoch in range(settings.improve.num_epochs + 1)]
+    return [
+        None if judge is None else Scores(plan.drawn(epoch, problems), judge.name) for epoch, judge in enumerate(judges)
+    ]
+
+
 def _choose(ctx: Ctx, plan: Approach) -> Mapping[Any, Any]:
     by, num = ctx.settings.improve.choose_epoch_by, ctx.settings.improve.num_epochs
     problems = Problems(by)
     samples = [ctx.read(plan.drawn(epoch, problems)) for epoch in range(num + 1)]
-    errors, best = choose_epoch(ctx.read(problems), samples, ctx.settings.seed)
+    scores = [None if each is None else ctx.read(each) for each in epoch_scores(ctx.settings, plan)]
+    errors, best = choose_epoch(ctx.read(problems), samples, scores, ctx.settings.seed)
     found: dict[Any, Any] = {
         plan.model: ctx.read(plan.policy(best).model),
         curve(plan.name): [
@@ -191,13 +220,19 @@ def _choose(ctx: Ctx, plan: Approach) -> Mapping[Any, Any]:
 
 
 def choose_epoch(
-    problems: Sequence[Problem], samples: Sequence[Sequence[Sample]], seed: int
+    problems: Sequence[Problem],
+    samples: Sequence[Sequence[Sample]],
+    scores: Sequence[Sequence[Score] | None],
+    seed: int,
 ) -> tuple[list[float], int]:
     """Return the final-answer error after each epoch, the start's first, and the epoch of the lowest, from 1 on.
 
-    `samples` are those drawn after each epoch, the start's first.
+    `samples` are those drawn after each epoch, the start's first; their `scores` weight the vote, None is majority's.
     """
-    from procsup_jax.evals.outcomes import majority_error
+    from procsup_jax.evals.outcomes import majority_error, weighted_error
 
-    errors = [majority_error(problems, each, seed) for each in samples]
+    errors = [
+        majority_error(problems, drawn, seed) if judged is None else weighted_error(problems, drawn, judged)
+        for drawn, judged in zip(samples, scores, strict=True)
+    ]
     return errors, min(range(1, len(samples)), key=lambda epoch: (errors[epoch], epoch))

@@ -56,6 +56,8 @@ class DataSettings:
     """Problems that everything is measured on."""
     num_ood: Size = 200
     """Out-of-distribution problems that everything is measured on too."""
+    split_seed: Seed = 0
+    """Which of GSM8K's training problems are held out for validation: the same ones whatever `seed` is."""
     world: WorldSettings = WorldSettings()
     ood_world: WorldSettings = WorldSettings()
 
@@ -116,6 +118,9 @@ class ImproveSettings:
     """Rounds of sampling, choosing and distilling."""
     choose_epoch_by: Literal["validation", "test"] = "validation"
     """The paper takes the epoch of lowest final-answer error on the *test* set; ours is the validation set."""
+    choose_epoch_with: Literal["majority", "reward_model"] = "majority"
+    """By which vote over an epoch's samples: "reward_model", as in the paper, is the one weighted by the reward model
+    that the approach learns from, and the majority's for Final-Answer RL, which has none."""
     aggregate: Aggregate = "last"
     """By which score of a whole solution ORM-RL keeps one of a problem's samples."""
     own_orm: bool = True

@@ -111,11 +111,18 @@ def rule(config: Mapping[str, Any]) -> str:
     where = config.get("config.improve.choose_epoch_by")
     if where not in ("validation", "test"):
         return ""
+    own_vote = " by the vote of the reward model that it learns from, by majority where it has none,"
+    vote = own_vote if chosen_by_reward_model(config) else ""
     own = " The test set chose, so the kept epoch’s test error flatters it." if where == "test" else ""
     return (
-        f"It has the lowest final-answer error on {where} problems, the earliest of equals; epoch 0, the policy it "
-        f"started from, is never kept, even where its error is lower.{own}"
+        f"It has the lowest final-answer error{vote} on {where} problems, the earliest of equals; epoch 0, the policy "
+        f"it started from, is never kept, even where its error is lower.{own}"
     )
+
+
+def chosen_by_reward_model(config: Mapping[str, Any]) -> bool:
+    """Return whether the errors that choose epochs are those of votes by reward models where there are any."""
+    return config.get("config.improve.choose_epoch_with") == "reward_model"
 
 
 def _learning_lines(model: str, epochs: Sequence[Epoch]) -> list[line_chart.Line]:

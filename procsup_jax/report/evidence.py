@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from procsup_jax import roster
 from procsup_jax.evals.findings import FINAL_ANSWER, METRICS, TRACE, Approach, Pair
 from procsup_jax.report import names, paper_results
 from procsup_jax.report.results import Decoding, Estimate, Results
@@ -106,7 +107,8 @@ def _label(pair: Pair) -> str:
     first, second = (names.label(names.MODELS, model) for model in (policy, other))
     if policy == other:
         return f"{first}: {names.decoding(how)} − {names.decoding(other_how)}"
-    second = second.removeprefix("SFT + ").removeprefix("Few-shot + ")
+    if roster.start_of(policy) == roster.start_of(other):
+        second = second.removeprefix("SFT + ").removeprefix("Few-shot + ")
     if how == other_how:
         return f"{first} − {second}" + ("" if how == MAJORITY else f" ({names.decoding(how)})")
     return f"{first} ({names.decoding(how)}) − {second} ({names.decoding(other_how)})"

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from procsup_jax import roster
 from procsup_jax.evals.agreement import OUTCOME_LABEL, PROCESS_LABEL, prediction
+from procsup_jax.evals.emulation import BASELINES
 from procsup_jax.evals.findings import (
+    EQUALLY_DECODED,
     FINAL_ANSWER,
     LEARNING,
     OUTCOME_AGAINST_PROCESS,
     RERANKING,
     TRACE,
     WITHOUT_REWARD_MODEL,
+    Pair,
+    greedily,
 )
 from procsup_jax.evals.findings import emulation as emulated
 from procsup_jax.report import evidence, names, paper_results
-from procsup_jax.report.evidence import Change, Comparison, measured, quote
-from procsup_jax.report.results import Agreement, Estimate, Results
+from procsup_jax.report.evidence import Change, Comparison, Gap, measured, quote
+from procsup_jax.report.results import Agreement, Difference, Estimate, Results
 from procsup_jax.searching.decodings import MAJORITY
 
 _ORM = prediction(roster.ORM)
+SAME = 1e-6  # of two ways to sum the same shares
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,13 +103,21 @@ def emulation(results: Results, test_set: str) -> Finding:
             figure = paper.get((_ORM, judge))
             share_of_paper = None if figure is None else figure / 100
             comparisons.append(Comparison(f"{names.verdict(judge)}s, {where}", "sft_orm_rl", estimate, share_of_paper))
-        gaps.append(f"{names.points(gap)}\u00a0points ({where})")
+        known = results.models[model][test_set].emulation.get(key, {})
+        gaps.append(f"{_gap(gap, known.get(roster.ORM))} ({where})")
         count = "" if agreement.n is None else f" ({agreement.n:,})"
         sentences.append(
             f"On {where}{count} of {names.label(names.MODELS, model)}’s samples the ORM’s prediction agrees with the "
             f"process label in {quote(shares[PROCESS_LABEL])} and with the outcome label it was trained on in "
             f"{quote(shares[OUTCOME_LABEL])}."
         )
+        if all(name in known for name in BASELINES):
+            always, falling = (str(Gap(g.value, g.lo, g.hi)) for g in map(known.__getitem__, BASELINES))
+            sentences.append(
+                f"Without knowing anything, saying “correct” of every one has a difference of {always}, and saying "
+                f"“incorrect” of the best number of last steps of every solution, as a score that only falls can, one "
+                f"of {falling}."
+            )
     return Finding(
         "Does the ORM emulate process feedback?",
         "ORM predictions agree with process labels better than with the outcome labels they were trained on.",
@@ -114,6 +127,13 @@ def emulation(results: Results, test_set: str) -> Finding:
         comparisons,
         axis_from=0.5 if all(c.estimate.value >= 0.5 for c in comparisons) else 0.0,
     )
+
+
+def _gap(value: float, measured: Difference | None) -> str:
+    """Write a gap, with the interval that was measured of it where there is one."""
+    if measured is None or abs(measured.value - value) > SAME:
+        return str(Gap(value))
+    return str(Gap(value, measured.lo, measured.hi))
 
 
 def _agreement_with(results: Results, model: str, test_set: str, agreement: Agreement, label: str) -> Estimate:
@@ -126,7 +146,10 @@ def _agreement_with(results: Results, model: str, test_set: str, agreement: Agre
 
 
 def low_trace_error(results: Results, test_set: str) -> Finding:
-    """Return finding 3: trace error of what was chosen or trained with a reward model against what was not."""
+    """Return finding 3: trace error of what was chosen or trained with a reward model against what was not.
+
+    Its table compares rewards at equal decoding: reranked both, and greedily both.
+    """
     with_rm = [(row.model, row.decoding) for row in paper_results.TABLE_1 if row.trace and row.decoding != MAJORITY]
     base = [(a, e) for a in WITHOUT_REWARD_MODEL if (e := measured(results, a, TRACE, test_set)) is not None]
     better = [(a, e) for a in with_rm if (e := measured(results, a, TRACE, test_set)) is not None]
@@ -151,16 +174,26 @@ def low_trace_error(results: Results, test_set: str) -> Finding:
         sentences or ["It needs labelled steps of solutions chosen with and without a reward model."],
         "trace error, %",
         evidence.comparisons(results, [a for a, _ in (*base, *better)] if verdict else [], TRACE, test_set),
+        _known_changes(results, (*EQUALLY_DECODED, *map(greedily, EQUALLY_DECODED)), test_set) if verdict else (),
     )
 
 
+def _known_changes(results: Results, pairs: Iterable[Pair | None], test_set: str) -> list[Change]:
+    """Return the changes of the pairs whose two errors were measured."""
+    found = (evidence.change(results, pair, test_set) for pair in pairs if pair is not None)
+    return [change for change in found if change is not None]
+
+
 def reward_models_help(results: Results, test_set: str) -> Finding:
-    """Return finding 4: reranking against majority voting, and RL against a reward model against Final-Answer RL."""
+    """Return finding 4: reranking against majority voting, and RL against a reward model against Final-Answer RL.
+
+    Its table has both greedily too; the verdict is of the former alone.
+    """
     verdicts: list[str] = []
     changes: list[Change] = []
     for what, pairs in (("reranking", RERANKING), ("RL against a reward model", LEARNING)):
-        found = [change for pair in pairs if (change := evidence.change(results, pair, test_set)) is not None]
-        changes += found
+        found = _known_changes(results, pairs, test_set)
+        changes += found + _known_changes(results, map(greedily, pairs), test_set)
         if found:
             lower = [change.final for change in found if change.final.value < 0]
             clear = sum(gap.clear for gap in lower)

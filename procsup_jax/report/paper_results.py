@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from procsup_jax.evals.findings import FINAL_ANSWER, TRACE, Approach, Pair
+
 SOURCE = "Uesato et al. 2022, arXiv 2211.14275 (GSM8K, 70B parameters, K = 96)"
 
 
@@ -69,6 +71,9 @@ TABLE_3 = (
 # Share of steps on which two judges agree, PRM validation set.
 AGREEMENT_ALL_STEPS = {("orm_prediction", "prm_label"): 85.0, ("orm_prediction", "orm_label"): 77.0}
 
+# The lowest errors published before, by the paper's abstract; the final-answer error is DiVeRSe's (Li et al. 2022).
+PUBLISHED_BEFORE = {FINAL_ANSWER: 16.8, TRACE: 14.0}
+
 # Final-answer error of SFT + PRM by share of problems abstained on.
 SELECTIVE_SFT_PRM = ((0.0, 14.1), (0.3, 2.7), (0.5, 1.5))
 
@@ -76,3 +81,30 @@ SELECTIVE_SFT_PRM = ((0.0, 14.1), (0.3, 2.7), (0.5, 1.5))
 def table1_row(model: str, decoding: str) -> Table1Row | None:
     """Return the row of Table 1 for a model and decoding, None when the paper has none."""
     return next((row for row in TABLE_1 if (row.model, row.decoding) == (model, decoding)), None)
+
+
+def error(approach: Approach, metric: str) -> float | None:
+    """Return an approach's error in Table 1, or else its final-answer error in Table 3; None where neither has it."""
+    model, decoding = approach
+    row = table1_row(model, decoding)
+    if row is not None:
+        return row.trace if metric == TRACE else row.final
+    if metric == TRACE:
+        return None
+    found = {
+        (row.model, how): value
+        for row in TABLE_3
+        for how, value in (("greedy", row.greedy), ("majority", row.majority), (row.weighted_by, row.weighted))
+    }
+    return found.get(approach)
+
+
+def difference(pair: Pair, metric: str) -> float | None:
+    """Return the first's error minus the second's in the paper, in points; None where it does not have both."""
+    first, second = (error(approach, metric) for approach in pair)
+    return None if first is None or second is None else round(first - second, 1)
+
+
+def emulation() -> float:
+    """Return how much more the paper's ORM agrees with process labels than with its own outcome labels, in points."""
+    return AGREEMENT_ALL_STEPS["orm_prediction", "prm_label"] - AGREEMENT_ALL_STEPS["orm_prediction", "orm_label"]

@@ -134,7 +134,20 @@ def _evaluation(raw: Any, path: str) -> Evaluation:
         {where: table for where, table in agreement.items() if table.share},
         _reward_models(raw.get("reward_models"), f"{path}.reward_models"),
         _largest(raw.get("samples_per_problem"), f"{path}.samples_per_problem"),
+        _emulation(raw.get("emulation"), f"{path}.emulation"),
     )
+
+
+def _emulation(raw: Any, path: str) -> dict[str, dict[str, Difference]]:
+    found: dict[str, dict[str, Difference]] = {}
+    for where, measured in _mapping(raw, path).items():
+        for name, each in _mapping(_mapping(measured, f"{path}.{where}").get("by"), f"{path}.{where}.by").items():
+            at = f"{path}.{where}.by.{name}"
+            interval = _mapping(_mapping(each, at).get("intervals"), f"{at}.intervals").get("gap")
+            if interval is not None:
+                gap = Difference(_number(each.get("gap"), f"{at}.gap"), *_pair(interval, f"the interval of {at}.gap"))
+                found.setdefault(where, {})[name] = gap
+    return found
 
 
 def _largest(counts: Any, path: str) -> int | None:

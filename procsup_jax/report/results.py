@@ -47,25 +47,27 @@ class Evaluation:
 
     `agreement` is keyed "all_steps" and "last_step", `verifiers` by reward model ("orm", "prm") and then by what was
     measured: "auc.process", "auc.outcome", "auc.right_answer", "agreement.process", "agreement.outcome". `num_samples`
-    is the largest number of samples that a vote was over, None where it is not known.
+    is the largest number of samples that a vote was over, None where it is not known. `emulation` is keyed as
+    `agreement` and then by predictor: how much more it agrees with process labels than with outcome labels.
     """
 
     decodings: Mapping[str, Decoding]
     agreement: Mapping[str, Agreement]
     verifiers: Mapping[str, Mapping[str, Estimate]]
     num_samples: int | None = None
+    emulation: Mapping[str, Mapping[str, Difference]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """Hold how far one approach's error lies from another's over the same problems, with a paired interval."""
+    """Hold how far one share lies from another over the same problems, with a paired interval."""
 
     value: float
     lo: float
     hi: float
 
     def turned(self) -> Difference:
-        """Return how far the other approach's error lies from this one's."""
+        """Return how far the other share lies from this one."""
         return Difference(-self.value, -self.hi, -self.lo)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from procsup_jax.evals.findings import FINAL_ANSWER, TRACE
 from procsup_jax.report import (
     cells,
     curves,
@@ -77,7 +78,9 @@ def table_1_section(results: Results) -> Section:
     lead = (
         "Trace error: share of problems with the right answer whose trace holds a wrong step. Final-answer error: "
         "share of problems without the right answer. Each figure stands over its 95 % interval; the paper’s figures, "
-        f"in grey, are those of {text(paper_results.SOURCE)}, in brackets the range between its two raters."
+        f"in grey, are those of {text(paper_results.SOURCE)}, in brackets the range between its two raters. The lowest "
+        f"published before it: {paper_results.PUBLISHED_BEFORE[FINAL_ANSWER]} % final-answer error and "
+        f"{paper_results.PUBLISHED_BEFORE[TRACE]} % trace error."
     )
     return Section(
         "table1",
@@ -191,9 +194,10 @@ def selective_section(results: Results, figures: list[svg.Figure]) -> Section:
 def learning_section(results: Results, figures: list[svg.Figure]) -> Section:
     """Return the learning curves of expert iteration."""
     drawn = [_figure(figure, figures, curves.why_kept(epochs)) for figure, epochs in curves.learning(results.curves)]
+    vote = "" if curves.chosen_by_reward_model(results.config) else " of the majority vote"
     lead = (
-        "Errors of the majority vote after each epoch of expert iteration. A ring marks the epoch that was kept, and "
-        f"each caption says why. {curves.rule(results.config)}"
+        f"Errors{vote} after each epoch of expert iteration. A ring marks the epoch that was kept, and each caption "
+        f"says why. {curves.rule(results.config)}"
     )
     return Section("learning", "Learning", "Learning curves", lead, _grid(drawn, "figures small") if drawn else "")
 

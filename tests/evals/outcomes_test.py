@@ -78,3 +78,10 @@ def test_traces_are_judged_where_the_answer_is_right_and_labelled():
 def test_a_problem_without_samples_is_wrong_by_majority():
     assert outcomes.majority_error(PROBLEMS, SAMPLES, 0) == pytest.approx(2 / 3)
     assert outcomes.majority_error(PROBLEMS[:2], SAMPLES[:4], 0) == 0.5
+
+
+def test_the_share_of_problems_that_a_weighted_vote_gets_wrong():
+    # a: 1 and 1.0 weigh .8, 9 weighs .7; b: 2 weighs .9, the three 7s .6; c has no answer.
+    assert outcomes.weighted_error(PROBLEMS, SAMPLES, SCORES) == pytest.approx(1 / 3)
+    assert outcomes.majority_error(PROBLEMS, SAMPLES, 0) == pytest.approx(2 / 3)
+    assert outcomes.weighted_error(PROBLEMS, [], []) == 1.0

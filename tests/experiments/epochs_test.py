@@ -64,11 +64,13 @@ def test_the_chosen_epochs_errors_stand_beside_the_runs(epochs, tmp_path):
     assert "| Few-shot + ORM-RL | 60.0 | 50.0 | 40.0 | 2 | 1 |" in tables
     assert "| Few-shot + Final-Answer RL | majority | 30.0 [0.0, 100.0] | – | 2 |" in tables
     ours, sft = "Few-shot + Final-Answer RL (majority)", "SFT (majority)"
-    row = f"| final answer error | {ours} | {sft} | 10.0 [-100.0, 100.0] | base_2-10 0.0; shipped-0 20.0 |"
+    wide = "10.0 [-100.0, 100.0]"
+    row = f"| final answer error | {ours} | {sft} | {wide} | {wide} | base_2-10 0.0; shipped-0 20.0 |"
     assert row in tables
-    row = f"| final answer error | Few-shot + ORM-RL (majority) | {ours} | -10.0 | shipped-0 -10.0 |"
+    row = f"| final answer error | Few-shot + ORM-RL (majority) | {ours} | -10.0 | -10.0 | shipped-0 -10.0 |"
     assert row in tables
-    assert "| trace error | SFT (PRM-weighted) | Few-shot + ORM-RL (ORM-weighted) | 0.0 | shipped-0 0.0 |" in tables
+    voted = "| trace error | SFT (PRM-weighted) | Few-shot + ORM-RL (ORM-weighted) |"
+    assert f"{voted} 0.0 | 0.0 | shipped-0 0.0 |" in tables
 
 
 def test_the_committed_table_is_that_of_the_committed_epochs(epochs, tmp_path):

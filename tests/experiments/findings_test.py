@@ -1,6 +1,7 @@
 """The findings' command puts finished runs together: tables, comparisons, figures."""
 
 import csv
+import importlib
 import json
 import pathlib
 import shutil
@@ -25,9 +26,11 @@ def measured(error):
         "trace_n": 70,
     }
     agreement = {judge: {other: 0.5 if other == "orm_label" else 0.75 for other in JUDGES} for judge in JUDGES}
-    steps = {steps: {**agreement, "n": 300} for steps in ("all_steps", "last_step")}
-    decodings = ("majority", "orm_weighted", "prm_weighted")
-    return {"decoding": dict.fromkeys(decodings, decoding), "agreement": steps, "n": 100}
+    steps = {steps: {**agreement, "n": n} for steps, n in (("all_steps", 300), ("last_step", 60))}
+    # Of half of the samples the answer is right, and of a tenth of these the trace is wrong.
+    one = {"final_answer_error": 0.5, "trace_error": 0.1}
+    decodings = ("greedy", "majority", "orm_weighted", "prm_weighted")
+    return {"decoding": dict.fromkeys(decodings, decoding), "agreement": steps, "one_sample": one, "n": 100}
 
 
 def run(sft_error):
@@ -58,8 +61,9 @@ def rows(path):
 
 
 def test_differences_are_means_over_bases_with_t_intervals(collected):
-    [row] = [r for r in rows(collected / "findings.csv") if r["finding"] == "F1"]
+    row = next(r for r in rows(collected / "findings.csv") if r["finding"] == "F1")
     assert (row["first"], row["second"]) == ("few_shot_final_answer_rl/majority", "sft/majority")
+    assert (row["paper"], row["greedy_mean"], row["greedy_paper"]) == ("1.2000", "15.0000", "-4.7000")
     assert (row["bases"], row["runs"]) == ("2", "3")
     # 40 - 40 and 40 - 20 of one base, 40 - 20 of the other.
     assert float(row["mean"]) == pytest.approx(15.0)
@@ -80,7 +84,7 @@ def test_reward_models_are_measured_by_each_kind_of_label(collected):
 
 def test_every_error_is_listed_whole_and_with_abstention(collected):
     found = rows(collected / "results.csv")
-    assert len(found) == 3 * 7 * 2 * 3 * (2 + 3)
+    assert len(found) == 3 * 7 * 2 * 4 * (2 + 3)
     key = {"run": "shipped-1", "policy": "sft", "set": "test", "decoding": "majority"}
     one = {r["metric"]: r for r in found if key.items() <= r.items()}
     assert float(one["final_answer_error"]["value"]) == 0.2 and one["final_answer_error"]["n"] == "100"
@@ -98,9 +102,42 @@ def test_tables_and_figures_show_them(collected):
     assert "| SFT ORM | 80.0 [80.0, 80.0] | 60.0 [60.0, 60.0] | 90.0 [90.0, 90.0] | 70.0 [70.0, 70.0] | – |" in tables
     assert "| ORM prediction | process label | 75.0 [75.0, 75.0] | 75.0 [75.0, 75.0] |" in tables
     assert "| ORM prediction | outcome label | 50.0 [50.0, 50.0] | 50.0 [50.0, 50.0] |" in tables
+    assert (
+        "| F1 | final answer error | Few-shot + Final-Answer RL (majority) | SFT (majority) | 15.0 [-48.5, 78.5] | 1.2"
+        in tables
+    )
+    assert (
+        "| Few-shot + ORM-RL (ORM-weighted) | Few-shot + Final-Answer RL (ORM-weighted) | 0.0 [0.0, 0.0] | -6.9 |"
+        in tables
+    )
     figure = (collected / "findings.svg").read_text()
     assert "F1 FAE: FS+FA-RL (maj.)" in figure and "+15.0 points" in figure
     assert "Means of 3 runs" in (collected / "errors.svg").read_text()
+
+
+def test_the_gap_stands_beside_what_knows_nothing(collected):
+    tables = (collected / "tables.md").read_text()
+    # Labels differ on a quarter of the last steps: 5 % of the samples are right answers with wrong traces, so 20 %
+    # wrong answers with right ones, and 65 % of the traces are right.
+    assert "| SFT | the two labels differ on, and no gap is larger than | 25.0 [25.0, 25.0] | 25.0" in tables
+    assert "| SFT | saying `correct` of every step agrees with process labels | – | 65.0 [65.0, 65.0] |" in tables
+    assert "| SFT | ... with outcome labels | – | 50.0 [50.0, 50.0] |" in tables
+    # Over all steps at least 25 - 2 x 5, at most 25 - 2 x 5 x 60 / 300.
+    assert "| SFT | ... the gap | 15.0 [15.0, 15.0] to 23.0 [23.0, 23.0] | 15.0 [15.0, 15.0] |" in tables
+    assert "| SFT | ... of these the ORM sides with the process label on | 100.0 [100.0, 100.0] | 100.0" in tables
+    assert "| SFT | the ORM's agreement above the better constant's, process labels | – | 10.0 [10.0, 10.0] |" in tables
+
+
+def test_what_newer_runs_keep_of_all_steps_is_taken_from_them(monkeypatch):
+    monkeypatch.syspath_prepend(COMMAND.parent)
+    base_rates = importlib.import_module("base_rates")
+    runs = {"shipped-0": run(0.4)}
+    by = {"always_correct": {"process": 0.8, "outcome": 0.7, "gap": 0.1}, "falling": {"gap": 0.3}}
+    runs["shipped-0"]["models"]["sft"]["test"]["emulation"] = {"all_steps": {"by": by}}
+    found = [(what, every) for what, every, _ in base_rates.rows(runs, "sft")]
+    kept = [cell[0]["mean"] for what, cell in found if what.startswith("saying") and cell]
+    assert kept == [pytest.approx(80.0), pytest.approx(30.0)]
+    assert [cell[0]["mean"] for what, cell in found if what == "... the gap"][1] == pytest.approx(10.0)
 
 
 def test_committed_tables_and_figures_are_those_of_the_committed_runs(tmp_path):
@@ -108,7 +145,8 @@ def test_committed_tables_and_figures_are_those_of_the_committed_runs(tmp_path):
     subprocess.run([sys.executable, str(COMMAND), "--collect", f"--output={tmp_path}"], check=True)
     made = {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()}
     assert made.keys() == {
-        "agreement.csv", "errors.svg", "findings.csv", "findings.svg", "results.csv", "reward_models.csv", "tables.md",
+        "agreement-all-steps.svg", "agreement-last-step.svg", "agreement.csv", "errors.svg", "findings.csv",
+        "findings.svg", "results.csv", "reward_models.csv", "selective-few-shot.svg", "selective-sft.svg", "tables.md",
     }  # fmt: skip
     assert [name for name, text in made.items() if (COMMAND.parent / name).read_text() != text] == []
 

@@ -56,3 +56,10 @@ def test_the_rule_is_that_of_the_configuration(by, warned):
     said = curves.rule({"config.improve.choose_epoch_by": by})
     assert f"on {by} problems" in said and ("flatters" in said) == warned
     assert curves.rule({}) == curves.rule({"config.improve.choose_epoch_by": "<b>"}) == ""
+
+
+def test_the_rule_says_whose_vote_chose():
+    config = {"config.improve.choose_epoch_by": "validation"}
+    assert "reward model" not in curves.rule(config) and not curves.chosen_by_reward_model(config)
+    weighted = config | {"config.improve.choose_epoch_with": "reward_model"}
+    assert "by the vote of the reward model that it learns from" in curves.rule(weighted)

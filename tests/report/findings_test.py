@@ -1,7 +1,8 @@
 import pytest
 
+from procsup_jax.errors import UserError
 from procsup_jax.evals import findings as evals
-from procsup_jax.report import findings, parse
+from procsup_jax.report import evidence, findings, parse
 
 
 def found(results):
@@ -110,6 +111,61 @@ def test_low_trace_error_counts_only_what_lies_below():
     assert finding.verdict == "2 of 3 with a reward model lie below SFT + Final-Answer RL (majority)"
     assert "1 of 3 lie below it with intervals apart" in finding.sentences[1]
     assert "11.0 to 12.0 % (2 approaches); with one, by reranking or RL, it is 4.0 to 13.0 %" in finding.sentences[0]
+
+
+def test_greedy_solutions_without_a_reward_model_count_against_it():
+    results = run(
+        sft={"majority": entry(0.2, 0.16), "greedy": entry(0.2, 0.07), "prm_weighted": entry(0.15, 0.05)},
+        few_shot_final_answer_rl={
+            "majority": entry(0.2, 0.2),
+            "greedy": entry(0.2, 0.08),
+            "orm_weighted": entry(0.2, 0.09),
+        },
+        few_shot_orm_rl={"greedy": entry(0.2, 0.07), "orm_weighted": entry(0.2, 0.07)},
+    )
+    finding = found(results)[2]
+    assert finding.verdict == "2 of 3 with a reward model lie below Few-shot + Final-Answer RL (greedy)"
+    assert "7.0 to 20.0 % (4 approaches)" in finding.sentences[0]
+    # Rewards are compared reranked alike, and greedily.
+    assert [(c.label, c.trace.value) for c in finding.changes] == [
+        ("Few-shot + ORM-RL − Final-Answer RL (ORM-weighted)", pytest.approx(-0.02)),
+        ("Few-shot + ORM-RL − Final-Answer RL (greedy)", pytest.approx(-0.01)),
+    ]
+
+
+def test_votes_are_held_against_greedy_solutions_too():
+    results = run(sft={"majority": entry(0.25, 0.16), "greedy": entry(0.2, 0.07), "prm_weighted": entry(0.22, 0.05)})
+    finding = found(results)[3]
+    assert finding.verdict == "A lower final-answer error in 1 of 1 by reranking (0 beyond chance)"
+    assert [(c.label, c.final.value) for c in finding.changes] == [
+        ("SFT: PRM-weighted − majority", pytest.approx(-0.03)),
+        ("SFT: PRM-weighted − greedy", pytest.approx(0.02)),
+    ]
+
+
+def test_a_policy_of_another_start_keeps_its_name():
+    results = run(
+        sft_prm_rl={"prm_weighted": entry(0.15, 0.05)}, few_shot_final_answer_rl={"orm_weighted": entry(0.2, 0.09)}
+    )
+    pair = evals.Pair(("sft_prm_rl", "prm_weighted"), ("few_shot_final_answer_rl", "orm_weighted"))
+    label = evidence.change(parse.parse(results), pair, "test").label
+    assert label == "SFT + PRM-RL (PRM-weighted) − Few-shot + Final-Answer RL (ORM-weighted)"
+
+
+def test_emulation_stands_beside_what_knows_nothing():
+    results = run(sft={"majority": entry(0.2)})
+    sft = results["models"]["sft"]["test"]
+    sft["agreement"] = {"all_steps": {"orm_prediction": {"prm_label": 0.85, "orm_label": 0.77}, "n": 900}}
+    gaps = {"orm": (0.08, 0.05, 0.11), "always_correct": (0.06, 0.03, 0.09), "falling": (0.1, 0.06, 0.14)}
+    by = {name: {"gap": gap, "intervals": {"gap": [lo, hi]}} for name, (gap, lo, hi) in gaps.items()}
+    sft["emulation"] = {"all_steps": {"n": 900, "by": by}}
+    finding = found(results)[1]
+    assert finding.verdict == "Process minus outcome: +8.0\u00a0points [+5.0, +11.0] (all steps)"
+    said = finding.sentences[1].replace("\u00a0", " ")
+    assert "+6.0 points [+3.0, +9.0]" in said and "+10.0 points [+6.0, +14.0]" in said
+    sft["emulation"]["all_steps"]["by"]["orm"]["intervals"]["gap"] = [0.05]
+    with pytest.raises(UserError, match=r"the interval of models.sft.test.emulation.all_steps.by.orm.gap is \[0.05\]"):
+        found(results)
 
 
 def test_reward_models_that_harm_are_not_said_to_help():

@@ -21,3 +21,15 @@ def test_rows_are_named_once_by_known_names():
 def test_tables_1_and_3_agree_on_reranked_error():
     for row in paper_results.TABLE_3:
         assert paper_results.table1_row(row.model, row.weighted_by).final == row.weighted
+
+
+def test_differences_are_of_table_1_or_else_of_table_3():
+    orm, answer = ("few_shot_orm_rl", "orm_weighted"), ("few_shot_final_answer_rl", "orm_weighted")
+    assert paper_results.difference((orm, answer), "trace_error") == -6.9  # rows J and F
+    assert paper_results.difference((orm, answer), "final_answer_error") == -2.8
+    greedy = (("few_shot_final_answer_rl", "greedy"), ("sft", "greedy"))
+    assert paper_results.difference(greedy, "final_answer_error") == -4.7
+    assert paper_results.difference(greedy, "trace_error") is None
+    assert paper_results.error(("few_shot", "majority"), "final_answer_error") == 41.5
+    assert paper_results.error(("few_shot", "majority"), "trace_error") is None
+    assert paper_results.error(("sft", "prm_step"), "final_answer_error") is None
