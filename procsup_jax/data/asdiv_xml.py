@@ -30,7 +30,7 @@ def read_rows(path: files.PathLike) -> list[dict[str, str]]:
     parser.EntityDeclHandler = lambda *_: _refuse(path, "it defines entities")
     try:
         parser.Parse(data, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the others for an encoding that Python lacks
         _refuse(path, str(error))
     problems = [_row(each) for each in builder.close().iter("Problem")]
     if not problems:

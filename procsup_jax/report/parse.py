@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,7 +84,10 @@ def _own_verifiers(models: Mapping[str, Mapping[str, Evaluation]]) -> dict[str, 
 
 def _all_differences(raw: Mapping[str, Any]) -> dict[tuple[str, Approach, Approach, str], Difference]:
     found: dict[tuple[str, Approach, Approach, str], Difference] = {}
-    for i, entry in enumerate(raw.get("differences") or ()):
+    listed = raw.get("differences") or []
+    if not isinstance(listed, list):
+        raise UserError(f"results: differences is {listed!r}, expected a list of objects")
+    for i, entry in enumerate(listed):
         path = f"differences[{i}]"
         entry = _mapping(entry, path)
         a, b = (_approach(entry.get(side), entry, path) for side in ("a", "b"))
@@ -179,7 +183,6 @@ def _selective(raw: Any, path: str) -> tuple[tuple[float, float], ...]:
 
 def _agreement(raw: Any, path: str) -> Agreement:
     raw = _mapping(raw, path)
-    n = raw.get("n")
     share = {
         (row, column): _share(value, f"{path}.{row}.{column}")
         for row, cells in raw.items()
@@ -187,7 +190,7 @@ def _agreement(raw: Any, path: str) -> Agreement:
         for column, value in cells.items()
         if row != column and value is not None
     }
-    return Agreement(share, None if n is None else int(n))
+    return Agreement(share, _count(raw.get("n"), f"{path}.n"))
 
 
 def _epochs(value: Any, path: str) -> list[Epoch]:
@@ -202,17 +205,23 @@ def _epoch(raw: Mapping[str, Any], path: str) -> Epoch:
 
 
 def _estimate(value: Any, interval: Any, n: Any, path: str) -> Estimate:
-    share = _share(value, path)
+    share, count = _share(value, path), _count(n, f"the n of {path}")
     if interval is None:
-        return Estimate(share, n=n)
+        return Estimate(share, n=count)
     lo, hi = _pair(interval, f"the interval of {path}")
-    return Estimate(share, _share(lo, path), _share(hi, path), n)
+    return Estimate(share, _share(lo, path), _share(hi, path), count)
 
 
 def _pair(interval: Any, path: str) -> tuple[float, float]:
     if not isinstance(interval, (list, tuple)) or len(interval) != 2:
         raise UserError(f"results: {path} is {interval!r}, expected [low, high]")
     return _number(interval[0], path), _number(interval[1], path)
+
+
+def _count(value: Any, path: str) -> int | None:
+    if value is not None and (type(value) is not int or value < 0):
+        raise UserError(f"results: {path} is {value!r}, expected a whole number from 0")
+    return value
 
 
 def _share(value: Any, path: str) -> float:
@@ -223,7 +232,7 @@ def _share(value: Any, path: str) -> float:
 
 
 def _number(value: Any, path: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
         raise UserError(f"results: {path} is {value!r}, expected a number")
     return float(value)
 

@@ -93,6 +93,7 @@ def test_asdiv_as_its_xml(tmp_path: pathlib.Path):
     ("text", "message"),
     [
         (BOMB, "it defines entities"),
+        ('<?xml version="1.0" encoding="U1F-8"?><a/>', "unknown encoding: U1F-8"),
         (BOMB.replace('"bbbbbbbbbb"', 'SYSTEM "file:///etc/passwd"'), "it defines entities"),
         ("<a><Problem></a>", "mismatched tag"),
         ("<a></a>", "it holds no Problem"),
