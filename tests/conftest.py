@@ -31,7 +31,7 @@ hypothesis.settings.load_profile("quick")
 
 
 # Files that take minutes come first (see --no-loadscope-reorder): one started last would keep a worker waiting.
-LONGEST = ("recipes", "searching", "experiments", "decode", "jobs", "models", "training")
+LONGEST = ("recipes", "searching", "parallel", "experiments", "decode", "jobs", "models", "training", "planning")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
