@@ -174,6 +174,14 @@ def test_normalising_twice_changes_nothing(text):
     assert answers.same_answer(text, once)
 
 
+@pytest.mark.parametrize("text", ["}", "5.", "\\frac12", "x = 3", "a b"])
+def test_blanks_around_a_text_change_nothing_however_many(text):
+    assert answers.normalise_answer(" " * 2000 + text + "\n" * 2000) == answers.normalise_answer(text)
+    assert answers.extract_answer("#### " + " " * 2000 + text, "strict") == answers.extract_answer(
+        f"#### {text}", "strict"
+    )
+
+
 @hypothesis.given(text=SOLUTION)
 @hypothesis.settings(max_examples=600)
 def test_any_text_is_read(text):

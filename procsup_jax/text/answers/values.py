@@ -42,10 +42,12 @@ def normalise_answer(text: str) -> str:
     ones. Of an equation whose left side is a name or a computation the right side stays. Fractions stay as written,
     and so does anything with a unit.
     """
+    if len(text) > MAX_CHARACTERS:
+        text = _bare(text)
     if len(text) <= MAX_CHARACTERS:
         return _normal_form(text)
-    number = _number(_bare(text))
-    return _bare(text) if number is None else number
+    number = _number(text)
+    return text if number is None else number
 
 
 def _bare(text: str) -> str:
