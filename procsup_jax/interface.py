@@ -84,18 +84,12 @@ def search(
     roles.check_judge(rm.name, rm.head)
     check_value("seed", seed, Seed)
     settings = settings or StepSearchSettings()
-    found: Sequence[Any]
+    found: Sequence[decodings.Searched]
     if isinstance(settings, TreeSearchSettings):
         found, method = tree_search(policy, rm, problems, settings, seed=seed, examples=examples), settings.method
     else:
         found, method = step_search(policy, rm, problems, settings, seed=seed, examples=examples), "step"
-    return [
-        decodings.mark(
-            dataclasses.replace(each.sample, policy_tokens=each.policy_tokens, rm_tokens=each.rm_tokens),
-            decodings.by(judge, method),
-        )
-        for each in found
-    ]
+    return [decodings.mark(decodings.with_cost(each), decodings.by(judge, method)) for each in found]
 
 
 def score(

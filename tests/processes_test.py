@@ -9,15 +9,12 @@ import time
 import jax
 import numpy as np
 import pytest
+import small_models
 
 from procsup_jax import main, records, surroundings
-from procsup_jax.data.worlds import splits
 from procsup_jax.errors import UserError
-from procsup_jax.io.models import load_model, save_model
-from procsup_jax.models import api
-from procsup_jax.models.model import Model
+from procsup_jax.io.models import load_model
 from procsup_jax.processes import ProcessFlags
-from procsup_jax.text.vocab import train_vocab
 from procsup_jax.types import Sample
 
 CONSOLE = "from procsup_jax.console import console; console()"
@@ -26,13 +23,7 @@ CONSOLE = "from procsup_jax.console import console; console()"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("processes")
-    problems = splits.problems("sft", 20)
-    vocab = train_vocab([f"{p.question}\n{p.solution}" for p in problems], 400, path / "vocab.model", seed=0)
-    config = api.ModelConfig(vocab.size, 1, 16, 2, 2, 8, 32, max_len=384)
-    for seed, (name, head) in enumerate({"policy": None, "rm": api.ClassifierHead(2, 2)}.items()):
-        params = api.init_params(config, jax.random.key(seed), head=head)
-        save_model(path / name, Model(config, params, vocab, head=head))
-    assert main.main(["data", "--dataset=worlds", "--num=5", f"--output={path / 'p.jsonl'}"]) == 0
+    small_models.worlds_folder(path, num_layers=1, num_problems=5)
     return path
 
 
@@ -78,7 +69,7 @@ def lose(started, victim):
 def test_they_share_the_samples_and_write_what_one_writes_one_of_them_lost_on_the_way(folder):
     def sample(output):
         return (
-            "sample", f"--problems={folder / 'p.jsonl'}", f"--policy={folder / 'policy'}", "--k=3",
+            "sample", f"--problems={folder / 'p.jsonl'}", f"--policy={folder / 'models/policy'}", "--k=3",
             f"--output={folder / output}", "--max_new_tokens=12", "--config=sample", "--config.lanes=2",
         )  # fmt: skip
 
@@ -97,8 +88,8 @@ def test_they_share_the_scores_too(folder):
 
     def score(output):
         return (
-            "score", f"--problems={folder / 'p.jsonl'}", f"--samples={folder / 's.jsonl'}", f"--rm={folder / 'rm'}",
-            f"--output={folder / output}",
+            "score", f"--problems={folder / 'p.jsonl'}", f"--samples={folder / 's.jsonl'}",
+            f"--rm={folder / 'models/rm'}", f"--output={folder / output}",
         )  # fmt: skip
 
     assert main.main(score("one.scores")) == 0
@@ -114,7 +105,7 @@ def test_they_share_the_scores_too(folder):
 def test_they_train_one_model_over_one_mesh(folder):
     def train(output):
         return (
-            "train", "--task=sft", f"--model={folder / 'policy'}", f"--problems={folder / 'p.jsonl'}",
+            "train", "--task=sft", f"--model={folder / 'models/policy'}", f"--problems={folder / 'p.jsonl'}",
             f"--output={folder / output}", "--config=train", "--config.fit.num_steps=3", "--config.fit.batch_size=2",
             "--config.fit.checkpoint_every=1", "--config.seq_len=384", "--mesh.data=2",
         )  # fmt: skip

@@ -7,10 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from tokenizer_fixtures import word_problems
 
+from procsup_jax import main
+from procsup_jax.data.worlds import splits
+from procsup_jax.io.models import save_model
 from procsup_jax.models import api
 from procsup_jax.models.model import Model
 from procsup_jax.text.encoding import layout_for
 from procsup_jax.text.tokenizer import load_tokenizer
+from procsup_jax.text.vocab import train_vocab
 
 KINDS = [
     ("vocab", "paragraphs"),
@@ -72,3 +76,14 @@ def judge(policy):
     model = model.with_head(api.ProductHead())
     own = 0.01 * np.random.default_rng(1).standard_normal(model.params["head"].shape)
     return model.replace(params=model.params | {"head": own})
+
+
+def worlds_folder(path, *, num_layers, num_problems):
+    """Write a random policy, a random reward model and the testbed's first problems, p.jsonl, into a folder."""
+    problems = splits.problems("sft", 20)
+    vocab = train_vocab([f"{p.question}\n{p.solution}" for p in problems], 400, path / "vocab.model", seed=0)
+    config = api.ModelConfig(vocab.size, num_layers, 16, 2, 2, 8, 32, max_len=384)
+    for seed, (name, head) in enumerate({"policy": None, "rm": api.ClassifierHead(2, 2)}.items()):
+        params = api.init_params(config, jax.random.key(seed), head=head)
+        save_model(path / "models" / name, Model(config, params, vocab, head=head))
+    assert main.main(["data", "--dataset=worlds", f"--num={num_problems}", f"--output={path / 'p.jsonl'}"]) == 0

@@ -33,6 +33,16 @@ class Steps:
     problem_s: np.ndarray
     left_s: np.ndarray
 
+    @property
+    def before_mistake_s(self) -> np.ndarray:
+        """Return how far each step is disputed as one before the first mistake of a wrong answer."""
+        return self.process_s * (1 - self.outcome_s)
+
+    @property
+    def from_mistake_s(self) -> np.ndarray:
+        """Return how far each step is disputed as one from the first mistake on of a right answer."""
+        return (1 - self.process_s) * self.outcome_s
+
     def at(self, chosen_s: np.ndarray) -> Steps:
         """Return the chosen steps."""
         return Steps(*(getattr(self, field.name)[chosen_s] for field in dataclasses.fields(self)))
@@ -51,9 +61,7 @@ def measure(correct_s: Mapping[str, np.ndarray], steps: Steps, *, seed: int = 0)
     known_s = ~np.isnan(steps.process_s)
     steps = steps.at(known_s)
     n = len(steps.process_s)
-    early_s = steps.process_s * (1 - steps.outcome_s)
-    late_s = (1 - steps.process_s) * steps.outcome_s
-    disputed = {"before_mistake": _mean(early_s), "from_mistake": _mean(late_s)}
+    disputed = {"before_mistake": _mean(steps.before_mistake_s), "from_mistake": _mean(steps.from_mistake_s)}
     if not n:
         return {"n": 0, "disputed": disputed, "by": {}}
     last = _best_fall(steps)
@@ -72,13 +80,12 @@ def _predictor(correct_s: np.ndarray, steps: Steps, baselines: Mapping[str, np.n
     between_s = steps.process_s - steps.outcome_s
     gaps = {"gap": says_s * between_s}
     gaps |= {f"above_{name}": (says_s - (2 * other_s - 1)) * between_s for name, other_s in baselines.items()}
-    early_s, late_s = steps.process_s * (1 - steps.outcome_s), (1 - steps.process_s) * steps.outcome_s
     estimates = {name: _over_problems(gap_s, steps.problem_s, seed) for name, gap_s in gaps.items()}
     return {
         "process": float(_agree(correct_s, steps.process_s).mean()),
         "outcome": float(_agree(correct_s, steps.outcome_s).mean()),
-        "before_mistake": _mean(correct_s, early_s),
-        "from_mistake": _mean(1 - correct_s, late_s),
+        "before_mistake": _mean(correct_s, steps.before_mistake_s),
+        "from_mistake": _mean(1 - correct_s, steps.from_mistake_s),
         **intervals.with_intervals(estimates),
     }
 

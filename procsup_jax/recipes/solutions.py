@@ -131,9 +131,7 @@ def _search(
     judge, shown = load(ctx, rm).unstack(), worked_examples(ctx, policy)
     settings = whole(ctx.settings.search)
     found = step_search(model, judge, ctx.read(problems), settings, seed=seed(ctx, samples.name), examples=shown)
-    kept = [
-        dataclasses.replace(each.sample, policy_tokens=each.policy_tokens, rm_tokens=each.rm_tokens) for each in found
-    ]
+    kept = [decodings.with_cost(each) for each in found]
     return {samples: kept if decoding is None else [decodings.mark(sample, decoding) for sample in kept]}
 
 

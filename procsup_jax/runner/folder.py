@@ -13,7 +13,7 @@ import operator
 import pathlib
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from procsup_jax import files, remote
@@ -39,6 +39,7 @@ class RunFolder:
     def __init__(self, path: files.PathLike, settings: Any, processes: Processes = Processes()) -> None:  # noqa: B008
         self.path, self.settings, self._processes = remote.path_of(path), settings, processes
         self._digested: dict[str, tuple[object, str]] = {}
+        self._markers_read: dict[str, tuple[object, Marker]] = {}
         self._kept: collections.OrderedDict[tuple[Artefact[Any], tuple[str, ...]], Any] = collections.OrderedDict()
 
     def run(self, graph: Graph) -> None:
@@ -59,7 +60,7 @@ class RunFolder:
     def check_markers(self) -> None:
         """Raise UserError for a file among the markers that is none."""
         for path in self._markers():
-            read_marker(path)
+            self._read_marker(path.name)
 
     def changes(self, graph: Graph, stage: Stage) -> list[Change]:
         """Return the settings in which a finished stage differs from today's."""
@@ -94,7 +95,7 @@ class RunFolder:
     def wall_clock(self) -> dict[str, float]:
         """Return the seconds that each finished stage took, in the order in which they finished."""
         markers = sorted(self._markers(), key=remote.modified)
-        return {marker.stem: read_marker(marker).wall_clock_s for marker in markers}
+        return {marker.stem: self._read_marker(marker.name).wall_clock_s for marker in markers}
 
     def _run(self, stage: Stage) -> None:
         marker = self.path / "stages" / f"{stage.name}.json"
@@ -146,20 +147,26 @@ class RunFolder:
         return sorted(path for path in folder.iterdir() if path.suffix == ".json") if folder.is_dir() else []
 
     def _marker(self, stage: Stage) -> Marker | None:
-        path = self.path / "stages" / f"{stage.name}.json"
-        return read_marker(path) if path.is_file() else None
+        name = f"{stage.name}.json"
+        return self._read_marker(name) if (self.path / "stages" / name).is_file() else None
+
+    def _read_marker(self, name: str) -> Marker:
+        return self._read_once(self._markers_read, f"stages/{name}", read_marker)
 
     def _digests(self, names: Sequence[str]) -> dict[str, str]:
         return {name: self._digest(name) for name in names}
 
     def _digest(self, name: str) -> str:
-        """Return the SHA-256 of a file, read again only where it is not the one that was read before."""
+        return self._read_once(self._digested, name, files.sha256_file)
+
+    def _read_once(self, known: dict[str, tuple[object, T]], name: str, read: Callable[[pathlib.Path], T]) -> T:
+        """Return what `read` makes of a file, read again only where it is not the one that was read before."""
         path = self.path / name
         with files.explain_os_errors(path, "read"):
             stamp = remote.stamp(path)
-        if stamp is None or self._digested.get(name, (None, ""))[0] != stamp:
-            self._digested[name] = stamp, files.sha256_file(path)
-        return self._digested[name][1]
+        if stamp is None or name not in known or known[name][0] != stamp:
+            known[name] = stamp, read(path)
+        return known[name][1]
 
     def _unchanged(self, recorded: Mapping[str, str], names: Sequence[str]) -> bool:
         present = recorded.keys() == set(names) and all((self.path / name).is_file() for name in names)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable
+from typing import Protocol
 
 from procsup_jax.errors import UserError
 from procsup_jax.types import Sample
@@ -59,6 +60,27 @@ def mark(sample: Sample, decoding: str) -> Sample:
     marked = dataclasses.replace(sample, sample=0, decoding=decoding)
     check(marked)
     return marked
+
+
+class Searched(Protocol):
+    """Be what a search found: a sample, and how many tokens both models spent on it."""
+
+    @property
+    def sample(self) -> Sample:
+        """Return the sample."""
+
+    @property
+    def policy_tokens(self) -> int:
+        """Return how many tokens the policy sampled."""
+
+    @property
+    def rm_tokens(self) -> int:
+        """Return how many tokens the reward model read."""
+
+
+def with_cost(found: Searched) -> Sample:
+    """Return the sample that a search found, with what it cost."""
+    return dataclasses.replace(found.sample, policy_tokens=found.policy_tokens, rm_tokens=found.rm_tokens)
 
 
 def check(sample: Sample) -> None:

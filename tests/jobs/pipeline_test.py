@@ -2,27 +2,16 @@
 
 import json
 
-import jax
 import pytest
+import small_models
 
 from procsup_jax import main
-from procsup_jax.data.worlds import splits
-from procsup_jax.io.models import save_model
-from procsup_jax.models import api
-from procsup_jax.models.model import Model
-from procsup_jax.text.vocab import train_vocab
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("jobs")
-    problems = splits.problems("sft", 20)
-    vocab = train_vocab([f"{p.question}\n{p.solution}" for p in problems], 400, path / "vocab.model", seed=0)
-    config = api.ModelConfig(vocab.size, 2, 16, 2, 2, 8, 32, max_len=384)
-    for seed, (name, head) in enumerate({"policy": None, "rm": api.ClassifierHead(2, 2)}.items()):
-        params = api.init_params(config, jax.random.key(seed), head=head)
-        save_model(path / "models" / name, Model(config, params, vocab, head=head))
-    assert main.main(["data", "--dataset=worlds", "--num=3", f"--output={path / 'p.jsonl'}"]) == 0
+    small_models.worlds_folder(path, num_layers=2, num_problems=3)
     assert sample(path, "s.jsonl", "--k=3") == 0
     return path
 
