@@ -275,14 +275,10 @@ def _refill(state: Lanes, free_ng: jax.Array) -> Lanes:
 
 
 def lane_axes(state: Lanes) -> Lanes:
-    """Return the logical axes of each array of a state: all are split over the lanes, caches over their heads too."""
-    axes = jax.tree.map(lambda a: ("batch",) + (None,) * (a.ndim - 1), state)
+    """Return the logical axes of each array of a state; of what calculators have read the lanes come last but one."""
+    axes: Lanes = api.state_axes(state)
     reading = jax.tree.map(lambda a: (None,) * (a.ndim - 2) + ("batch", None), state.calculator.reading)
-    return axes._replace(
-        prefix=api.kv_axes(state.prefix),
-        suffix=api.kv_axes(state.suffix),
-        calculator=CalculatorState(reading, axes.calculator.queue_f),
-    )
+    return axes._replace(calculator=CalculatorState(reading, axes.calculator.queue_f))
 
 
 def _pin(state: Lanes) -> Lanes:

@@ -262,7 +262,6 @@ def _check_memory(program: Program, model: Model, lanes: int, num_each: int, sha
     Where no number of lanes and slots does, a problem's samples are too many or too long, and the error says how much
     of that fits.
     """
-    size, room = memory.size_of(program.config, lanes, shape.slots, model.mesh), memory.available(model.mesh)
 
     def need(size: Size, num_each: int = num_each, max_new_tokens: int = program.settings.max_new_tokens) -> int:
         settings = dataclasses.replace(program.settings, max_new_tokens=max_new_tokens)
@@ -273,14 +272,11 @@ def _check_memory(program: Program, model: Model, lanes: int, num_each: int, sha
 
         return memory.sampling_bytes(program.config, model.params, make_state, (shape.prefix_len, max_new_tokens), size)
 
-    if room is None or need(size) <= room:
-        return
-    least = dataclasses.replace(size, lanes=size.shards, slots=1, cache_dtype="bfloat16")
-    if need(least) > room:
-        for name, number, need_of in (
-            ("num_samples (--k)", num_each, lambda number: need(least, num_each=number)),
-            ("max_new_tokens", program.settings.max_new_tokens, lambda number: need(least, max_new_tokens=number)),
-        ):
-            if need_of(1) <= room:
-                memory.check_number("sampling", name, number, need_of, model.mesh)
-    memory.check("sampling", size, need, model.mesh)
+    size = memory.size_of(program.config, lanes, shape.slots, model.mesh)
+    numbers = (
+        memory.Number("num_samples (--k)", num_each, lambda size, number: need(size, num_each=number)),
+        memory.Number(
+            "max_new_tokens", program.settings.max_new_tokens, lambda size, number: need(size, max_new_tokens=number)
+        ),
+    )
+    memory.check("sampling", size, need, model.mesh, numbers)

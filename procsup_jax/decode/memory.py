@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
 from jax.sharding import Mesh, NamedSharding
@@ -21,7 +21,6 @@ from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams, Head, ModelConfig, Params, TreeShape
 from procsup_jax.models.attention import MAX_QUERY_BLOCKS, MIN_QUERY_BLOCK
 from procsup_jax.parallel import rules
-from procsup_jax.parallel.rules import batch_shards
 
 # Float32 copies of a step's logits alive at a time: as they are, masked, filtered, their exponentials.
 LOGIT_COPIES = 4
@@ -70,14 +69,34 @@ def size_of(config: ModelConfig, lanes: int, slots: int | None, mesh: Mesh | Non
     """Return the size that a user asks for."""
     tensor = 1 if mesh is None else mesh.shape["tensor"]
     head_shards = 1 if config.num_kv_heads % tensor else tensor
-    return Size(lanes, slots, config.cache_dtype or config.dtype, batch_shards(mesh), head_shards)
+    return Size(lanes, slots, config.cache_dtype or config.dtype, rules.batch_shards(mesh), head_shards)
 
 
-def check(what: str, size: Size, need: Callable[[Size], int], mesh: Mesh | None) -> None:
-    """Raise UserError, with sizes that would fit, when a device has less memory left than `need` says, in bytes."""
+class Number(NamedTuple):
+    """Name a number that is part of a result, and what a size needs with another one, in bytes."""
+
+    flag: str
+    number: int
+    need: Callable[[Size, int], int]
+
+
+def check(
+    what: str, size: Size, need: Callable[[Size], int], mesh: Mesh | None, numbers: Sequence[Number] = ()
+) -> None:
+    """Raise UserError, with sizes that would fit, when a device has less memory left than `need` says, in bytes.
+
+    Where no size does, the error says how much of one of the `numbers` would fit, if that alone is too much.
+    """
     room = available(mesh)
     if room is None or need(size) <= room:
         return
+    slots = None if size.slots is None else 1
+    least = dataclasses.replace(size, lanes=size.shards, slots=slots, cache_dtype="bfloat16")
+    if need(least) > room:
+        for each in numbers:
+            need_of = functools.partial(each.need, least)
+            if need_of(1) <= room:
+                check_number(what, each.flag, each.number, need_of, mesh)
     half = dataclasses.replace(size, cache_dtype="bfloat16")
     choices = [next((each for each in size.smaller() if need(each) <= room), None)]
     if size != half:

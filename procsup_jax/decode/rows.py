@@ -12,7 +12,6 @@ import numpy as np
 from procsup_jax.decode.batching import length_bucket
 from procsup_jax.models import api
 from procsup_jax.models.api import Trees, TreeShape
-from procsup_jax.parallel import rules
 from procsup_jax.text.encoding import EncodedSolution
 
 # A solution, by its problem's uid and what it says.
@@ -133,8 +132,3 @@ def batch_of(documents: Documents, part: Part, num_rows: int) -> Batch:
             ends_brs[b, r, : len(ends)] = ends
     tokens_bl, trees = jax.tree.map(lambda *arrays: jnp.asarray(np.stack(arrays)), *planted)
     return Batch(tokens_bl, trees, jnp.asarray(ends_brs))
-
-
-def over_batch(batch: Batch) -> Batch:
-    """Return a batch whose rows are split over the batch axes of the mesh in use."""
-    return jax.tree.map(lambda array: rules.constrain(array, ("batch",) + (None,) * (array.ndim - 1)), batch)

@@ -21,7 +21,6 @@ from procsup_jax.decode.rows import (
     Key,
     Part,
     batch_of,
-    over_batch,
     parts_of,
     shape_of,
 )
@@ -171,7 +170,7 @@ def _check_memory(documents: Documents, plan: _Plan, what: str) -> None:
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def step_logits(config: ModelConfig, head: Head, params: Params, batch: Batch) -> jax.Array:
     """Return the logit after each step of each solution of a batch, float32 [b, r, s], whole on every device."""
-    batch = over_batch(batch)
+    batch = rules.constrain_tree(batch, api.state_axes(batch))
     logits_brt = api.rm_tree_logits(config, head, params, batch.tokens_bl, batch.trees)
     return rules.constrain(jnp.take_along_axis(logits_brt, batch.ends_brs, axis=2), (None, None, None))
 
@@ -179,7 +178,7 @@ def step_logits(config: ModelConfig, head: Head, params: Params, batch: Batch) -
 @functools.partial(jax.jit, static_argnums=0)
 def _token_logprobs(config: ModelConfig, params: Params, batch: Batch) -> jax.Array:
     """Return the log-probability of each token of each solution given those before it, [b, r, t]."""
-    batch = over_batch(batch)
+    batch = rules.constrain_tree(batch, api.state_axes(batch))
     hidden_bld = api.tree_hidden(config, params, batch.tokens_bl, batch.trees)
     before_bld = api.take(hidden_bld, batch.trees.parent_bl)
 

@@ -12,10 +12,9 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
 from jax.sharding import Mesh
 
-from procsup_jax import fields, files, json_lines, places, remote, temporaries
+from procsup_jax import fields, files, json_lines, places, processes, remote, temporaries
 from procsup_jax.errors import UserError
 from procsup_jax.io.kinds import Dtype
 from procsup_jax.io.params import PARAMS, STORED, read_params, to_arrays
@@ -43,7 +42,7 @@ def save_model(path: files.PathLike, model: Model, *, dtype: Dtype | str = "floa
     errors). With several processes all must call; one writes.
     """
     arrays, digest = to_arrays(model.params, dtype)
-    if jax.process_index() == 0:
+    if processes.is_first():
         header = {
             "format": FORMAT,
             "config": model.config.to_json(),

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from procsup_jax import files
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
 from procsup_jax.parallel.settings import MeshSettings
@@ -61,7 +62,7 @@ def run(flags: PlanFlags, config: ExperimentSettings, mesh: MeshSettings = MeshS
     print("\n\n".join(plan.table(flags.topology, each) for each in plans))
     if flags.json is not None:
         found: Any = [plan.to_json(flags.topology, each) for each in plans]
-        flags.json.write_text(json.dumps(found if flags.search_meshes else found[0], indent=1) + "\n")
+        files.write_text(flags.json, json.dumps(found if flags.search_meshes else found[0], indent=1) + "\n")
 
 
 def _parts(text: str) -> Sequence[Part]:

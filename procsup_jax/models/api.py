@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from procsup_jax.models import cache
-from procsup_jax.models.cache import KV, commit, kv_axes, put_rows, take_positions, take_rows
+from procsup_jax.models.cache import KV, commit, kv_axes, put_rows, state_axes, take_positions, take_rows
 from procsup_jax.models.chunks import MAX_LOGITS, map_chunks
 from procsup_jax.models.config import PRESETS, ModelConfig, RopeScaling, preset
 from procsup_jax.models.cost import forward_flops_per_token, num_params
@@ -52,7 +52,7 @@ __all__ = [
     "cross_entropy", "decoder_axes", "extend", "forward_flops_per_token", "head_from_json", "head_to_json",
     "hidden", "init_kv", "init_params", "kv_axes", "make_head", "map_chunks", "num_params", "param_axes", "plant",
     "prefill", "preset", "put_rows", "rm_extend", "rm_logits", "rm_tree_logits", "take", "take_positions",
-    "take_rows", "tree_hidden", "unembed", "unstack", "with_head", "with_shift_width",
+    "take_rows", "tree_hidden", "unembed", "unstack", "with_head", "with_shift_width", "state_axes",
 ]  # fmt: skip
 
 

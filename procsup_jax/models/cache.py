@@ -86,6 +86,15 @@ def kv_axes(kv: KV) -> KV:
     return _each(axes_of, kv)
 
 
+def state_axes(state: Any) -> Any:
+    """Return the logical axes of each array of a state: all are split over their rows, caches over their heads too."""
+
+    def axes_of(node: Any) -> Any:
+        return kv_axes(node) if isinstance(node, KV) else ("batch",) + (None,) * (node.ndim - 1)
+
+    return jax.tree.map(axes_of, state, is_leaf=lambda node: isinstance(node, KV))
+
+
 def with_capacity(new: LayerKV, capacity: int) -> LayerKV:
     """Cut what holds all its positions in one block into a cache's blocks, with room for `capacity` positions."""
 

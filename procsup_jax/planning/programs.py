@@ -127,7 +127,7 @@ def _search(work: Work, mesh: Mesh) -> Iterator[Program]:
     program = feed.make_program(policy, judge, settings)
     lanes, length = -(-settings.lanes // shards) * shards, length_bucket(work.prompt_len)
     state = _shapes(mesh, functools.partial(greedy.init_search, program, lanes, length, length))
-    state = _placed(state, greedy.search_axes(state), mesh)
+    state = _placed(state, api.state_axes(state), mesh)
     both = [_decoder(work.config, each.params, mesh) for each in (policy, judge)]
     size, int_r = feed.swap_size(lanes), jnp.int32
     row, tokens, key = (size,), (size, length), (size, 2)

@@ -9,7 +9,7 @@ Axis letters: n prefix (a problem, or one of several nodes of it), k candidate, 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -103,18 +103,6 @@ class Candidates(NamedTuple):
     step_nk: jax.Array
     cut_nk: jax.Array
     suffix: KV
-
-
-def prefix_axes(prefix: Prefixes) -> Prefixes:
-    """Return the logical axes of one model's prefixes (see parallel.rules)."""
-    of_rows: Any = ("batch",)
-    return Prefixes(api.kv_axes(prefix.kv), of_rows)
-
-
-def candidate_axes(found: Candidates) -> Candidates:
-    """Return the logical axes of candidates."""
-    axes = jax.tree.map(lambda a: ("batch",) + (None,) * (a.ndim - 1), found)
-    return axes._replace(suffix=api.kv_axes(found.suffix))
 
 
 def readable(found: Candidates, active_n: jax.Array) -> jax.Array:

@@ -180,12 +180,6 @@ def of_nodes(a_bn: jax.Array, node_bx: jax.Array) -> jax.Array:
     return jnp.take_along_axis(a_bn, jnp.maximum(node_bx, 0), 1)
 
 
-def forest_axes(forest: Forest) -> Forest:
-    """Return the logical axes of each array of a state: all are split over the lanes, caches over their heads too."""
-    axes = jax.tree.map(lambda a: ("batch",) + (None,) * (a.ndim - 1), forest)
-    return axes._replace(policy=branch.prefix_axes(forest.policy), rm=branch.prefix_axes(forest.rm))
-
-
 def pin(forest: Forest) -> Forest:
     """Shard every array over its lanes, so that the programs hand each other one layout."""
-    return rules.constrain_tree(forest, forest_axes(forest))
+    return rules.constrain_tree(forest, api.state_axes(forest))

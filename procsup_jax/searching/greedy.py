@@ -112,7 +112,7 @@ def advance(
         found = _sample(program, policy, tables, state)
         return _take(program, choose, rm, state, found, judge.as_written(program, tables, found))
 
-    axes = search_axes(state)
+    axes = api.state_axes(state)
     return _pinned(split.over_batch(step, (policy, rm, tables), state, axes, axes))
 
 
@@ -143,7 +143,7 @@ def _sample_for_host(
         return _sample(program, *whole, state)
 
     shapes = jax.eval_shape(sample, (policy, tables), state)
-    found = split.over_batch(sample, (policy, tables), state, search_axes(state), branch.candidate_axes(shapes))
+    found = split.over_batch(sample, (policy, tables), state, api.state_axes(state), api.state_axes(shapes))
     return found, anew.written(state.out_nl, state.len_n, found, state.active_n, state.rm.len_n)
 
 
@@ -159,9 +159,9 @@ def _take(
 def _take_read(
     program: Program, choose: Choose, rm: DecoderParams, state: Search, found: Candidates, steps: ReadSteps
 ) -> tuple[Search, jax.Array]:
-    axes = search_axes(state)
+    axes = api.state_axes(state)
     take = lambda rm, parts: _take(program, choose, rm, *parts)  # noqa: E731
-    parts_axes = axes, branch.candidate_axes(found), judge.STEPS_AXES
+    parts_axes = axes, api.state_axes(found), judge.STEPS_AXES
     return _pinned(split.over_batch(take, rm, (state, found, steps), parts_axes, axes))
 
 
@@ -216,12 +216,6 @@ def results(state: Search) -> tuple[jax.Array, ...]:
     return jax.tree.map(lambda a: rules.constrain(a, (None,) * a.ndim), fields)
 
 
-def search_axes(state: Search) -> Search:
-    """Return the logical axes of each array of a state: all are split over the lanes, caches over their heads too."""
-    axes = jax.tree.map(lambda a: ("batch",) + (None,) * (a.ndim - 1), state)
-    return axes._replace(policy=branch.prefix_axes(state.policy), rm=branch.prefix_axes(state.rm))
-
-
 def _pin(state: Search) -> Search:
     """Shard every array over its lanes, so that the programs hand each other one layout."""
-    return rules.constrain_tree(state, search_axes(state))
+    return rules.constrain_tree(state, api.state_axes(state))

@@ -20,7 +20,7 @@ from procsup_jax.parallel.streams import calling
 from procsup_jax.searching import anew, branch, judge, tree
 from procsup_jax.searching.anew import Reader
 from procsup_jax.searching.branch import Candidates, Prefixes
-from procsup_jax.searching.forest import Forest, TreeProgram, forest_axes, of_nodes, path_tokens, pin, prefixes
+from procsup_jax.searching.forest import Forest, TreeProgram, of_nodes, path_tokens, pin, prefixes
 from procsup_jax.searching.judge import Judged, ReadSteps
 from procsup_jax.searching.tree import NewNodes, Tree
 
@@ -37,7 +37,7 @@ def advance(
         found = _sample(program, policy, tables, forest, policy_prefix)
         return _take(program, rm, forest, found, judge.as_written(program.steps, tables, found), rm_prefix)
 
-    axes = forest_axes(forest)
+    axes = api.state_axes(forest)
     return _pinned(split.over_batch(expand, (policy, rm, tables), forest, axes, axes))
 
 
@@ -77,7 +77,7 @@ def _sample_for_host(
         return _sample(program, *whole, forest, prefixes(program, forest, forest.next_bw)[0])
 
     shapes = jax.eval_shape(sample, (policy, tables), forest)
-    found = split.over_batch(sample, (policy, tables), forest, forest_axes(forest), branch.candidate_axes(shapes))
+    found = split.over_batch(sample, (policy, tables), forest, api.state_axes(forest), api.state_axes(shapes))
 
     def tokens(one: Tree, tokens_l: jax.Array, node: jax.Array) -> jax.Array:
         return path_tokens(program, one, tokens_l, tree.path(one, node, program.steps.max_steps))
@@ -119,8 +119,8 @@ def _take(
 def _take_read(
     program: TreeProgram, rm: DecoderParams, forest: Forest, found: Candidates, steps: ReadSteps
 ) -> tuple[Forest, jax.Array]:
-    axes = forest_axes(forest)
-    parts_axes = axes, branch.candidate_axes(found), judge.STEPS_AXES
+    axes = api.state_axes(forest)
+    parts_axes = axes, api.state_axes(found), judge.STEPS_AXES
 
     def take(rm: DecoderParams, parts: tuple[Forest, Candidates, ReadSteps]) -> Forest:
         return _take(program, rm, *parts, prefixes(program, parts[0], parts[0].next_bw)[1])

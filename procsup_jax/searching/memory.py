@@ -42,19 +42,14 @@ def check(what: str, plan: Plan, lanes: int, mesh: Mesh | None) -> None:
     """
     sizes = [memory.size_of(each.config, lanes, None, mesh) for each in (plan.policy, plan.rm)]
     size = dataclasses.replace(sizes[0], head_shards=min(each.head_shards for each in sizes))
-    room = memory.available(mesh)
-    if room is None or need(plan, size) <= room:
-        return
-    least = dataclasses.replace(size, lanes=size.shards, cache_dtype="bfloat16")
 
-    def need_of(num_candidates: int) -> int:
+    def need_of(size: Size, num_candidates: int) -> int:
         sampling = dataclasses.replace(plan.program.sampling, num_samples=num_candidates)
         program = dataclasses.replace(plan.program, sampling=sampling)
-        return need(dataclasses.replace(plan, program=program), least)
+        return need(dataclasses.replace(plan, program=program), size)
 
-    if need(plan, least) > room >= need_of(1):
-        memory.check_number(what, "num_candidates", plan.program.sampling.num_samples, need_of, mesh)
-    memory.check(what, size, functools.partial(need, plan), mesh)
+    candidates = memory.Number("num_candidates", plan.program.sampling.num_samples, need_of)
+    memory.check(what, size, functools.partial(need, plan), mesh, [candidates])
 
 
 def need(plan: Plan, size: Size) -> int:

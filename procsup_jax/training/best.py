@@ -8,7 +8,7 @@ import pathlib
 import jax
 import numpy as np
 
-from procsup_jax import files
+from procsup_jax import files, processes
 from procsup_jax.errors import UserError
 from procsup_jax.io.checkpoint import KEPT, Damaged
 from procsup_jax.io.digest import digest_of, to_host
@@ -39,7 +39,7 @@ class Best:
             return
         arrays = {name: to_host(array) for name, array in paths.flatten(params).items()}
         self.digest = digest_of(arrays)
-        if jax.process_index() == 0:
+        if processes.is_first():
             with files.whole_file(self._path(step)) as temporary:
                 write_tensors(temporary, arrays)
 
@@ -71,7 +71,7 @@ class Best:
 
     def saved(self, step: int) -> None:
         """Say that a checkpoint that refers to this step is being written: what no checkpoint refers to goes."""
-        if self._folder is None or jax.process_index() != 0:
+        if self._folder is None or not processes.is_first():
             return
         self._referred.append({self._path(step)})
         for path in set(self._folder.glob("*.*")).difference(*self._referred):

@@ -8,6 +8,7 @@ from procsup_jax.data.pack import Packed
 from procsup_jax.decode import memory
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
+from procsup_jax.parallel import rules
 from procsup_jax.training.settings import FitSettings
 from procsup_jax.training.step import check_batch_size
 
@@ -64,7 +65,7 @@ def check_inputs(network: api.Network, train: Packed, valid: Packed | None, sett
 def _check_memory(network: api.Network, seq_len: int, settings: FitSettings) -> None:
     """Raise UserError for a batch that cannot fit: by the least that a step takes, what each layer keeps of a token."""
     config, mesh = network.config, network.mesh
-    shards = 1 if mesh is None else mesh.shape["data"] * mesh.shape["fsdp"]
+    shards = rules.batch_shards(mesh)
     kept = 2 * config.d_model
     if config.remat != "full":
         kept += (config.num_heads + 2 * config.num_kv_heads) * config.head_dim + 2 * config.d_ff

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from procsup_jax import lock, remote
+from procsup_jax import lock, processes, remote
 from procsup_jax.data.pack import Packed
 from procsup_jax.data.pipeline import Batches
 from procsup_jax.errors import UserError
@@ -65,15 +65,13 @@ def fit(
     folder = None if workdir is None else pathlib.Path(workdir) / name
     with contextlib.ExitStack() as stack:
         checkpoints = None
-        if folder is not None and jax.process_index() == 0:
+        if folder is not None and processes.is_first():
             stack.enter_context(lock.hold(folder))
         if folder is not None and settings.checkpoint_every:
             checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints"))
         best = Best(None if checkpoints is None or folder is None else folder / "best")
         run = _Fit(network, train, valid, settings, seed, name, checkpoints, best)
-        run.metrics = stack.enter_context(
-            MetricsWriter(folder if jax.process_index() == 0 else None, resume_step=run.step)
-        )
+        run.metrics = stack.enter_context(MetricsWriter(folder if processes.is_first() else None, resume_step=run.step))
         run.train()
         return run.result()
 
@@ -258,6 +256,6 @@ class _Fit:
             self._checkpoints.wait()
             how = "run the same command again to go on from there"
         message = f"{self._name}: stopped after step {self.step}; {how}"
-        if jax.process_index() == 0:
+        if processes.is_first():
             print(message, file=sys.stderr)
         interrupts.leave(message)
