@@ -18,6 +18,9 @@ _FLAGS = (
     "--xla_cpu_use_fusion_emitters=false",
 )
 os.environ.setdefault("XLA_FLAGS", " ".join(_FLAGS))
+# Virtual devices share XLA's pool of threads. A thread waits in a collective until all devices are there, and XLA
+# starts several collectives of one program at once: with a thread per device the pool can fill with waiting ones.
+os.environ.setdefault("NPROC", "32")
 
 import hypothesis
 import jax
