@@ -22,6 +22,7 @@ _HOMES = {
     "searching.vote": ("Choice",),
     "searching.settings": ("StepSearchSettings", "TreeSearchSettings"),
     "training.settings": ("TrainSettings", "FitSettings", "OptimSettings"),
+    "journal": ("Journal",),
     "errors": ("UserError",),
     "types": ("Problem", "Sample", "Score", "StepLabels"),
     "records": (

@@ -83,7 +83,7 @@ def atomic_writer(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
             yield file
         return
     target = pathlib.Path(path)
-    if _is_stream(target):
+    if is_stream(target):
         with explain_os_errors(target), _open_handle(os.open(target, os.O_WRONLY), mode) as file:
             yield file
         return
@@ -167,8 +167,11 @@ def whole_folder(path: PathLike, last: str | None = None) -> Iterator[pathlib.Pa
                 os.close(handle)
 
 
-def _is_stream(path: pathlib.Path) -> bool:
+def is_stream(path: PathLike) -> bool:
     """Return whether a path names a device or pipe; /dev/stdout may lead to a regular file that must not be renamed."""
+    if remote.is_remote(path):
+        return False
+    path = pathlib.Path(path)
     return path.exists() and not path.is_dir() and (path.parent == pathlib.Path("/dev") or not path.is_file())
 
 

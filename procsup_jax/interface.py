@@ -20,6 +20,7 @@ from procsup_jax.evals import inputs, outcomes
 from procsup_jax.evals.inputs import LayoutName
 from procsup_jax.evals.join import join
 from procsup_jax.evals.judges import RM_TASK, check_judges
+from procsup_jax.journal import NOTHING, Journal
 from procsup_jax.labels.sources import Source, SourceName, label_answered
 from procsup_jax.labels.sources import source as named_source
 from procsup_jax.models import roles
@@ -50,16 +51,19 @@ def sample(
     *,
     seed: int = 0,
     examples: Sequence[Problem] = (),
+    journal: Journal = NOTHING,
 ) -> list[Sample]:
     """Sample solutions of problems, zero-shot or after worked `examples`; all of a problem, in order, then the next's.
 
     At temperature 0 they are greedy, and say so. A sample depends on the model, its problem, its number and the seed
-    alone. Raises UserError when the model is a reward model, a prompt leaves too little room in it, or memory lacks.
+    alone. With a `journal`, `Journal(path)`, each problem's samples are kept as they are done, and the same call goes
+    on from there. Raises UserError when the model is a reward model, a prompt leaves too little room in it, or memory
+    lacks.
     """
     model.check_policy()
     check_value("seed", seed, Seed)
     settings = settings or DecodeSettings()
-    samples = sample_problems(model, problems, settings, seed=seed, examples=examples)
+    samples = sample_problems(model, problems, settings, seed=seed, examples=examples, journal=journal)
     if settings.temperature > 0:
         return samples
     return [decodings.mark(each, decodings.GREEDY) for each in samples]
@@ -74,11 +78,13 @@ def search(
     seed: int = 0,
     examples: Sequence[Problem] = (),
     judge: str = "prm",
+    journal: Journal = NOTHING,
 ) -> list[Sample]:
     """Search one solution of each problem step by step: the best next step, a beam of paths, or a tree (PUCT).
 
-    `settings` decide which. The reward model is called `judge` in the samples' decoding. Raises UserError when `rm` is
-    no reward model or `policy` is one, and where a prompt leaves too little room or memory lacks.
+    `settings` decide which. The reward model is called `judge` in the samples' decoding. The `journal` is as for
+    `sample`. Raises UserError when `rm` is no reward model or `policy` is one, and where a prompt leaves too little
+    room or memory lacks.
     """
     policy.check_policy()
     roles.check_judge(rm.name, rm.head)
@@ -86,9 +92,11 @@ def search(
     settings = settings or StepSearchSettings()
     found: Sequence[decodings.Searched]
     if isinstance(settings, TreeSearchSettings):
-        found, method = tree_search(policy, rm, problems, settings, seed=seed, examples=examples), settings.method
+        found = tree_search(policy, rm, problems, settings, seed=seed, examples=examples, journal=journal)
+        method = settings.method
     else:
-        found, method = step_search(policy, rm, problems, settings, seed=seed, examples=examples), "step"
+        found = step_search(policy, rm, problems, settings, seed=seed, examples=examples, journal=journal)
+        method = "step"
     return [decodings.mark(decodings.with_cost(each), decodings.by(judge, method)) for each in found]
 
 
@@ -100,15 +108,16 @@ def score(
     aggregate: Aggregate | str = "last",
     batch_size: int = 64,
     flag: str = "batch_size",
+    journal: Journal = NOTHING,
 ) -> list[Score]:
     """Return a reward model's probability of `correct` after each step of each sample, and their aggregate.
 
-    `batch_size` sets speed and memory, and never changes a score; errors call it by its `flag`. Raises UserError when
-    the model is no reward model, for a sample of another problem, for one that is longer than the model reads, and
-    where memory lacks. Where every score is the same a warning on the standard error says so, with the share of tokens
-    that the model never saw in training.
+    `batch_size` sets speed and memory, and never changes a score; errors call it by its `flag`. The `journal` is as for
+    `sample`, and keeps what is read at a time. Raises UserError when the model is no reward model, for a sample of
+    another problem, for one that is longer than the model reads, and where memory lacks. Where every score is the same
+    a warning on the standard error says so, with the share of tokens that the model never saw in training.
     """
-    probs = score_samples(model, problems, samples, batch_size=batch_size, flag=flag)
+    probs = score_samples(model, problems, samples, batch_size=batch_size, flag=flag, journal=journal)
     found = to_scores(samples, probs, aggregate, model.name)
     if (warning := doubt(model, problems, samples, found)) is not None:
         print(f"procsup: warning: {warning}", file=sys.stderr)

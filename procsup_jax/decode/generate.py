@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from procsup_jax.decode import automaton, engine, feeder, memory
+from procsup_jax.decode import automaton, engine, feeder, kept, memory
 from procsup_jax.decode.batching import length_bucket, num_slots, pad_rows, problem_key
 from procsup_jax.decode.calculator import tables as calculator_tables
 from procsup_jax.decode.draw import VocabTables
@@ -19,6 +19,8 @@ from procsup_jax.decode.engine import Lanes, NewPrompts, Program, Shared
 from procsup_jax.decode.memory import Size
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.errors import UserError
+from procsup_jax.free import bound
+from procsup_jax.journal import NOTHING, Journal
 from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams, ModelConfig
 from procsup_jax.models.model import Model
@@ -70,11 +72,13 @@ def generate(
     seed: int,
     first_sample: int = 0,
     shared: Sequence[int] = (),
+    journal: Journal = NOTHING,
 ) -> list[list[Generated]]:
     """Write `settings.num_samples` samples for each prompt, numbered from `first_sample`, in the prompts' order.
 
     With `settings.with_greedy` the greedy one follows them, with the next number. `shared` are tokens that stand before
-    every prompt, worked examples say: they are read once.
+    every prompt, worked examples say: they are read once. A prompt's samples are kept in the `journal` as they are
+    done, and those that are kept there are not written again.
 
     A sample depends on the params, its prompt and fold_in(fold_in(fold_in(key(seed), crc32(uid)), sample), index of
     the token), on nothing else: not on lanes, slots, the other prompts or the mesh (up to rounding in the logits).
@@ -112,25 +116,38 @@ def generate(
             advance=advance,
             results=engine.results,
         )
+
+        def key(each: _Indexed) -> str:
+            prompt = [*shared, *each[1].tokens]
+            return kept.key([model], "sample", bound(settings), seed, first_sample, each[1].uid, prompt)
+
         # Neighbours in length are read together, the longest first: a cache too large for the machine fails at once.
         by_length = sorted(enumerate(prompts), key=lambda each: -len(each[1].tokens))
-        for (index, prompt), arrays in lanes.run(by_length, streams.number):
+        run = functools.partial(lanes.run, number=streams.number)
+        for (index, prompt), arrays in journal.through(by_length, key, run):
             done[index] = _generated(prompt.uid, first_sample, num_each, *arrays)
             progress.update(num_each)
     return [done[i] for i in range(len(prompts))]
 
 
 def sample_problems(
-    model: Model, problems: Sequence[Problem], settings: DecodeSettings, *, seed: int, examples: Sequence[Problem] = ()
+    model: Model,
+    problems: Sequence[Problem],
+    settings: DecodeSettings,
+    *,
+    seed: int,
+    examples: Sequence[Problem] = (),
+    journal: Journal = NOTHING,
 ) -> list[Sample]:
     """Sample solutions of problems, zero-shot or after worked `examples`: all of a problem, in order, then the next's.
 
-    The model's name is the samples' `policy`. `logprob` is that of `Generated`; `tokens` counts the end token.
+    The model's name is the samples' `policy`. `logprob` is that of `Generated`; `tokens` counts the end token. What is
+    done is kept in the `journal`, as by `generate`.
     """
     encoding = model.encoding
     own = encoding.example_ids(examples)
     written = [Prompt(p.uid, encoding.prompt_ids(p.question, examples)[len(own) :]) for p in problems]
-    generated = generate(model, written, settings, seed=seed, shared=own)
+    generated = generate(model, written, settings, seed=seed, shared=own, journal=journal)
     return [to_sample(model, each) for samples in generated for each in samples]
 
 

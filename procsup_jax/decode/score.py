@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from procsup_jax import grouping
-from procsup_jax.decode import memory
+from procsup_jax.decode import kept, memory
 from procsup_jax.decode.batching import length_bucket
 from procsup_jax.decode.rows import (
     Batch,
@@ -25,12 +25,14 @@ from procsup_jax.decode.rows import (
     shape_of,
 )
 from procsup_jax.errors import UserError
+from procsup_jax.journal import NOTHING, Journal
 from procsup_jax.models import api
 from procsup_jax.models.api import Head, ModelConfig, Params
 from procsup_jax.models.model import Model
 from procsup_jax.parallel import rules, streams
 from procsup_jax.progress import Progress
 from procsup_jax.ranges import Count, check_value
+from procsup_jax.text.encoding import EncodedSolution
 from procsup_jax.types import Problem, Sample
 
 # Log-probabilities are read in pieces of whole multiples of this, as far as they need pieces at all.
@@ -38,11 +40,12 @@ _PIECE = 64
 
 
 class _Plan(NamedTuple):
-    """Hold who reads, how many solutions at a time, and the flag that sets their number."""
+    """Hold who reads, how many solutions at a time, the flag that sets their number, and where results are kept."""
 
     model: Model
     batch_size: int
     flag: str
+    journal: Journal = NOTHING
 
 
 def score_samples(
@@ -52,13 +55,15 @@ def score_samples(
     *,
     batch_size: int = 64,
     flag: str = "batch_size",
+    journal: Journal = NOTHING,
 ) -> list[np.ndarray]:
     """Return for each sample the probability of `correct` after each of its steps, float32 [s].
 
     A probability is the sigmoid of `api.rm_logits` at the token that ends the step, as in training (see `Encoding`). A
     solution without steps (empty) gives an empty array. `batch_size` different solutions are read at a time (on a CPU
     by each core), with their problems' prompts; equal ones once, and a prompt once for all its solutions in a batch.
-    What a sample gets does not depend on the others, their order, or `batch_size` (up to rounding).
+    What a sample gets does not depend on the others, their order, or `batch_size` (up to rounding). What is read at a
+    time is kept in the `journal` when it is done, and not read again where it is kept there.
 
     Raises UserError when the model is no reward model, a sample's problem is absent, when prompt and solution exceed
     the model's max_len, and, calling it by the name of its `flag`, for a `batch_size` that does not fit into memory.
@@ -67,7 +72,7 @@ def score_samples(
     program = functools.partial(step_logits, model.config, model.reward_head, model.params)
     probs = {
         key: _sigmoid(logits_s[: len(documents.solutions[key].ends)])
-        for key, logits_s in _read(program, documents, _Plan(model, batch_size, flag), "scoring")
+        for key, logits_s in _read(program, documents, _Plan(model, batch_size, flag, journal), "scoring")
     }
     return [probs[_key(model, sample)].copy() for sample in samples]
 
@@ -132,19 +137,27 @@ def _read(
     yield from ((key, np.zeros(0, np.float32)) for key, each in documents.solutions.items() if not each.tokens)
     num_rows, num_each = _spread(batch_size, mesh)
 
-    def read(part: Part) -> list[tuple[Key, np.ndarray]]:
+    def read(part: Part) -> tuple[Part, list[np.ndarray]]:
         batch = batch_of(documents, part, num_rows)
         with streams.calling:
             found_br = program(batch)
-        rows = zip(part.rows, np.asarray(found_br), strict=False)
-        return list(itertools.chain.from_iterable(zip(keys, found_r, strict=False) for keys, found_r in rows))
+        return part, [np.asarray(found_br)]
+
+    def key(part: Part) -> str:
+        def content(each: Key) -> tuple[list[int], EncodedSolution]:
+            return documents.prompts[each[0]], documents.solutions[each]
+
+        rows = [[content(each) for each in row] for row in part.rows]
+        return kept.key([plan.model], what, num_rows, part.shape, part.num_steps, rows)
 
     parts = list(parts_of(documents, num_rows, num_each))
     num_solutions = sum(len(row) for part in parts for row in part.rows)
+    in_order = functools.partial(streams.in_order, read, number=streams.num_streams(mesh))
     with rules.use(mesh), Progress(what, num_solutions, "solution") as progress:
-        for found in streams.in_order(read, parts, streams.num_streams(mesh)):
-            yield from found
-            progress.update(len(found))
+        for part, (found_br,) in plan.journal.through(parts, key, in_order):
+            for keys, found_r in zip(part.rows, found_br, strict=False):
+                yield from zip(keys, found_r, strict=False)
+                progress.update(len(keys))
 
 
 def _spread(batch_size: int, mesh: Mesh | None) -> tuple[int, int]:

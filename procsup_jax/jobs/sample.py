@@ -11,7 +11,7 @@ from procsup_jax.decode.settings import CacheDtype, DecodeSettings
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
 from procsup_jax.parallel.settings import MeshSettings
-from procsup_jax.processes import ProcessFlags, share
+from procsup_jax.processes import ProcessFlags, index, share
 from procsup_jax.ranges import Amount, Count, Seed, ShareAboveZero, Size, check
 from procsup_jax.text.worked_examples import choose_examples
 from procsup_jax.types import Problem
@@ -65,7 +65,7 @@ def run(
 ) -> None:
     """Write samples.jsonl: k samples of each problem, or its greedy solution.
 
-    What flags leave out is set by --config=sample --config.KEY=VALUE.
+    What flags leave out is set by --config=sample --config.KEY=VALUE. Killed anywhere, the same command goes on.
     """
     problems = records.read_problems(flags.problems, skip_bad=flags.skip_bad)
     shown = worked_examples(flags.examples, config.few_shot, flags.seed)
@@ -79,12 +79,15 @@ def run(
     processes.join()
     from procsup_jax import compilation, interface, shards
     from procsup_jax.io.models import load_policy
+    from procsup_jax.journal import Journal
     from procsup_jax.parallel.mesh import local_mesh_or_none
 
     compilation.announce()
     model = load_policy(flags.policy, "policy", mesh=local_mesh_or_none(mesh), force=flags.force).unstack()
-    samples = interface.sample(model, share(problems), settings, seed=flags.seed, examples=shown)
-    shards.write_samples(flags.output, samples, problems)
+    with Journal.beside(flags.output, index()) as journal:
+        samples = interface.sample(model, share(problems), settings, seed=flags.seed, examples=shown, journal=journal)
+        shards.write_samples(flags.output, samples, problems)
+        journal.remove()
     print(f"{len(samples)} solutions of {len(problems)} problems written to {flags.output}")
 
 

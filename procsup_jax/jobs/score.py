@@ -12,7 +12,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
 from procsup_jax.parallel.settings import MeshSettings
-from procsup_jax.processes import ProcessFlags, share
+from procsup_jax.processes import ProcessFlags, index, share
 from procsup_jax.ranges import Count
 from procsup_jax.searching.aggregate import Aggregate
 
@@ -33,7 +33,10 @@ class ScoreFlags(Flags):
 
 
 def run(flags: ScoreFlags, mesh: MeshSettings, processes: ProcessFlags = ProcessFlags()) -> None:  # noqa: B008
-    """Write scores.jsonl: the probability of `correct` after each step of every sample, and their aggregate."""
+    """Write scores.jsonl: the probability of `correct` after each step of every sample, and their aggregate.
+
+    Killed anywhere, the same command goes on.
+    """
     if len(flags.rm) != len(flags.output):
         raise UserError(f"{len(flags.rm)} --rm and {len(flags.output)} --output given: expected one output for each")
     problems = records.read_problems(flags.problems, skip_bad=flags.skip_bad)
@@ -42,6 +45,7 @@ def run(flags: ScoreFlags, mesh: MeshSettings, processes: ProcessFlags = Process
     processes.join()
     from procsup_jax import interface, shards
     from procsup_jax.io.models import load_model, read_header
+    from procsup_jax.journal import Journal
     from procsup_jax.models import roles
     from procsup_jax.parallel.mesh import local_mesh_or_none
 
@@ -52,6 +56,10 @@ def run(flags: ScoreFlags, mesh: MeshSettings, processes: ProcessFlags = Process
     for folder, output in zip(flags.rm, flags.output, strict=True):
         model = load_model(folder, mesh=local_mesh_or_none(mesh))
         size, aggregate = flags.batch_size, flags.aggregate
-        scores = interface.score(model, problems, mine, aggregate=aggregate, batch_size=size, flag="--batch_size")
-        shards.write_scores(output, scores, samples)
+        with Journal.beside(output, index()) as journal:
+            scores = interface.score(
+                model, problems, mine, aggregate=aggregate, batch_size=size, flag="--batch_size", journal=journal
+            )
+            shards.write_scores(output, scores, samples)
+            journal.remove()
         print(f"{len(samples)} solutions scored by {folder}; written to {output}")

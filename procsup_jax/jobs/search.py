@@ -11,7 +11,7 @@ from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
 from procsup_jax.jobs.sample import worked_examples
 from procsup_jax.parallel.settings import MeshSettings
-from procsup_jax.processes import ProcessFlags, share
+from procsup_jax.processes import ProcessFlags, index, share
 from procsup_jax.ranges import Seed, Size, check
 from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
 
@@ -54,13 +54,15 @@ def run(
     """Write samples.jsonl: one solution of each problem, found step by step with a reward model.
 
     step keeps the best of the candidate next steps and goes on, beam the best paths; puct grows a tree, likely steps
-    the sooner the higher exploration is. Settings, budgets among them: --config=search --config.KEY=VALUE.
+    the sooner the higher exploration is. Settings, budgets among them: --config=search --config.KEY=VALUE. Killed
+    anywhere, the same command goes on.
     """
     problems = records.read_problems(flags.problems, skip_bad=flags.skip_bad)
     shown = worked_examples(flags.examples, config.few_shot, flags.seed)
     processes.join()
     from procsup_jax import compilation, interface, shards
     from procsup_jax.io.models import load_model, load_policy, read_header
+    from procsup_jax.journal import Journal
     from procsup_jax.models import roles
     from procsup_jax.parallel.mesh import local_mesh_or_none
 
@@ -74,7 +76,17 @@ def run(
     settings: StepSearchSettings | TreeSearchSettings = config.steps
     if flags.method != "step":
         settings = dataclasses.replace(config.tree, steps=config.steps, method=flags.method)
-    mine = share(problems)
-    samples = interface.search(policy, rm, mine, settings, seed=flags.seed, examples=shown, judge=flags.judge)
-    shards.write_samples(flags.output, samples, problems)
+    with Journal.beside(flags.output, index()) as journal:
+        samples = interface.search(
+            policy,
+            rm,
+            share(problems),
+            settings,
+            seed=flags.seed,
+            examples=shown,
+            judge=flags.judge,
+            journal=journal,
+        )
+        shards.write_samples(flags.output, samples, problems)
+        journal.remove()
     print(f"{len(samples)} solutions of {len(problems)} problems written to {flags.output}")

@@ -53,6 +53,14 @@ class Model:
         return Encoding(self.tokenizer, self.layout)
 
     @property
+    def identity(self) -> tuple[Any, ...]:
+        """Return what tells the model from others, for JSON; raise UserError for parameters that were read nowhere."""
+        if not self.digest:
+            raise UserError(f"{self.name}: its parameters have no digest; save the model and load it")
+        head = api.head_to_json(self.head)
+        return self.digest, self.config.to_json(), head, self.tokenizer.digest, self.layout.to_json()
+
+    @property
     def network(self) -> api.Network:
         """Return what computes of the model."""
         return api.Network(self.config, self.params, self.head, self.mesh)

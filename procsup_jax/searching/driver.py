@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import jax
 
-from procsup_jax.decode import feeder, generate
+from procsup_jax.decode import feeder, generate, kept
 from procsup_jax.decode.draw import VocabTables
 from procsup_jax.errors import UserError
+from procsup_jax.journal import Journal
 from procsup_jax.models import api
 from procsup_jax.models.api import DecoderParams
 from procsup_jax.models.model import Model
@@ -29,12 +31,14 @@ Found = TypeVar("Found")
 class Search(Generic[State, Found]):
     """Hold one way of searching: compiled functions of a state of lanes, and what to make of their results.
 
-    `name` is for messages. `init` makes idle lanes, `assign` reads new problems into them, `advance` takes a round in
-    every active one and returns which are active still, `results` returns arrays whose rows are the lanes'; `found`
-    makes a result of a task and its row of each. `assign` and `advance` take both models' parameters.
+    `name` is for messages; `depends_on`, for JSON, is what results depend on beside the models, tasks and the seed.
+    `init` makes idle lanes, `assign` reads new problems into them, `advance` takes a round in every active one and
+    returns which are active still, `results` returns arrays whose rows are the lanes'; `found` makes a result of a task
+    and its row of each. `assign` and `advance` take both models' parameters.
     """
 
     name: str
+    depends_on: Any
     plan: memory.Plan
     init: Callable[[int], State]
     assign: Callable[[DecoderParams, DecoderParams, State, NewProblems], State]
@@ -44,9 +48,15 @@ class Search(Generic[State, Found]):
 
 
 def run(
-    search: Search[Any, Found], policy: Model, rm: Model, tasks: Sequence[Task], steps: StepSearchSettings, seed: int
+    search: Search[Any, Found],
+    policy: Model,
+    rm: Model,
+    tasks: Sequence[Task],
+    steps: StepSearchSettings,
+    seed: int,
+    journal: Journal,
 ) -> list[Found]:
-    """Return what the search finds for each task, in order.
+    """Return what the search finds for each task, in order; each is kept in the journal as it is done.
 
     Raises UserError when memory lacks, or the models lie on different meshes.
     """
@@ -68,7 +78,12 @@ def run(
             advance=lambda state, _: search.advance(*params, tables, state),
             results=search.results,
         )
-        for (place, task), arrays in lanes.run(feed.longest_first(tasks), streams.number):
+
+        def key(each: feed.Numbered) -> str:
+            return kept.key([policy, rm], search.name, search.depends_on, seed, each.task)
+
+        run = functools.partial(lanes.run, number=streams.number)
+        for (place, task), arrays in journal.through(feed.longest_first(tasks), key, run):
             done[place] = search.found(task, *arrays)
             progress.update()
     return [done[i] for i in range(len(tasks))]

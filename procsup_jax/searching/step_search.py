@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from procsup_jax.decode.generate import with_cache_dtype
+from procsup_jax.free import bound
+from procsup_jax.journal import NOTHING, Journal
 from procsup_jax.models.model import Model
 from procsup_jax.parallel.streams import called
 from procsup_jax.searching import driver, feed, greedy, memory
@@ -46,6 +48,7 @@ def step_search(
     seed: int,
     examples: Sequence[Problem] = (),
     choose: Choose = greedy.highest,
+    journal: Journal = NOTHING,
 ) -> list[SearchedSample]:
     """Return for each problem the solution whose every step was the reward model's choice among candidates.
 
@@ -54,7 +57,7 @@ def step_search(
     to indices [n]; it is traced. The key of a token is generate's with the candidate for the sample, so that with one
     candidate the search writes what `generate` writes as sample 0, up to a blank line. Results do not depend on lanes,
     order or mesh (up to rounding). A reward model of another tokenizer or layout reads the steps' text in its own
-    tokens (see `anew`).
+    tokens (see `anew`). What is found is kept in the `journal`, and what is kept there is not searched again.
 
     Raises UserError when the reward model has no head or a prompt leaves too little room in a model.
     """
@@ -68,6 +71,7 @@ def step_search(
         advance = functools.partial(greedy.advance_anew, Reader(policy.encoding, rm.encoding, program), choose)
     search: driver.Search[greedy.Search, SearchedSample] = driver.Search(
         name="step search",
+        depends_on=(bound(settings), getattr(choose, "__qualname__", repr(choose))),
         plan=memory.Plan(policy, rm, program, lambda p, lanes: greedy.init_search(p, lanes, *lens), lens),
         init=lambda lanes: greedy.init_search(program, lanes, *lens),
         assign=functools.partial(greedy.assign, program),
@@ -75,7 +79,7 @@ def step_search(
         results=greedy.results,
         found=functools.partial(_searched, policy),
     )
-    return driver.run(search, policy, rm, tasks, settings, seed)
+    return driver.run(search, policy, rm, tasks, settings, seed, journal)
 
 
 def _searched(policy: Model, task: Task, out_l: np.ndarray, length: np.ndarray, *others: np.ndarray) -> SearchedSample:

@@ -12,6 +12,8 @@ import numpy as np
 from procsup_jax.decode.batching import length_bucket
 from procsup_jax.decode.generate import with_cache_dtype
 from procsup_jax.errors import UserError
+from procsup_jax.free import bound
+from procsup_jax.journal import NOTHING, Journal
 from procsup_jax.models.model import Model
 from procsup_jax.parallel.streams import called
 from procsup_jax.searching import branch, driver, feed, forest, grow, memory
@@ -49,13 +51,15 @@ def tree_search(
     *,
     seed: int,
     examples: Sequence[Problem] = (),
+    journal: Journal = NOTHING,
 ) -> list[TreeSearchedSample]:
     """Return for each problem the likeliest solution that the search found, by the reward model's last word.
 
     If it found none that ends, the likeliest of its longest paths (in steps). `examples` are as in `step_search`. The
     key of a token is fold_in(fold_in(node's key, candidate), index in the solution); the root's is the problem's, and
     that of a node's candidate k fold_in(fold_in(node's key, 2**31 - 1), k): a node has the same candidates however the
-    search came to it, and results do not depend on lanes, order or mesh (up to rounding).
+    search came to it, and results do not depend on lanes, order or mesh (up to rounding). What is found is kept in the
+    `journal`, as by `step_search`.
 
     Raises UserError when the reward model has no head, a prompt leaves too little room in a model, or the reward
     model's prompt takes all of its budget.
@@ -79,6 +83,7 @@ def tree_search(
     budgets = jnp.int32(settings.max_policy_tokens), jnp.int32(settings.max_rm_tokens)
     search: driver.Search[forest.Forest, TreeSearchedSample] = driver.Search(
         name=f"{settings.method} search",
+        depends_on=bound(settings),
         plan=_plan(policy, rm, program),
         init=functools.partial(forest.init_forest, program),
         assign=lambda policy, rm, state, new: forest.assign(program, policy, rm, *budgets, state, new),
@@ -86,7 +91,7 @@ def tree_search(
         results=functools.partial(forest.results, program),
         found=functools.partial(_searched, policy, settings),
     )
-    return driver.run(search, policy, rm, tasks, steps, seed)
+    return driver.run(search, policy, rm, tasks, steps, seed, journal)
 
 
 def _program(policy: Model, rm: Model, settings: TreeSearchSettings, tasks: Sequence[Task]) -> TreeProgram:
