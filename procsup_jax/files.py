@@ -55,6 +55,13 @@ def _remedy(error: OSError) -> str:
             return error.strerror or str(error)
 
 
+def raise_full_disk(error: Exception) -> None:
+    """Raise OSError where a library reports a full disk, or quota, in words of its own."""
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        if os.strerror(number) in str(error):
+            raise OSError(number, os.strerror(number)) from error
+
+
 def make_folder(path: PathLike) -> None:
     """Make a folder and those above it unless they are there; raises UserError where that cannot be."""
     if remote.is_remote(path):

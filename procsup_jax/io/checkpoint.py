@@ -14,6 +14,7 @@ import pathlib
 import shutil
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -188,8 +189,11 @@ def _drop_late_complaints() -> None:
 
 
 def _is_no_late_complaint(record: logging.LogRecord) -> bool:
+    """Return whether a record of asyncio is no exception of orbax's that nobody has asked for."""
     message = record.getMessage()
-    return not (message.startswith("Task exception was never retrieved") and "orbax" in message)
+    trace = record.exc_info[2] if record.exc_info else None
+    places = [frame.filename for frame in traceback.extract_tb(trace)]
+    return "exception was never retrieved" not in message or not any("orbax" in each for each in (message, *places))
 
 
 @contextlib.contextmanager
@@ -213,7 +217,5 @@ def _explain_errors(folder: pathlib.Path) -> Iterator[None]:
         try:
             yield
         except (ValueError, RuntimeError) as error:
-            for number in (errno.ENOSPC, errno.EDQUOT):
-                if os.strerror(number) in str(error):
-                    raise OSError(number, os.strerror(number)) from error
+            files.raise_full_disk(error)
             raise

@@ -62,7 +62,8 @@ def write_tensors(
         try:
             save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, path, dict(metadata or {}) or None)
         except SafetensorError as error:
-            raise UserError(f"cannot write {path}: {error}; make room or choose another folder") from error
+            files.raise_full_disk(error)
+            raise UserError(f"cannot write {path}: {error}; choose another folder") from error
         with path.open("rb+") as file:
             os.fchmod(file.fileno(), 0o666 & ~files.umask())
             os.fsync(file.fileno())

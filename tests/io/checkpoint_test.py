@@ -257,13 +257,21 @@ def test_what_nobody_asks_for_stays_away_and_nothing_else_does(tmp_path, caplog)
     async def another():
         raise ValueError("something else")
 
-    async def both():
+    names = {}
+    exec(compile("def write(): raise OSError(28, 'No space left on device')", "/lib/orbax/file.py", "exec"), names)
+
+    async def all_of_them():
+        loop = asyncio.get_running_loop()
         for each in (orbax_write, another):
-            asyncio.get_running_loop().create_task(each())
+            loop.create_task(each())
+        futures = [loop.run_in_executor(None, names["write"]) for _ in range(3)]
+        gathered = asyncio.gather(*futures[1:])
+        await asyncio.wait(futures)
         await asyncio.sleep(0)
+        del futures, gathered
 
     with Checkpoints(tmp_path / "a"):
         pass
-    asyncio.run(both())
+    asyncio.run(all_of_them())
     gc.collect()
     assert [record.message.count("another") for record in caplog.records] == [1]

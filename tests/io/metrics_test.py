@@ -1,6 +1,12 @@
+import gc
 import json
+import os
+import pathlib
+import struct
+import threading
 
 import pytest
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from procsup_jax import files
 from procsup_jax.errors import UserError
@@ -52,3 +58,40 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path):
     files.write_text(tmp_path / "a", "")
     with pytest.raises(UserError, match=r"cannot write .*choose another name"):
         MetricsWriter(tmp_path / "a" / "b")
+
+
+def test_tensorboard_drops_what_a_resumed_run_repeats(tmp_path):
+    write(tmp_path, [1, 2], resume_step=4)
+    (path,) = (tmp_path / "tensorboard").iterdir()
+    events = read_events(path)
+    assert events[0].file_version == "brain.Event:2"
+    assert (events[1].step, events[1].session_log.status) == (5, SessionLog.START)
+    found = [(event.step, value.tag, value.simple_value) for event in events[2:] for value in event.summary.value]
+    assert found == [(1, "loss", 1.0), (1, "tokens_per_s", 10.0), (2, "loss", 0.5), (2, "tokens_per_s", 20.0)]
+
+
+def read_events(path):
+    content, events = path.read_bytes(), []
+    while content:
+        (size,) = struct.unpack("<Q", content[:8])
+        events.append(Event.FromString(content[12 : 12 + size]))
+        content = content[16 + size :]
+    return events
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("name", ["metrics.jsonl", "events"])
+def test_a_full_disk_is_one_clear_line_and_no_thread_is_left_waiting(name, tmp_path):
+    metrics = MetricsWriter(tmp_path)
+    full = os.open("/dev/full", os.O_WRONLY)
+    file = metrics._files["metrics"] if name == "metrics.jsonl" else metrics._board._records._writer
+    os.dup2(full, file.fileno())
+    os.close(full)
+
+    with pytest.raises(UserError, match="the disk is full"), metrics:
+        for step in range(2000):
+            metrics.write(step, {"loss": 1.0})
+    before = threading.active_count()
+    del metrics
+    gc.collect()
+    assert threading.active_count() == before

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -48,3 +51,29 @@ def test_a_missing_or_damaged_file_and_a_bad_place_are_one_line(tmp_path):
         pass
     with pytest.raises(UserError, match="cannot write"):
         write_tensors(tmp_path / "x" / "y", ARRAYS)
+
+
+FULL = """
+import pathlib, sys
+import numpy as np
+from procsup_jax.errors import UserError
+from procsup_jax.io.tensors import write_tensors
+
+try:
+    write_tensors(pathlib.Path(sys.argv[1]) / "a.safetensors", {"a": np.zeros(500_000)})
+except UserError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    mount = f"mount -t tmpfs -o size=1m none {tmp_path}"
+    if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode:
+        pytest.skip("needs to mount a small disk: unshare -m as root")
+    script = f"{mount} && exec {sys.executable} -c '{FULL}' {tmp_path}"
+    ended = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=200)
+    assert ended.stderr == ""
+    assert ended.stdout == (
+        f"cannot write {tmp_path / 'a.safetensors'}: the disk is full; free some space or choose another folder, "
+        "then run the same command again\n"
+    )
