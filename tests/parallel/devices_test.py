@@ -1,5 +1,6 @@
 """Training, sampling, scoring and search on eight devices equal those on one, whatever the mesh."""
 
+import dataclasses
 import functools
 import re
 
@@ -7,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import small_models
 
 from procsup_jax.data import pack, pipeline
 from procsup_jax.decode import engine, generate, score
@@ -151,6 +153,22 @@ def test_what_does_not_divide_changes_nothing_either(odd, axes):
     np.testing.assert_allclose(losses(placed), on_one(losses, odd, None), rtol=1e-5)
     for got, want in zip(scores(place(judge_of(odd, "product"), axes)), on_one(scores, odd, "product"), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+def test_the_calculator_forces_the_same_tokens_on_every_device(bpe_folder):
+    policy = small_models.writer(bpe_folder, "lines")
+    judge, axes = small_models.judge(policy), (2, 2, 2)
+    settings = dataclasses.replace(SAMPLING, max_new_tokens=48, lanes=4, calculator=True)
+    [got, want] = (generate.sample_problems(each, PROBLEMS, settings, seed=1) for each in (place(policy, axes), policy))
+    assert [each.token_ids for each in got] == [each.token_ids for each in want]
+    assert any("<<5=5>>" in each.solution for each in want)
+    settings = dataclasses.replace(SEARCH, max_step_tokens=24, max_new_tokens=48, lanes=4, calculator=True)
+    [got, want] = (
+        step_search(*pair, PROBLEMS, settings, seed=1)
+        for pair in ((place(policy, axes), place(judge, axes)), (policy, judge))
+    )
+    assert [each.sample.token_ids for each in got] == [each.sample.token_ids for each in want]
+    assert any("<<5=5>>" in each.sample.solution for each in want)
 
 
 def decoding(model, lanes=8):
