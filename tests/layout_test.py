@@ -10,7 +10,7 @@ ROOT = pathlib.Path(procsup_jax.__file__).parent
 ORDER = (
     "errors", "surroundings", "signals", "supervisor", "docstrings", "ranges", "free", "fields", "claims",
     "temporaries", "remote", "places", "flags", "arguments", "usage", "files", "lock", "types", "roster", "grouping",
-    "progress", "processes", "compilation", "json_lines", "journal", "text", "records", "shards", "data",
+    "progress", "processes", "compilation", "json_lines", "journal", "mirror", "text", "records", "shards", "data",
     "parallel", "models", "io", "decode", "searching", "labels", "training", "improve", "evals", "report", "settings",
     "interface", "runner", "recipes", "planning", "jobs", "main", "console", "__main__",
 )  # fmt: skip

@@ -25,6 +25,7 @@ import orbax.checkpoint as ocp
 from procsup_jax import files
 from procsup_jax.errors import UserError
 from procsup_jax.io.digest import tree_digest
+from procsup_jax.mirror import Mirror
 
 KEPT = 2
 DAMAGED = "damaged"
@@ -53,11 +54,21 @@ class Checkpoints:
     """Keep the two newest checkpoints of a fit in `folder`, each written aside and renamed when it is whole.
 
     A checkpoint holds trees of arrays by name, and a JSON object that is equal in all processes, each with its digest.
-    Writing goes on in the background; `wait` or leaving the context ends it.
+    Writing goes on in the background; `wait` or leaving the context ends it. `target` is where in an object store the
+    folder above has its copy, with all else that a fit keeps there: what is whole is copied in the background when the
+    next checkpoint is saved, and by `wait`; it is brought here where the checkpoints there are newer.
     """
 
-    def __init__(self, folder: files.PathLike) -> None:
+    def __init__(self, folder: files.PathLike, target: files.PathLike | None = None) -> None:
         self.folder = pathlib.Path(folder).absolute()
+        self._copy: Mirror | None = None
+        if target is not None:
+            if jax.process_count() > 1:
+                raise UserError(
+                    f"several processes keep no checkpoints in an object store ({target}): give a folder that all share"
+                )
+            self._copy = Mirror(self.folder.parent, target)
+            self._copy.fetch(max(self._whole(), default=-1))
         options = ocp.CheckpointManagerOptions(
             preservation_policy=ocp.checkpoint_managers.LatestN(KEPT), cleanup_tmp_directories=True
         )
@@ -79,6 +90,7 @@ class Checkpoints:
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
         with _explain_errors(self.folder):
             self._manager.save(step, args=ocp.args.Composite(**items, record=ocp.args.JsonSave(record)))
+        self._start_copy()
 
     def restore(
         self, abstract: Mapping[str, Any], check: Callable[[dict[str, Any]], None] = lambda info: None
@@ -104,6 +116,8 @@ class Checkpoints:
         """Return when everything saved is on the disk."""
         with _explain_errors(self.folder):
             self._manager.wait_until_finished()
+        if self._copy is not None and (steps := self._whole()):
+            self._copy.put(max(steps), self._all_whole(steps))
 
     def __enter__(self) -> Self:
         return self
@@ -113,6 +127,28 @@ class Checkpoints:
     ) -> None:
         with _explain_errors(self.folder):
             self._manager.close()
+        if self._copy is not None:
+            if error is not None:
+                self._start_copy()
+            self._copy.close()
+
+    def _start_copy(self) -> None:
+        if self._copy is not None and (steps := self._whole()):
+            self._copy.start(max(steps), self._all_whole(steps))
+
+    def _whole(self) -> set[int]:
+        """Return the steps of the checkpoints that are whole: orbax calls others otherwise."""
+        return {int(each.name) for each in self.folder.glob("*") if each.name.isdecimal()}
+
+    def _all_whole(self, steps: set[int]) -> list[str]:
+        """Return the files of these checkpoints and all that is kept beside them, temporaries apart, for the copy."""
+        above = self.folder.parent
+        paths = [path for path in above.rglob("*") if path.is_file()]
+        parts = [path.relative_to(above).parts for path in paths]
+        kept = {str(step) for step in steps}
+        return [
+            "/".join(each) for each in parts if (each[1] in kept if each[0] == self.folder.name else each[-1][0] != ".")
+        ]
 
     def _try(self, step: int, abstract: Mapping[str, Any], check: Callable[[dict[str, Any]], None]) -> Restored | str:
         """Return a checkpoint, or in which way it is damaged."""

@@ -75,11 +75,11 @@ def run(
             model = load_model(flags.model, mesh=mesh_or_none(mesh))
         else:
             model = load_policy(flags.model, "model", mesh=mesh_or_none(mesh), force=flags.force)
-        trained = train(model, lesson, config, seed=flags.seed, workdir=kept)
+        trained = train(model, lesson, config, seed=flags.seed, workdir=_fit_folder(flags))
         save_model(flags.output, trained.model, dtype=flags.dtype)
         wait("end of the training")
         if is_first():
-            forget(kept, flags.task)
+            forget(_fit_folder(flags), flags.task)
     left_out = f", {trained.num_left_out} longer than seq_len={config.seq_len} left out"
     print(
         f"{flags.task}: {trained.num_examples} examples{left_out if trained.num_left_out else ''}; "
@@ -87,9 +87,14 @@ def run(
     )
 
 
+def _fit_folder(flags: TrainFlags) -> pathlib.Path:
+    """Return the folder of losses and checkpoints, which may be in an object store."""
+    return flags.output.with_name(f"{flags.output.name}.fit")
+
+
 def _kept(flags: TrainFlags) -> pathlib.Path:
-    """Return the folder of losses and checkpoints."""
-    return remote.scratch(flags.output.with_name(f"{flags.output.name}.fit"))
+    """Return its local folder."""
+    return remote.scratch(_fit_folder(flags))
 
 
 def _lesson(flags: TrainFlags) -> Lesson:

@@ -119,7 +119,7 @@ def _train(ctx: Ctx) -> Mapping[ModelFolder, Any]:
     else:
         params = api.init_params(config, jax.random.key(settings.seed), devices)
     network = api.Network(config, params, mesh=devices)
-    result = fit(network, train, valid, base.fit, seed=settings.seed, workdir=ctx.scratch, name=BASE)
+    result = fit(network, train, valid, base.fit, seed=settings.seed, workdir=ctx.fits, name=BASE)
     last = [record for record in result.history if "valid_loss" in record][-1]
     metadata = {
         "vocab": vocab.digest,
@@ -134,7 +134,7 @@ def _train(ctx: Ctx) -> Mapping[ModelFolder, Any]:
     }
     if base.start:
         metadata["start"] = {"digest": started.digest, **started.metadata}
-    ctx.when_written(functools.partial(forget, ctx.scratch, BASE))
+    ctx.when_written(functools.partial(forget, ctx.fits, BASE))
     return {MODEL: Model(config, result.params, vocab, LINES, metadata=metadata)}
 
 

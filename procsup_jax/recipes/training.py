@@ -150,7 +150,7 @@ def _fit(
         settings = dataclasses.replace(settings, patience=0)
     if train.num_left_out:
         print(f"{name}: {train.num_left_out} examples are longer than seq_len={seq_len} and left out")
-    result = fit(model.network, train, valid, settings, seed=seed(ctx, name), workdir=ctx.scratch, name=name)
+    result = fit(model.network, train, valid, settings, seed=seed(ctx, name), workdir=ctx.fits, name=name)
     metadata = {
         "task": what.group,
         "start": what.start.name,
@@ -158,7 +158,7 @@ def _fit(
         "examples": train.num_examples,
         **tokens_seen(train, model.config.vocab_size),
     }
-    ctx.when_written(functools.partial(forget, ctx.scratch, name))
+    ctx.when_written(functools.partial(forget, ctx.fits, name))
     return {what.model: model.replace(params=result.params, metadata=metadata), history(what.model): result.history}
 
 

@@ -20,7 +20,7 @@ from procsup_jax import files, remote
 from procsup_jax.runner.artefacts import Artefact
 from procsup_jax.runner.graph import Graph
 from procsup_jax.runner.markers import Change, Marker, changes, read_marker, refuse
-from procsup_jax.runner.stage import Context, Processes, Stage
+from procsup_jax.runner.stage import FITS, Context, Processes, Stage
 from procsup_jax.runner.view import Known, Notes, View, as_json
 
 T = TypeVar("T")
@@ -108,7 +108,7 @@ class RunFolder:
         view: Any = View(Known(self.settings, stage.takes), notes)
         for setting in stage.shaped_by:
             operator.attrgetter(setting.path)(view)
-        scratch, began = self.path / "train", time.time()
+        scratch, began = self.path / FITS, time.time()
         context = Context(view, stage, self.path, remote.scratch(scratch), self.read, self.wall_clock, self._processes)
         self._write(stage, stage.function(context, *stage.args))
         for done in context.after:

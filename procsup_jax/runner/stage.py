@@ -10,6 +10,8 @@ from typing import Any, Generic, TypeVar
 from procsup_jax.runner.artefacts import Artefact
 from procsup_jax.runner.view import Fact, Setting
 
+FITS = "train"
+
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -83,6 +85,11 @@ class Context(Generic[S]):
             raise ValueError(f"stage {self.stage.name} reads {artefact.path}, which is not among its inputs")
         found: T = self.reader(artefact)
         return found
+
+    @property
+    def fits(self) -> pathlib.Path:
+        """Return the folder of fits, which may be in an object store: they keep what is local in `scratch`."""
+        return self.folder / FITS
 
     def path(self, artefact: Artefact[Any]) -> pathlib.Path:
         """Return where an artefact lies, for messages."""

@@ -6,7 +6,6 @@ import collections
 import contextlib
 import dataclasses
 import math
-import pathlib
 import shutil
 import sys
 import time
@@ -22,6 +21,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.files import PathLike
 from procsup_jax.io.checkpoint import DAMAGED, Checkpoints
 from procsup_jax.io.metrics import MetricsWriter
+from procsup_jax.mirror import Mirror
 from procsup_jax.models import api
 from procsup_jax.progress import Progress
 from procsup_jax.training.best import Best
@@ -55,20 +55,20 @@ def fit(
     parameters bit for bit. The result is a function of the arguments only. Raises UserError for data that do not suit
     the model, for a checkpoint of another fit, when another process has the folder, and when the loss is no longer
     finite; Ctrl-C and SIGTERM end it after the current step, which is saved first. A damaged checkpoint is set aside
-    with a warning, and the one before taken up, or the fit started anew.
+    with a warning, and the one before taken up, or the fit started anew. A `workdir` in an object store has a local
+    folder (`remote.scratch`), and with checkpoints a copy from which another machine goes on.
     """
     network = network._replace(config=settings.computing(network.config))
     check_params(network)
     check_inputs(network, train, valid, settings)
-    if workdir is not None:
-        remote.check_local("workdir", workdir)
-    folder = None if workdir is None else pathlib.Path(workdir) / name
+    folder = None if workdir is None else remote.scratch(workdir) / name
+    target = remote.path_of(workdir) / name if workdir is not None and remote.is_remote(workdir) else None
     with contextlib.ExitStack() as stack:
         checkpoints = None
         if folder is not None and processes.is_first():
             stack.enter_context(lock.hold(folder))
         if folder is not None and settings.checkpoint_every:
-            checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints"))
+            checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints", target))
         best = Best(None if checkpoints is None or folder is None else folder / "best")
         run = _Fit(network, train, valid, settings, seed, name, checkpoints, best)
         run.metrics = stack.enter_context(MetricsWriter(folder if processes.is_first() else None, resume_step=run.step))
@@ -79,7 +79,9 @@ def fit(
 def forget(workdir: PathLike, name: str) -> None:
     """Remove the checkpoints and the best parameters that a fit kept, once its result is safe; metrics stay."""
     for kept in ("checkpoints", "best", DAMAGED):
-        shutil.rmtree(pathlib.Path(workdir) / name / kept, ignore_errors=True)
+        shutil.rmtree(remote.scratch(workdir) / name / kept, ignore_errors=True)
+    if remote.is_remote(workdir):
+        Mirror(remote.scratch(workdir) / name, remote.path_of(workdir) / name).remove()
 
 
 class _Fit:

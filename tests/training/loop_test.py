@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+from procsup_jax import remote
 from procsup_jax.data import pack, pipeline
 from procsup_jax.errors import UserError
 from procsup_jax.models import api
@@ -111,6 +112,45 @@ def test_damage_costs_steps_and_never_changes_a_number(
     assert (tmp_path / "f" / "metrics.jsonl").read_bytes() == (folder / "metrics.jsonl").read_bytes()
     loop.forget(tmp_path, "f")
     assert not {"checkpoints", "best", "damaged"} & {path.name for path in (tmp_path / "f").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("at", "action", "error", "step"), [(7, "signal", SystemExit, 7), (10, "crash", RuntimeError, 8)]
+)
+def test_another_machine_goes_on_from_the_copy_in_a_bucket(
+    fit, uninterrupted, bucket, tmp_path, monkeypatch, at, action, error, step
+):
+    workdir = "gs://b/run/train"
+    act = crash if action == "crash" else lambda: os.kill(os.getpid(), signal.SIGTERM)
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path / "machine1")
+    with monkeypatch.context() as patch, pytest.raises(error):
+        at_batch(patch, at, act)
+        fit(workdir)
+    assert json.loads(remote.path_of(f"{workdir}/f/mirror.json").read_bytes())["step"] == step
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path / "machine2")
+    counted = itertools.count()
+    with monkeypatch.context() as patch:
+        original = pipeline.Batches.__next__
+        patch.setattr(pipeline.Batches, "__next__", lambda self: (next(counted), original(self))[1])
+        result = fit(workdir)
+    assert next(counted) == SETTINGS.num_steps - step
+    wanted, folder = uninterrupted
+    assert_equal(result.params, wanted.params)
+    assert result.history == wanted.history
+    local = remote.scratch(workdir) / "f"
+    assert (local / "metrics.jsonl").read_bytes() == (folder / "metrics.jsonl").read_bytes()
+    loop.forget(workdir, "f")
+    assert bucket.names() == [] and not (local / "checkpoints").exists()
+
+
+def test_a_bucket_that_takes_nothing_is_a_warning_and_the_fit_goes_on(
+    fit, uninterrupted, bucket, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    bucket.fails_after = 0
+    result = fit("gs://b/run/train")
+    assert "procsup: warning: cannot write gs://b/run/train/f: the disk is full" in capsys.readouterr().err
+    assert_equal(result.params, uninterrupted[0].params)
 
 
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
