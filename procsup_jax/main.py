@@ -14,11 +14,12 @@ import importlib
 import os
 import pathlib
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import procsup_jax
-from procsup_jax import arguments, flags, signals, surroundings, usage
+from procsup_jax import arguments, flags, processes, signals, surroundings, usage
 from procsup_jax.errors import UserError
 
 JOBS = {
@@ -52,15 +53,17 @@ CACHE = pathlib.Path.home() / ".cache" / "procsup_jax"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one job and return the exit code, one of EXIT_CODES; a UserError is printed as one line."""
+    """Run one job and return the exit code, one of EXIT_CODES; a UserError is printed as one line.
+
+    Where several processes have joined for the job, an error ends all of them (`processes.end`).
+    """
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     try:
         code = _run(argv)
         print(end="", flush=True)
     except UserError as error:
-        print(f"procsup: {' '.join(str(error).split())}", file=sys.stderr)
-        return error.exit_code
+        return _fail(error.exit_code, f"procsup: {' '.join(str(error).split())}")
     except KeyboardInterrupt as error:
         if not error.args:  # a fit that stopped between two steps has said so itself
             print(f"procsup: {signals.STOPPED}", file=sys.stderr)
@@ -69,10 +72,28 @@ def main(argv: Sequence[str]) -> int:
         return 141
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            _end_all(1, traceback.format_exc().rstrip())
             raise
-        print(f"procsup: the disk is full ({error}); free some space, then run the same command again", file=sys.stderr)
-        return UserError.exit_code
+        return _fail(
+            UserError.exit_code,
+            f"procsup: the disk is full ({error}); free some space, then run the same command again",
+        )
+    except Exception:
+        _end_all(1, traceback.format_exc().rstrip())
+        raise
     return code
+
+
+def _fail(code: int, line: str) -> int:
+    _end_all(code, line)
+    print(line, file=sys.stderr)
+    return code
+
+
+def _end_all(code: int, said: str) -> None:
+    """End this process and all others of the job, where it is one of several that have joined."""
+    if processes.are_joined():
+        processes.end(code, said)
 
 
 def _run(argv: Sequence[str]) -> int:

@@ -6,12 +6,18 @@ it finds out by itself who they are; elsewhere three flags tell it, the same in 
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import dataclasses
+import itertools
+import json
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
-from typing import Any, TypeVar
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
 
 from procsup_jax import surroundings
 from procsup_jax.errors import UserError
@@ -23,8 +29,15 @@ Item = TypeVar("Item")
 
 # How long the first of them is waited for, and how long a process may say nothing before it counts as lost.
 JOIN_S, SILENT_S = 300, 30
-# How long a process that is done waits for the others, who may have more to do.
-WAIT_S = 3600.0
+# How long a process that is done waits for the others, who may have more to do; and for the first, where only that one
+# has something to do.
+WAIT_S, ALONE_S = 3600.0, 86_400.0
+# How long one that fails waits for the first to say why, and the first for the others to hear it.
+_HEAR_S, _HEARD_S, _ASK_S = 5.0, 2.0, 0.5
+
+_ENDED = "procsup/ended"
+_is_over = threading.Event()
+_numbers = itertools.count()
 
 
 class Lost(UserError):
@@ -71,16 +84,23 @@ def _join(**who: Any) -> None:
     try:
         jax.distributed.initialize(**who, initialization_timeout=JOIN_S, heartbeat_timeout_seconds=SILENT_S)
     except (RuntimeError, ValueError) as error:
+        if not who and "coordinator_address should be defined" in str(error):
+            return  # a machine with a TPU that is no part of a slice
         where = who.get("coordinator_address", "the one that the surroundings name")
         raise UserError(
             f"cannot join the other processes at {where} within {JOIN_S} s ({' '.join(str(error).split())[:200]}): "
             "start the job in all of them at about the same time, process 0's host and port reachable from each"
         ) from error
-    if is_first() and count() > 1:
+    if count() == 1:
+        return
+    asking = threading.Thread(target=_end_with_another, name="ended", daemon=True)
+    asking.start()
+    atexit.register(lambda: (_is_over.set(), asking.join()))
+    if is_first():
         print(
             f"procsup: {count()} processes with {jax.device_count()} devices have joined", file=sys.stderr, flush=True
         )
-    if not is_first():
+    else:
         Progress.is_shown = False
         sys.stdout = pathlib.Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
 
@@ -117,12 +137,102 @@ def wait(name: str, seconds: float = WAIT_S) -> None:
     if count() == 1:
         return
     import jax
-    from orbax.checkpoint import multihost
 
     try:
-        multihost.get_barrier_sync_fn()(key=name, timeout_ms=round(1000 * seconds))
+        _service().wait_at_barrier(f"procsup/wait/{next(_numbers)}/{name}", round(1000 * seconds))
     except jax.errors.JaxRuntimeError as error:
-        raise Lost(
-            f"process {index()} of {count()} waited up to {seconds:.0f} s for the others at {name!r}, and not all "
-            "came; see what they said, then start the same command in all of them again: it goes on from there"
-        ) from error
+        raise _lost(name, seconds, "the others") from error
+
+
+def told(name: str, decide: Callable[[], Item], seconds: float = ALONE_S) -> Item:
+    """Return what process 0 decides, in all of them: something that JSON can hold; all must call, in the same order.
+
+    The others wait for it. Raises `Lost`, with the name of the place, when it does not come in time.
+    """
+    if count() == 1:
+        return decide()
+    import jax
+
+    key = f"procsup/told/{next(_numbers)}/{name}"
+    if is_first():
+        decided = decide()
+        _service().key_value_set(key, json.dumps(decided))
+        return decided
+    try:
+        found: Item = json.loads(_service().blocking_key_value_get(key, round(1000 * seconds)))
+    except jax.errors.JaxRuntimeError as error:
+        raise _lost(name, seconds, "process 0") from error
+    return found
+
+
+def _service() -> Any:
+    """Return this process's end of JAX's distributed service: the public part of JAX has no way to it."""
+    from jax._src import distributed
+
+    return distributed.global_state.client
+
+
+def _lost(name: str, seconds: float, whom: str) -> Lost:
+    return Lost(
+        f"process {index()} of {count()} waited up to {seconds:.0f} s for {whom} at {name!r}, and not all came; see "
+        "what they said, then start the same command in all of them again: it goes on from there"
+    )
+
+
+def are_joined() -> bool:
+    """Return whether this is one of several processes that have found each other; imports no jax."""
+    return "jax" in sys.modules and _service() is not None and count() > 1
+
+
+def end(code: int, said: str) -> NoReturn:
+    """End this process, one of several, with an error's code and what it says; all the others end within seconds.
+
+    What the first one says, they do not say again: an error that all of them meet is said once. The others end with the
+    same code, or where this process was only stopped with that of a lost one.
+    """
+    if not is_first():
+        time.sleep(_HEAR_S)  # in which `_end_with_another` ends this process, if the first has met an error too
+    print(said, file=sys.stderr, flush=True)
+    _tell_of_the_end(code, said)
+    if is_first():
+        time.sleep(_HEARD_S)  # the service is in this process, and goes with it
+    _leave(code)
+
+
+def _tell_of_the_end(code: int, said: str) -> None:
+    import jax
+
+    with contextlib.suppress(jax.errors.JaxRuntimeError):  # another one was faster, or the first is gone
+        _service().key_value_set(_ENDED, json.dumps({"process": index(), "code": code, "said": said}))
+
+
+def _end_with_another() -> None:
+    """Ask until another process tells of its end, and end this one then, whatever it does.
+
+    Asking and waiting take turns: a thread that JAX's code holds when Python ends would abort the process.
+    """
+    import jax
+
+    while True:
+        if _is_over.wait(_ASK_S):
+            return
+        try:
+            ended = json.loads(_service().key_value_try_get(_ENDED))
+            break
+        except jax.errors.JaxRuntimeError as error:
+            if "NOT_FOUND" not in str(error):
+                return  # the service is gone, which ends this process otherwise
+    if ended["process"] == index():
+        return
+    what = f", and said: {ended['said']}" if is_first() else "; what it said tells why"
+    print(f"procsup: process {ended['process']} of {count()} has ended{what}", file=sys.stderr, flush=True)
+    if is_first():
+        time.sleep(_HEARD_S)
+    _leave(ended["code"] if ended["code"] in (1, UserError.exit_code) else surroundings.LOST)
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once: what runs at Python's end waits for the other processes."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(code)

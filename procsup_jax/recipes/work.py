@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from jax.sharding import Mesh
 
     from procsup_jax.models.model import Model
+    from procsup_jax.training.settings import FitSettings
 
 Ctx = Context[ExperimentSettings]
 
 
-def mesh(ctx: Ctx) -> Mesh | None:
-    """Return the mesh, None for a single device."""
-    from procsup_jax.parallel.mesh import mesh_or_none
+def fit_mesh(ctx: Ctx, fit: FitSettings) -> Mesh | None:
+    """Return the mesh that a fit runs over, of the devices of all processes; None for a single device."""
+    from procsup_jax.parallel import mesh
 
-    return mesh_or_none(whole(ctx.settings.mesh))
+    return mesh.fit_mesh(whole(ctx.settings.mesh), fit.batch_size // fit.grad_accum)
 
 
 def seed(ctx: Ctx, name: str) -> int:
@@ -31,5 +32,7 @@ def seed(ctx: Ctx, name: str) -> int:
 
 
 def load(ctx: Ctx, model: ModelFolder) -> Model:
-    """Return a model on the run's devices."""
-    return ctx.read(model).load(mesh(ctx))
+    """Return a model on this process's own devices: what several do together with it, each does its share of."""
+    from procsup_jax.parallel import mesh
+
+    return ctx.read(model).load(mesh.own_mesh(whole(ctx.settings.mesh)))
