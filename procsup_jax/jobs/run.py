@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from procsup_jax import lock, shards, temporaries
 from procsup_jax.errors import UserError
 from procsup_jax.flags import About
-from procsup_jax.processes import ProcessFlags, is_first, told
+from procsup_jax.joining import ProcessFlags
+from procsup_jax.processes import is_first, told
 from procsup_jax.recipes import load
 from procsup_jax.recipes.settings import ExperimentSettings
 from procsup_jax.runner.graph import Graph

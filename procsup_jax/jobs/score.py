@@ -11,8 +11,8 @@ from procsup_jax import records
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
+from procsup_jax.joining import ProcessFlags
 from procsup_jax.parallel.settings import MeshSettings
-from procsup_jax.processes import ProcessFlags
 from procsup_jax.ranges import Count
 from procsup_jax.searching.aggregate import Aggregate
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 import jax
 from jax.experimental import multihost_utils
 
-from procsup_jax import processes, signals
+from procsup_jax import joining, signals
 
 
 class Interrupts:
@@ -45,7 +45,7 @@ class Interrupts:
             signals.act_again()
         self._restore()
         if error is None and self._told is not None:
-            processes.end(signals.exit_code(self._told), f"procsup: {signals.STOPPED}")
+            joining.end(signals.exit_code(self._told), f"procsup: {signals.STOPPED}")
         if error is None and self._received is not None:
             print(f"procsup: {signals.STOPPED}", file=sys.stderr)
             self.leave(signals.STOPPED)
