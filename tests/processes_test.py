@@ -100,14 +100,13 @@ def test_an_error_of_the_first_ends_all_and_is_said_once(folder, several):
     assert second.err.splitlines() == ["procsup: process 0 of 2 has ended; what it said tells why"]
 
 
-def test_an_error_of_another_ends_all_and_is_said_by_the_first_too(folder, several, tmp_path):
-    """One process that has no room: its shard cannot be written."""
-    (folder / "w.jsonl.shard-1-of-2").mkdir()
-    common = f"--problems={folder / 'p.jsonl'}", f"--policy={folder / 'models/policy'}"
-    first, second = started = several.start(2, "sample", *common, f"--output={folder / 'w.jsonl'}", "--k=1")
+def test_an_error_of_another_ends_all_and_is_said_by_the_first_too(folder, several):
+    policies = [f"--policy={folder / 'models' / name}" for name in ("policy", "rm")]
+    argv = "sample", f"--problems={folder / 'p.jsonl'}", f"--output={folder / 'w.jsonl'}"
+    first, second = started = several.start(2, *argv, each=policies)
     several.finish(started, codes=(2,))
-    said = f"procsup: cannot write {folder / 'w.jsonl.shard-1-of-2'}: it is a folder; give a file"
-    assert second.err.splitlines() == [said]
+    [said] = second.err.splitlines()
+    assert said.startswith(f"procsup: {policies[1]} is a reward model")
     assert first.err.splitlines()[-1] == f"procsup: process 1 of 2 has ended, and said: {said}"
 
 

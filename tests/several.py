@@ -41,8 +41,8 @@ class Several:
     def __init__(self, folder):
         self._folder, self._started = folder, []
 
-    def start(self, number, *argv):
-        """Start so many processes of one command."""
+    def start(self, number, *argv, each=None):
+        """Start so many processes of one command; `each` has a flag more for each of them."""
         flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=1"
         environment = {**os.environ, "XLA_FLAGS": flags}
         common = f"--coordinator=127.0.0.1:{free_port()}", f"--num_processes={number}"
@@ -50,7 +50,8 @@ class Several:
         for i in range(number):
             folder = self._folder / f"{len(self._started)}"
             folder.mkdir()
-            found.append(Process(folder, (*argv, *common, f"--process_id={i}"), environment))
+            own = () if each is None else (each[i],)
+            found.append(Process(folder, (*argv, *own, *common, f"--process_id={i}"), environment))
             self._started.append(found[-1])
         return found
 

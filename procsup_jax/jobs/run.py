@@ -56,8 +56,7 @@ def run(
 
     _set_optimization_level(config.xla_optimization_level)
     processes.join()
-    if is_first():
-        compilation.announce()
+    compilation.announce()
     with lock.hold(folder) if is_first() else contextlib.nullcontext():
         found = RunFolder(folder, config)
 
