@@ -70,7 +70,7 @@ def test_two_processes_one_of_them_killed_on_the_way_come_to_the_same(finished, 
     folder = tmp_path / "two"
     argv = ("run", *ARGS, f"--workdir={folder}")
     stages = folder / "stages"
-    several.lose(several.start(2, *argv), victim=1, until=lambda: (stages / "sample-sft.rm.json").exists())
+    several.lose(several.start(2, *argv), victim=1, until=(stages / "base.json").exists)
     left = len(list(stages.iterdir()))
     assert 0 < left < 100 and not (folder / "results.json").exists()
     several.finish(several.start(2, *argv))
