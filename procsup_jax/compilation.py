@@ -10,6 +10,8 @@ from typing import NamedTuple, TextIO
 from jax import monitoring
 from tqdm import tqdm
 
+from procsup_jax.progress import Progress
+
 # JAX's names for: a program's code for the compiler is ready, the compiler (or the cache) has handed the program over,
 # it came from the persistent cache.
 _LOWERED = "/jax/core/compile/jaxpr_to_mlir_module_duration"
@@ -40,7 +42,10 @@ def total() -> Compiled:
 
 
 def announce(after_s: float = 2.0, stream: TextIO | None = None) -> None:
-    """From now on say what is being compiled when it takes longer than `after_s`, as nothing else moves meanwhile."""
+    """From now on say what is being compiled when it takes longer than `after_s`, as nothing else moves meanwhile.
+
+    Of several processes the one that shows progress says it.
+    """
     watch = _watch()
     watch.after_s, watch.stream = after_s, stream
 
@@ -78,7 +83,8 @@ class _Watch:
             timer.start()
 
     def _say(self, name: str | int) -> None:
-        tqdm.write(f"compiling {name} ...", file=self.stream or sys.stderr)
+        if Progress.is_shown:
+            tqdm.write(f"compiling {name} ...", file=self.stream or sys.stderr)
 
 
 def _count(programs: int) -> str:

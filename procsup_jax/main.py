@@ -14,11 +14,12 @@ import importlib
 import os
 import pathlib
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import procsup_jax
-from procsup_jax import arguments, flags, signals, surroundings, usage
+from procsup_jax import arguments, flags, joining, processes, signals, surroundings, usage
 from procsup_jax.errors import UserError
 
 JOBS = {
@@ -52,27 +53,49 @@ CACHE = pathlib.Path.home() / ".cache" / "procsup_jax"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one job and return the exit code, one of EXIT_CODES; a UserError is printed as one line."""
+    """Run one job and return the exit code, one of EXIT_CODES; a UserError is printed as one line.
+
+    Where several processes have joined for the job, an error ends all of them (`joining.end`).
+    """
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     try:
         code = _run(argv)
         print(end="", flush=True)
-    except UserError as error:
-        print(f"procsup: {' '.join(str(error).split())}", file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt as error:
         if not error.args:  # a fit that stopped between two steps has said so itself
             print(f"procsup: {signals.STOPPED}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 141
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        known = _known(error)
+        if known is None:
+            _end_all(1, traceback.format_exc().rstrip())
             raise
-        print(f"procsup: the disk is full ({error}); free some space, then run the same command again", file=sys.stderr)
-        return UserError.exit_code
+        return _fail(known.exit_code, f"procsup: {' '.join(str(known).split())}")
     return code
+
+
+def _known(error: Exception) -> UserError | None:
+    """Return an error as the one line that it is to be, None for an error of procsup's own."""
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return UserError(f"the disk is full ({error}); free some space, then run the same command again")
+    return joining.lost_by(error)
+
+
+def _fail(code: int, line: str) -> int:
+    _end_all(code, line)
+    print(line, file=sys.stderr)
+    return code
+
+
+def _end_all(code: int, said: str) -> None:
+    """End this process and all others of the job, where it is one of several that have joined."""
+    if processes.are_joined():
+        joining.end(code, said)
 
 
 def _run(argv: Sequence[str]) -> int:

@@ -85,6 +85,12 @@ def modified(path: pathlib.Path) -> float:
     return found.mtime if is_remote(path) else found.st_mtime_ns / 1e9  # type: ignore[attr-defined]
 
 
+def size(path: pathlib.Path) -> int:
+    """Return how many bytes a file has."""
+    found = path.stat()
+    return found.length if is_remote(path) else found.st_size  # type: ignore[attr-defined]
+
+
 def stamp(path: pathlib.Path) -> object:
     """Return what tells a file that is there from one that was there before, None where a store does not say."""
     found = path.stat()

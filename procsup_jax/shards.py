@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import os
 import pathlib
+import re
 from collections.abc import Callable, Hashable, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from procsup_jax import processes, records
+from procsup_jax import processes, records, remote
 from procsup_jax.errors import UserError
 from procsup_jax.types import Problem, Sample, Score
 
 Record = TypeVar("Record")
+Item = TypeVar("Item", Problem, Sample)
+
+_NAME = re.compile(r".+\.shard-\d+-of-\d+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Part(Generic[Record, Item]):
+    """Hold this process's records of a file, and all the items in whose order those of all processes are joined."""
+
+    records: Sequence[Record]
+    items: Sequence[Item]
+
+
+def of_mine(samples: Sequence[Sample], problems: Sequence[Problem]) -> list[Sample]:
+    """Return the samples of this process's share of the problems, and those of no problem, which are a mistake."""
+    mine = {problem.uid for problem in processes.share(problems)}
+    others = {problem.uid for problem in problems} - mine
+    return [sample for sample in samples if sample.problem_uid not in others]
+
+
+def sweep(folder: pathlib.Path) -> None:
+    """Remove the shards in a folder and those within it that processes which were killed have left."""
+    if remote.is_remote(folder):
+        return  # their names say which they are, and the same number of processes puts them anew
+    for each, _, names in os.walk(folder):
+        for name in filter(_NAME.fullmatch, names):
+            with contextlib.suppress(OSError):
+                (pathlib.Path(each) / name).unlink()
 
 
 def write_samples(path: pathlib.Path, mine: Sequence[Sample], problems: Sequence[Problem]) -> None:

@@ -27,7 +27,7 @@ import jax
 import pytest
 
 sys.path.append(str(pathlib.Path(__file__).parent))  # where the plugin stands
-pytest_plugins = ("tokenizer_fixtures", "bucket")
+pytest_plugins = ("tokenizer_fixtures", "bucket", "several")
 
 hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("quick")

@@ -10,8 +10,9 @@ ROOT = pathlib.Path(procsup_jax.__file__).parent
 ORDER = (
     "errors", "surroundings", "signals", "supervisor", "docstrings", "ranges", "free", "fields", "claims",
     "temporaries", "remote", "places", "flags", "arguments", "usage", "files", "lock", "types", "roster", "grouping",
-    "progress", "processes", "compilation", "json_lines", "journal", "mirror", "text", "records", "shards", "data",
-    "parallel", "models", "io", "decode", "searching", "labels", "training", "improve", "evals", "report", "settings",
+    "progress", "processes", "joining", "compilation", "json_lines", "journal", "mirror", "text", "records", "shards",
+    "data", "parallel", "models", "io", "decode", "searching", "labels", "training", "improve", "evals", "report",
+    "settings",
     "interface", "runner", "recipes", "planning", "jobs", "main", "console", "__main__",
 )  # fmt: skip
 
@@ -49,7 +50,7 @@ def test_the_design_lists_the_packages_in_their_order():
 def test_outside_libraries_stay_where_they_belong():
     homes = {
         "flax": ("models",),
-        "orbax": ("io", "processes.py"),
+        "orbax": ("io",),
         "ml_collections": ("settings.py",),
         "safetensors": ("io",),
         "gguf": ("io",),

@@ -1,23 +1,18 @@
 """Real processes that do a job together: as one process does it, and what each says where one of them is lost."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
+import re
 
 import jax
 import numpy as np
 import pytest
 import small_models
+from several import wait
 
 from procsup_jax import main, records, surroundings
 from procsup_jax.errors import UserError
 from procsup_jax.io.models import load_model
-from procsup_jax.processes import ProcessFlags
+from procsup_jax.joining import ProcessFlags
 from procsup_jax.types import Sample
-
-CONSOLE = "from procsup_jax.console import console; console()"
 
 
 @pytest.fixture(scope="module")
@@ -27,46 +22,7 @@ def folder(tmp_path_factory):
     return path
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def start(number, *argv):
-    """Start as many processes of one command, each with a device of its own."""
-    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=1"
-    common = f"--coordinator=127.0.0.1:{free_port()}", f"--num_processes={number}"
-    return [
-        subprocess.Popen(
-            [sys.executable, "-c", CONSOLE, *argv, *common, f"--process_id={i}"],
-            env={**os.environ, "XLA_FLAGS": flags}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for i in range(number)
-    ]  # fmt: skip
-
-
-def finish(started):
-    """Return what each printed once all have ended well."""
-    said = [process.communicate(timeout=300) for process in started]
-    assert [process.returncode for process in started] == [0] * len(started), said
-    return [out for out, _ in said]
-
-
-def lose(started, victim):
-    """Kill one of two processes, and see that the other ends soon and says why."""
-    assert "2 processes with 2 devices have joined" in started[0].stderr.readline()
-    started[victim].kill()
-    killed_at = time.monotonic()
-    _, error = started[1 - victim].communicate(timeout=120)
-    assert time.monotonic() - killed_at < 60
-    assert started[1 - victim].returncode == surroundings.LOST
-    assert error.splitlines()[-1].startswith("procsup: ")
-    assert "the same command in all of them again" in error
-    started[victim].communicate()
-
-
-def test_they_share_the_samples_and_write_what_one_writes_one_of_them_lost_on_the_way(folder):
+def test_they_share_the_samples_and_write_what_one_writes_one_of_them_lost_on_the_way(folder, several):
     def sample(output):
         return (
             "sample", f"--problems={folder / 'p.jsonl'}", f"--policy={folder / 'models/policy'}", "--k=3",
@@ -74,15 +30,16 @@ def test_they_share_the_samples_and_write_what_one_writes_one_of_them_lost_on_th
         )  # fmt: skip
 
     assert main.main(sample("one.jsonl")) == 0
-    lose(start(2, *sample("two.jsonl")), victim=0)
+    several.lose(several.start(2, *sample("two.jsonl")), victim=0)
     assert not (folder / "two.jsonl").exists()
-    first, second = finish(start(2, *sample("two.jsonl")))
-    assert "5 problems" in first and second == ""
+    first, second = started = several.start(2, *sample("two.jsonl"))
+    several.finish(started)
+    assert "5 problems" in first.out and second.out == ""
     assert (folder / "two.jsonl").read_bytes() == (folder / "one.jsonl").read_bytes()
     assert not list(folder.glob("*shard*"))
 
 
-def test_they_share_the_scores_too(folder):
+def test_they_share_the_scores_too(folder, several):
     samples = [Sample(f"worlds-test-{i}", k, f"{i} + {k}\n#### {i + k}") for i in range(5) for k in range(3)]
     records.write_samples(folder / "s.jsonl", samples)
 
@@ -93,28 +50,64 @@ def test_they_share_the_scores_too(folder):
         )  # fmt: skip
 
     assert main.main(score("one.scores")) == 0
-    lose(start(2, *score("two.scores")), victim=1)
+    several.lose(several.start(2, *score("two.scores")), victim=1)
     assert not (folder / "two.scores").exists()
-    finish(start(2, *score("two.scores")))
+    several.finish(several.start(2, *score("two.scores")))
     one, two = (records.read_scores(folder / f"{name}.scores") for name in ("one", "two"))
     assert [score.key for score in one] == [sample.key for sample in samples] == [score.key for score in two]
     for a, b in zip(one, two, strict=True):
         np.testing.assert_allclose(a.step_probs, b.step_probs, atol=1e-5)
 
 
-def test_they_train_one_model_over_one_mesh(folder):
-    def train(output):
-        return (
-            "train", "--task=sft", f"--model={folder / 'models/policy'}", f"--problems={folder / 'p.jsonl'}",
-            f"--output={folder / output}", "--config=train", "--config.fit.num_steps=3", "--config.fit.batch_size=2",
-            "--config.fit.checkpoint_every=1", "--config.seq_len=384", "--mesh.data=2",
-        )  # fmt: skip
+def train(folder, output, *argv):
+    return (
+        "train", "--task=sft", f"--model={folder / 'models/policy'}", f"--problems={folder / 'p.jsonl'}",
+        f"--output={folder / output}", "--config=train", "--config.fit.batch_size=2", "--config.seq_len=384",
+        "--config.fit.checkpoint_every=1", *argv,
+    )  # fmt: skip
 
-    assert main.main(train("alone")) == 0
-    finish(start(2, *train("together")))
-    alone, together = (load_model(folder / name).params for name in ("alone", "together"))
+
+@pytest.mark.parametrize("axis", ["data", "tensor"])
+def test_they_train_one_model_over_one_mesh(folder, several, axis):
+    def short(output):
+        return train(folder, output, "--config.fit.num_steps=3", f"--mesh.{axis}=2")
+
+    assert main.main(short(f"alone.{axis}")) == 0
+    several.finish(several.start(2, *short(f"together.{axis}")))
+    alone, together = (load_model(folder / f"{name}.{axis}").params for name in ("alone", "together"))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), alone, together)
-    assert not (folder / "together.fit" / "sft" / "checkpoints").exists()
+    assert not (folder / f"together.{axis}.fit" / "sft" / "checkpoints").exists()
+
+
+def test_told_to_stop_all_save_the_same_step(folder, several):
+    long = "--config.fit.num_steps=100000", "--config.fit.log_every=1", "--config.fit.eval_every=1000"
+    started = several.start(2, *train(folder, "stopped", *long, "--config.fit.checkpoint_every=50000", "--mesh.data=2"))
+    kept = folder / "stopped.fit" / "sft"
+    wait(lambda: (kept / "metrics.jsonl").exists() and (kept / "metrics.jsonl").read_text(), started)
+    started[1].popen.terminate()
+    several.finish(started, codes=(143,))
+    [said] = re.findall(r"sft: stopped after step (\d+); run the same command again", started[0].err)
+    assert [path.name for path in (kept / "checkpoints").iterdir()] == [said]
+    assert "stopped" not in started[1].err
+
+
+def test_an_error_of_the_first_ends_all_and_is_said_once(folder, several):
+    (folder / "run/stages").mkdir(parents=True)
+    (folder / "run/stages/data.json").write_text("damaged")
+    first, second = started = several.start(2, "run", "--config=demo:tiny", f"--workdir={folder / 'run'}")
+    several.finish(started, codes=(2,))
+    assert first.err.splitlines()[-1].startswith(f"procsup: {folder / 'run/stages/data.json'} is not what a finished")
+    assert second.err.splitlines() == ["procsup: process 0 of 2 has ended; what it said tells why"]
+
+
+def test_an_error_of_another_ends_all_and_is_said_by_the_first_too(folder, several):
+    policies = [f"--policy={folder / 'models' / name}" for name in ("policy", "rm")]
+    argv = "sample", f"--problems={folder / 'p.jsonl'}", f"--output={folder / 'w.jsonl'}"
+    first, second = started = several.start(2, *argv, each=policies)
+    several.finish(started, codes=(2,))
+    [said] = second.err.splitlines()
+    assert said.startswith(f"procsup: {policies[1]} is a reward model")
+    assert first.err.splitlines()[-1] == f"procsup: process 1 of 2 has ended, and said: {said}"
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,29 @@ docker build -q -t procsup "$code"
 docker rm -f procsup >/dev/null 2>&1 || true # left by a crash
 
 # Compiled programs are kept beside the run, so that a machine created anew does not compile them again.
-status=0
-docker run --rm --privileged --net=host --stop-timeout=30 --name=procsup \
-  -v "$mount:$mount" -e JAX_COMPILATION_CACHE_DIR="$folder/launch/compiled" \
-  procsup "${arguments[@]}" "--workdir=$folder" || status=$?
+run_once() {
+  docker run --rm --privileged --net=host --stop-timeout=30 --name=procsup \
+    -v "$mount:$mount" -e JAX_COMPILATION_CACHE_DIR="$folder/launch/compiled" \
+    procsup "${arguments[@]}" "--workdir=$folder"
+}
+
+# Each host runs one of the run's processes. When one of them is lost, by a crash (134, 139) or for want of memory (137),
+# the others end with 75: all start again, and go on from what is finished. A shutdown ends this script before that.
+status=0 starts=0
+while true; do
+  status=0
+  run_once || status=$?
+  case $status in
+    75 | 134 | 137 | 139) ;;
+    *) break ;;
+  esac
+  starts=$((starts + 1))
+  if ((starts > ${PROCSUP_RESTARTS:-20})); then
+    break
+  fi
+  echo "startup.sh: procsup ended with $status, start $starts after it"
+  sleep 10
+done
 
 cp /var/log/procsup.log "$folder/launch/log-$worker"
 # Stopped by a shutdown (130, 137, 143) is not ended: the next machine goes on.

@@ -19,24 +19,16 @@ class Batches:
 
     Every epoch is a fresh permutation of the rows by `seed`, and a batch may straddle two epochs: no row is dropped,
     all are used equally often, and a batch may be larger than the data. The batches are a function of the rows,
-    `batch_size` and `seed` only. With `num_processes` > 1 each process gets its own share of every batch. Raises
-    UserError when `batch_size` is no multiple of it.
+    `batch_size` and `seed` only: the same in every process, each of which puts its share of them onto its devices.
     """
 
-    def __init__(
-        self, packed: Packed, batch_size: int, seed: int, *, process_index: int = 0, num_processes: int = 1
-    ) -> None:
-        if batch_size < 1 or batch_size % num_processes:
-            raise UserError(
-                f"batch_size={batch_size}: expected a positive multiple of the number of processes ({num_processes})"
-            )
+    def __init__(self, packed: Packed, batch_size: int, seed: int) -> None:
         self._packed = packed
         # Endless for any purpose; grain's own endless repeat overflows for batches of one row.
         num_epochs = 2**62 // packed.num_rows
         rows = grain.MapDataset.source(np.arange(packed.num_rows)).seed(seed % 2**32).shuffle().repeat(num_epochs)
-        rows = rows[process_index::num_processes].batch(batch_size // num_processes)
         options = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
-        self._iterator: grain.DatasetIterator = iter(rows.to_iter_dataset(options))
+        self._iterator: grain.DatasetIterator = iter(rows.batch(batch_size).to_iter_dataset(options))
 
     def __iter__(self) -> Self:
         return self
@@ -48,7 +40,7 @@ class Batches:
         return batch
 
     def get_state(self) -> dict[str, Any]:
-        """Return the place in the stream as a JSON object; it is the same for every number of processes."""
+        """Return the place in the stream as a JSON object; it is the same in all processes."""
         return self._iterator.get_state()
 
     def set_state(self, state: dict[str, Any]) -> None:

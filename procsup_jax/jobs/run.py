@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from procsup_jax import lock, temporaries
+from procsup_jax import lock, shards, temporaries
 from procsup_jax.errors import UserError
 from procsup_jax.flags import About
+from procsup_jax.joining import ProcessFlags
+from procsup_jax.processes import is_first, told
 from procsup_jax.recipes import load
 from procsup_jax.recipes.settings import ExperimentSettings
 from procsup_jax.runner.graph import Graph
@@ -21,7 +24,7 @@ DEPENDENTS = About("with --stages: only the stage of this name and those that de
 Stages = Literal["list", "dot"]
 
 
-def check_flags(workdir: pathlib.Path | None, stages: Stages | None, dependents: str) -> None:
+def check_flags(workdir: pathlib.Path | None, stages: Stages | None, dependents: str, **_: Any) -> None:
     """Raise UserError where another process has the workdir; called before anything is loaded."""
     if dependents and stages is None:
         raise UserError(f"--dependents={dependents} is for --stages=list or --stages=dot; give one of them")
@@ -34,10 +37,13 @@ def run(
     workdir: Annotated[pathlib.Path | None, WORKDIR] = None,
     stages: Annotated[Stages | None, STAGES] = None,
     dependents: Annotated[str, DEPENDENTS] = "",
+    processes: ProcessFlags = ProcessFlags(),  # noqa: B008
 ) -> None:
     """Run every stage of an experiment that is not finished, and end with results.json and report.html.
 
-    No other process may write to the workdir meanwhile. Killed anywhere, the same command goes on.
+    No other run may write to the workdir meanwhile. Killed anywhere, the same command goes on, also with another number
+    of processes: several, of one command on one file system, share the sampling, searching and scoring and train over
+    one mesh; where config.mesh sets none it has all their devices.
     """
     recipe = load.load(config.recipe)
     graph = recipe.graph(config)
@@ -49,12 +55,18 @@ def run(
     from procsup_jax.runner.folder import RunFolder
 
     _set_optimization_level(config.xla_optimization_level)
+    processes.join()
     compilation.announce()
-    with lock.hold(folder):
-        temporaries.sweep_all(folder)
+    with lock.hold(folder) if is_first() else contextlib.nullcontext():
         found = RunFolder(folder, config)
-        found.check_markers()
-        recipe.check(config)
+
+        def check() -> None:
+            temporaries.sweep_all(folder)
+            shards.sweep(folder)
+            found.check_markers()
+            recipe.check(config)
+
+        told("checks", check)
         found.run(graph)
 
 

@@ -10,8 +10,9 @@ from procsup_jax import records
 from procsup_jax.decode.settings import CacheDtype, DecodeSettings
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
+from procsup_jax.joining import ProcessFlags
 from procsup_jax.parallel.settings import MeshSettings
-from procsup_jax.processes import ProcessFlags, index, share
+from procsup_jax.processes import index, share
 from procsup_jax.ranges import Amount, Count, Seed, ShareAboveZero, Size, check
 from procsup_jax.text.worked_examples import choose_examples
 from procsup_jax.types import Problem

@@ -11,8 +11,9 @@ from procsup_jax import records
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
+from procsup_jax.joining import ProcessFlags
 from procsup_jax.parallel.settings import MeshSettings
-from procsup_jax.processes import ProcessFlags, index, share
+from procsup_jax.processes import index
 from procsup_jax.ranges import Count
 from procsup_jax.searching.aggregate import Aggregate
 
@@ -49,8 +50,7 @@ def run(flags: ScoreFlags, mesh: MeshSettings, processes: ProcessFlags = Process
     from procsup_jax.models import roles
     from procsup_jax.parallel.mesh import local_mesh_or_none
 
-    of_mine = {problem.uid for problem in share(problems)}
-    mine = [sample for sample in samples if sample.problem_uid in of_mine]
+    mine = shards.of_mine(samples, problems)
     for folder in flags.rm:  # before any of them reads a sample
         roles.check_judge(f"--rm={folder}", read_header(folder).head)
     for folder, output in zip(flags.rm, flags.output, strict=True):

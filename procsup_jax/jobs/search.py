@@ -10,8 +10,9 @@ from procsup_jax import records
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
 from procsup_jax.jobs.sample import worked_examples
+from procsup_jax.joining import ProcessFlags
 from procsup_jax.parallel.settings import MeshSettings
-from procsup_jax.processes import ProcessFlags, index, share
+from procsup_jax.processes import index, share
 from procsup_jax.ranges import Seed, Size, check
 from procsup_jax.searching.settings import StepSearchSettings, TreeSearchSettings
 

@@ -13,8 +13,9 @@ from procsup_jax.data.completions import is_completions, read_completions
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
 from procsup_jax.io.kinds import Dtype
+from procsup_jax.joining import ProcessFlags
 from procsup_jax.parallel.settings import MeshSettings
-from procsup_jax.processes import ProcessFlags, is_first, wait
+from procsup_jax.processes import is_first, wait
 from procsup_jax.ranges import Seed
 from procsup_jax.training.lesson import Lesson
 from procsup_jax.training.settings import Task, TrainSettings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import jax
@@ -29,6 +30,33 @@ def mesh_or_none(settings: MeshSettings) -> jax.sharding.Mesh | None:
 def local_mesh_or_none(settings: MeshSettings) -> jax.sharding.Mesh | None:
     """Make a mesh of this process's own devices, for what each process does by itself; else as `mesh_or_none`."""
     return None if _is_single(settings) else make_mesh(settings, jax.local_devices())
+
+
+def fit_mesh(settings: MeshSettings, num_rows: int) -> jax.sharding.Mesh | None:
+    """Make the mesh that a fit with microbatches of `num_rows` rows runs over; errors as for `mesh_or_none`.
+
+    Where several processes have no mesh set it has all their devices: as many along data as divide the rows, the others
+    along tensor.
+    """
+    if jax.process_count() > 1 and _is_single(settings):
+        data = math.gcd(jax.device_count(), num_rows)
+        settings = MeshSettings(data=data, tensor=jax.device_count() // data)
+    return mesh_or_none(settings)
+
+
+def own_mesh(settings: MeshSettings) -> jax.sharding.Mesh | None:
+    """Make this process's own part of the mesh of all processes, for what it does by itself; None for one device.
+
+    It has all devices of the process: along tensor and fsdp as many as divide what the whole mesh has there, the others
+    along data. For the only process it is the mesh; errors as for `mesh_or_none`.
+    """
+    if jax.process_count() == 1:
+        return mesh_or_none(settings)
+    wanted = dict.fromkeys(AXES, 1) if _is_single(settings) else make_mesh(settings).shape
+    devices = jax.local_devices()
+    tensor = math.gcd(len(devices), wanted["tensor"])
+    fsdp = math.gcd(len(devices) // tensor, wanted["fsdp"])
+    return mesh_over((len(devices) // (tensor * fsdp), fsdp, tensor), devices) if len(devices) > 1 else None
 
 
 def make_mesh(settings: MeshSettings, devices: Sequence[jax.Device] | None = None) -> jax.sharding.Mesh:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from procsup_jax import files, places, records, remote
+from procsup_jax import files, places, records, remote, shards
 from procsup_jax.labels.sources import SourceName
 from procsup_jax.runner.artefacts import Artefact, Json, JsonRows
 from procsup_jax.types import Problem, Sample, Score, StepLabels
@@ -67,6 +67,10 @@ class Samples(Artefact[list[Sample]]):
         """Write the samples."""
         records.write_samples(path, value)
 
+    def write_together(self, path: pathlib.Path, value: shards.Part[Sample, Problem]) -> None:
+        """Write the samples of all processes, each of which has those of its share of the problems."""
+        shards.write_samples(path, value.records, value.items)
+
 
 @dataclasses.dataclass(frozen=True)
 class Labels(Artefact[list[StepLabels]]):
@@ -108,6 +112,10 @@ class Scores(Artefact[list[Score]]):
     def write(self, path: pathlib.Path, value: Sequence[Score]) -> None:
         """Write the scores."""
         records.write_scores(path, value)
+
+    def write_together(self, path: pathlib.Path, value: shards.Part[Score, Sample]) -> None:
+        """Write the scores of all processes, each of which has those of its share of the samples."""
+        shards.write_scores(path, value.records, value.items)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,6 +175,10 @@ class ModelFolder(Artefact[StoredModel]):
         from procsup_jax.io.models import save_model
 
         save_model(path, value)
+
+    def write_together(self, path: pathlib.Path, value: Model) -> None:
+        """Write a model whose parameters may lie on the devices of several processes; the first writes."""
+        self.write(path, value)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ from procsup_jax import places
 from procsup_jax.errors import UserError
 from procsup_jax.recipes.artefacts import ModelFolder, Problems, Vocabulary
 from procsup_jax.recipes.settings import ExperimentSettings
-from procsup_jax.recipes.work import Ctx, mesh
+from procsup_jax.recipes.work import Ctx, fit_mesh
 from procsup_jax.roster import BASE, SFT_SPLIT, VALIDATION
 from procsup_jax.runner.stage import Stage
 from procsup_jax.runner.view import Fact, Setting, whole
@@ -43,7 +43,7 @@ def base(settings: ExperimentSettings) -> Iterator[Stage]:
     yield Stage("vocab", _train_vocab, inputs=(train,) if is_read else (), outputs=(VOCABULARY,), facts=facts)
     inputs: list[Any] = [VOCABULARY, train] if is_read else [VOCABULARY]
     newer = (valid,) if is_read else ()
-    yield Stage("base", _train, inputs=inputs, newer=newer, outputs=(MODEL,), facts=facts)
+    yield Stage("base", _train, inputs=inputs, newer=newer, outputs=(MODEL,), facts=facts, together=True)
 
 
 def source_folder(settings: ExperimentSettings) -> str:
@@ -106,7 +106,7 @@ def _train(ctx: Ctx) -> Mapping[ModelFolder, Any]:
     from procsup_jax.training.loop import fit, forget
 
     settings, base, vocab = ctx.settings, whole(ctx.settings.base), ctx.read(VOCABULARY)
-    encoding, devices = Encoding(vocab, LINES), mesh(ctx)
+    encoding, devices = Encoding(vocab, LINES), fit_mesh(ctx, base.fit)
     config = api.preset(base.preset, vocab.size, shift_width=base.shift_width, max_len=base.max_len)
     config = dataclasses.replace(config, dtype=base.dtype or config.dtype)
     first, end = base.first_document, base.first_document + base.num_documents

@@ -198,13 +198,16 @@ class ExperimentSettings:
         if self.process_labels == "oracle" and self.data.kind != "worlds":
             expected = f"intermediate, as the oracle reads the graphs of worlds and data.kind is {self.data.kind}"
             raise BadValue("process_labels", self.process_labels, expected)
-        fits = {"sft": self.sft, "orm": self.orm, "prm": self.prm, "distil": self.distil}
-        if self.base.source == "train":
-            fits["base.fit"] = self.base.fit
-        for name, fit in fits.items():
+        for name, fit in self.fits.items():
             _check_batch(fit, f"{name}.batch_size", self.mesh)
         if self.base.source == "train" and self.seq_len > self.base.max_len:
             raise BadValue("seq_len", self.seq_len, f"at most base.max_len={self.base.max_len}, what the model reads")
+
+    @property
+    def fits(self) -> dict[str, FitSettings]:
+        """Return the settings of every kind of fit that the run has, by the name of their group."""
+        fits = {"sft": self.sft, "orm": self.orm, "prm": self.prm, "distil": self.distil}
+        return fits | ({"base.fit": self.base.fit} if self.base.source == "train" else {})
 
 
 def set_short_fits(config: Config, **fits: tuple[int, float]) -> None:

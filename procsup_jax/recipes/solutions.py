@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from procsup_jax.labels.sources import SourceName
+from procsup_jax.processes import share
 from procsup_jax.recipes.artefacts import Labels, ModelFolder, Problems, Samples, Scores
-from procsup_jax.recipes.work import Ctx, load, seed
+from procsup_jax.recipes.work import Ctx, finished_parts, load, seed
 from procsup_jax.runner.stage import Stage
 from procsup_jax.runner.view import Setting, whole
-from procsup_jax.types import Problem, Sample
+from procsup_jax.shards import Part, of_mine
+from procsup_jax.types import Problem, Sample, Score
 
 NUM_SAMPLES = Setting("sample.num_samples")
 
@@ -49,16 +51,15 @@ def draw(
     if num != NUM_SAMPLES:
         takes[NUM_SAMPLES.path] = num
     inputs = (problems, *policy.files)
-    return Stage(
-        f"sample-{samples.name}", _draw, (samples, policy, problems), inputs=inputs, outputs=(samples,), takes=takes
-    )
+    args, name = (samples, policy, problems), f"sample-{samples.name}"
+    return Stage(name, _draw, args, inputs=inputs, outputs=(samples,), takes=takes, together=True)
 
 
 def search(samples: Samples, policy: Policy, rm: ModelFolder, problems: Problems, decoding: str | None = None) -> Stage:
     """Search one solution of each problem by `config.search` and a reward model; `decoding` marks it for evaluation."""
     args = samples, policy, rm, problems, decoding
     inputs = (problems, *policy.files, rm)
-    return Stage(f"sample-{samples.name}", _search, args, inputs=inputs, outputs=(samples,))
+    return Stage(f"sample-{samples.name}", _search, args, inputs=inputs, outputs=(samples,), together=True)
 
 
 def label(samples: Samples, problems: Problems, source: SourceName, model: ModelFolder) -> Stage:
@@ -72,8 +73,8 @@ def label(samples: Samples, problems: Problems, source: SourceName, model: Model
 def score(samples: Samples, problems: Problems, rm: ModelFolder) -> Stage:
     """Score every step of samples with a reward model."""
     found = Scores(samples, rm.name)
-    inputs = (samples, problems, rm)
-    return Stage(f"score-{samples.name}-{rm.name}", _score, (found, problems, rm), inputs=inputs, outputs=(found,))
+    inputs, name = (samples, problems, rm), f"score-{samples.name}-{rm.name}"
+    return Stage(name, _score, (found, problems, rm), inputs=inputs, outputs=(found,), together=True)
 
 
 def worked_examples(ctx: Ctx, policy: Policy) -> list[Problem]:
@@ -99,40 +100,39 @@ def worked_examples(ctx: Ctx, policy: Policy) -> list[Problem]:
     )
 
 
-def _draw(ctx: Ctx, samples: Samples, policy: Policy, problems: Problems) -> Mapping[Samples, Sequence[Sample]]:
+def _draw(ctx: Ctx, samples: Samples, policy: Policy, problems: Problems) -> Mapping[Samples, Part[Sample, Problem]]:
     from procsup_jax.decode.generate import sample_problems
     from procsup_jax.searching import decodings
 
-    settings = whole(ctx.settings.sample)
+    settings, all_ = whole(ctx.settings.sample), ctx.read(problems)
     model = load(ctx, policy.model).replace(name=policy.name).unstack()
-    found = sample_problems(
-        model,
-        ctx.read(problems),
-        settings,
-        seed=seed(ctx, samples.name),
-        examples=worked_examples(ctx, policy),
-    )
+    shown = worked_examples(ctx, policy)
+    with finished_parts(ctx) as journal:
+        own_seed = seed(ctx, samples.name)
+        found = sample_problems(model, share(all_), settings, seed=own_seed, examples=shown, journal=journal)
     found = [
         decodings.mark(sample, decodings.GREEDY)
         if settings.with_greedy and sample.sample == settings.num_samples
         else sample
         for sample in found
     ]
-    return {samples: found}
+    return {samples: Part(found, all_)}
 
 
 def _search(
     ctx: Ctx, samples: Samples, policy: Policy, rm: ModelFolder, problems: Problems, decoding: str | None
-) -> Mapping[Samples, Sequence[Sample]]:
+) -> Mapping[Samples, Part[Sample, Problem]]:
     from procsup_jax.searching import decodings
     from procsup_jax.searching.step_search import step_search
 
     model = load(ctx, policy.model).replace(name=policy.name).unstack()
     judge, shown = load(ctx, rm).unstack(), worked_examples(ctx, policy)
-    settings = whole(ctx.settings.search)
-    found = step_search(model, judge, ctx.read(problems), settings, seed=seed(ctx, samples.name), examples=shown)
+    settings, all_ = whole(ctx.settings.search), ctx.read(problems)
+    with finished_parts(ctx) as journal:
+        own_seed = seed(ctx, samples.name)
+        found = step_search(model, judge, share(all_), settings, seed=own_seed, examples=shown, journal=journal)
     kept = [decodings.with_cost(each) for each in found]
-    return {samples: kept if decoding is None else [decodings.mark(sample, decoding) for sample in kept]}
+    return {samples: Part(kept if decoding is None else [decodings.mark(each, decoding) for each in kept], all_)}
 
 
 def _label(ctx: Ctx, labels: Labels, problems: Problems, model: ModelFolder) -> Mapping[Labels, Any]:
@@ -142,10 +142,13 @@ def _label(ctx: Ctx, labels: Labels, problems: Problems, model: ModelFolder) -> 
     return {labels: source(labels.source, separator).label(ctx.read(problems), ctx.read(labels.samples))}
 
 
-def _score(ctx: Ctx, scores: Scores, problems: Problems, rm: ModelFolder) -> Mapping[Scores, Any]:
+def _score(ctx: Ctx, scores: Scores, problems: Problems, rm: ModelFolder) -> Mapping[Scores, Part[Score, Sample]]:
     from procsup_jax.decode.score import score_samples
     from procsup_jax.searching.aggregate import to_scores
 
-    samples, how, size = ctx.read(scores.samples), ctx.settings.evaluate.aggregate, ctx.settings.score_batch
-    probs = score_samples(load(ctx, rm), ctx.read(problems), samples, batch_size=size, flag="--config.score_batch")
-    return {scores: to_scores(samples, probs, how, scores.rm)}
+    all_, samples, how = ctx.read(problems), ctx.read(scores.samples), ctx.settings.evaluate.aggregate
+    mine, size = of_mine(samples, all_), ctx.settings.score_batch
+    model, flag = load(ctx, rm), "--config.score_batch"
+    with finished_parts(ctx) as journal:
+        probs = score_samples(model, all_, mine, batch_size=size, flag=flag, journal=journal)
+    return {scores: Part(to_scores(mine, probs, how, scores.rm), samples)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from procsup_jax.errors import UserError
 from procsup_jax.labels.sources import SourceName
 from procsup_jax.recipes.artefacts import Labels, ModelFolder, Problems, Samples, history
-from procsup_jax.recipes.work import Ctx, load, seed
+from procsup_jax.recipes.work import Ctx, fit_mesh, seed
 from procsup_jax.runner.stage import Stage
 from procsup_jax.runner.view import Setting, whole
 
@@ -60,7 +60,7 @@ class Labelled:
 def sft(model: ModelFolder, start: ModelFolder, train: Problems, valid: Problems, group: str = "sft") -> Stage:
     """Fine-tune a model on the reference solutions of problems."""
     fit = Fit(model, start, group)
-    return Stage(fit.stage, _sft, (fit, train, valid), inputs=(start, train, valid), outputs=fit.outputs)
+    return Stage(fit.stage, _sft, (fit, train, valid), inputs=(start, train, valid), outputs=fit.outputs, together=True)
 
 
 def distil(fit: Fit, experts: tuple[Samples, ...], valid_experts: Samples, train: Problems, valid: Problems) -> Stage:
@@ -70,13 +70,14 @@ def distil(fit: Fit, experts: tuple[Samples, ...], valid_experts: Samples, train
     """
     inputs = (fit.start, train, valid, *experts, valid_experts)
     args = fit, experts, valid_experts, train, valid
-    return Stage(fit.stage, _distil, args, inputs=inputs, outputs=fit.outputs)
+    return Stage(fit.stage, _distil, args, inputs=inputs, outputs=fit.outputs, together=True)
 
 
 def reward_model(fit: Fit, train: Labelled, valid: Labelled, shaped_by: Sequence[Setting] = ()) -> Stage:
     """Train a reward model on labelled samples, read by `config.rm_head`; `shaped_by` as for any stage."""
     inputs, args = (fit.start, *train.files, *valid.files), (fit, train, valid)
-    return Stage(fit.stage, _reward_model, args, inputs=inputs, outputs=fit.outputs, shaped_by=shaped_by)
+    made = Stage(fit.stage, _reward_model, args, inputs=inputs, outputs=fit.outputs, together=True)
+    return dataclasses.replace(made, shaped_by=shaped_by)
 
 
 def _sft(ctx: Ctx, fit: Fit, train: Problems, valid: Problems) -> Mapping[Any, Any]:
@@ -138,7 +139,7 @@ def _fit(
     from procsup_jax.training.loop import fit, forget
 
     name, settings, seq_len = what.model.name, _settings(ctx, what.group), ctx.settings.seq_len
-    start = load(ctx, what.start)
+    start = ctx.read(what.start).load(fit_mesh(ctx, settings))
     head = make_head(ctx.settings.rm_head, start.encoding.verdict_ids) if is_rm else None
     model = start.with_head(head, jax.random.key(seed(ctx, f"{name} head")))
     if not train_examples:

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from procsup_jax import files
+from procsup_jax import files, processes
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -38,6 +38,11 @@ class Artefact(abc.ABC, Generic[T_co]):
     @abc.abstractmethod
     def write(self, path: pathlib.Path, value: Any) -> None:
         """Write what a stage has made of it, whole or not at all."""
+
+    def write_together(self, path: pathlib.Path, value: Any) -> None:
+        """Write what several processes have made of it together, all of which call: here the first writes."""
+        if processes.is_first():
+            self.write(path, value)
 
 
 class Reads(Protocol):

@@ -8,6 +8,7 @@ names the key, before any stage runs; an input that is no longer the same makes 
 from __future__ import annotations
 
 import collections
+import functools
 import json
 import operator
 import pathlib
@@ -16,11 +17,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from procsup_jax import files, remote
+from procsup_jax import files, processes, remote
+from procsup_jax.errors import UserError
 from procsup_jax.runner.artefacts import Artefact
 from procsup_jax.runner.graph import Graph
 from procsup_jax.runner.markers import Change, Marker, changes, read_marker, refuse
-from procsup_jax.runner.stage import FITS, Context, Processes, Stage
+from procsup_jax.runner.stage import FITS, Context, Stage
 from procsup_jax.runner.view import Known, Notes, View, as_json
 
 T = TypeVar("T")
@@ -28,6 +30,8 @@ T = TypeVar("T")
 # Compiling for less than this is not worth a line.
 _SHOWN_COMPILE_S = 1.0
 _MOST_KEPT = 16
+# How long a file that one process has written may take to be seen by another, on another machine.
+_SEEN_S = 90.0
 
 State = Literal["finished", "new", "changed", "always"]
 """Of a stage: nothing to do; never run; run with other inputs, or what it made is no longer there; run every time."""
@@ -36,19 +40,28 @@ State = Literal["finished", "new", "changed", "always"]
 class RunFolder:
     """Hold the folder of one experiment, its settings, and what was read; it is made when the first stage runs."""
 
-    def __init__(self, path: files.PathLike, settings: Any, processes: Processes = Processes()) -> None:  # noqa: B008
-        self.path, self.settings, self._processes = remote.path_of(path), settings, processes
+    def __init__(self, path: files.PathLike, settings: Any) -> None:
+        self.path, self.settings = remote.path_of(path), settings
         self._digested: dict[str, tuple[object, str]] = {}
         self._markers_read: dict[str, tuple[object, Marker]] = {}
-        self._kept: collections.OrderedDict[tuple[Artefact[Any], tuple[str, ...]], Any] = collections.OrderedDict()
+        self._kept: collections.OrderedDict[tuple[Artefact[Any], tuple[object, ...]], Any] = collections.OrderedDict()
 
     def run(self, graph: Graph) -> None:
-        """Run every stage that is not finished; raises UserError as `check` does, before the first one."""
-        self.check(graph)
-        files.make_folder(self.path)
+        """Run every stage that is not finished; raises UserError as `check` does, before the first one.
+
+        Of several processes all call. The first reads markers and digests, and tells the others what is to run.
+        """
+        processes.told("finished stages", functools.partial(self._begin, graph))
         for stage in graph.stages:
-            if self.state(stage) != "finished":
+            sizes = processes.told(f"stage {stage.name}", functools.partial(self._due, stage))
+            if sizes is None:
+                continue
+            if processes.is_first():
                 self._run(stage)
+            elif stage.together:
+                self._await(sizes)
+                self._call(stage, View(Known(self.settings, stage.takes), None))
+        processes.wait("end of the run", processes.ALONE_S)
 
     def check(self, graph: Graph) -> None:
         """Raise UserError for a finished stage that has read other settings, and for markers that are none."""
@@ -82,9 +95,10 @@ class RunFolder:
 
     def read(self, artefact: Artefact[T]) -> T:
         """Return an artefact of the run."""
-        if not artefact.kept:
+        stamps = [remote.stamp(self.path / name) for name in artefact.files] if artefact.kept else [None]
+        if None in stamps:
             return artefact.read(self.path / artefact.path)
-        key = artefact, tuple(self._digests(artefact.files).values())
+        key = artefact, tuple(stamps)
         found: T = self._kept[key] if key in self._kept else artefact.read(self.path / artefact.path)
         self._kept[key] = found
         self._kept.move_to_end(key)
@@ -97,7 +111,31 @@ class RunFolder:
         markers = sorted(self._markers(), key=remote.modified)
         return {marker.stem: self._read_marker(marker.name).wall_clock_s for marker in markers}
 
+    def _begin(self, graph: Graph) -> None:
+        self.check(graph)
+        files.make_folder(self.path)
+
+    def _due(self, stage: Stage) -> dict[str, int] | None:
+        """Return None for a stage that is finished, otherwise how large the files are that every process will read."""
+        if self.state(stage) == "finished":
+            return None
+        names = _files(stage.all_inputs) if stage.together and processes.count() > 1 else []
+        return {name: remote.size(self.path / name) for name in names}
+
+    def _await(self, sizes: Mapping[str, int]) -> None:
+        """Return when this process sees the files that the first has written; raises UserError where it does not."""
+        until = time.monotonic() + _SEEN_S
+        for name, size in sizes.items():
+            while not ((self.path / name).is_file() and remote.size(self.path / name) == size):
+                if time.monotonic() > until:
+                    raise UserError(
+                        f"{self.path / name}, written by process 0, is not to be seen by process {processes.index()}: "
+                        "give a --workdir on a file system that all processes share"
+                    )
+                time.sleep(0.5)
+
     def _run(self, stage: Stage) -> None:
+        """Run a stage in the first process, and leave its marker."""
         marker = self.path / "stages" / f"{stage.name}.json"
         marker.unlink(missing_ok=True)
         inputs = self._digests(_files(stage.all_inputs))
@@ -109,9 +147,7 @@ class RunFolder:
         for setting in stage.shaped_by:
             operator.attrgetter(setting.path)(view)
         scratch, began = self.path / FITS, time.time()
-        context = Context(view, stage, self.path, remote.scratch(scratch), self.read, self.wall_clock, self._processes)
-        self._write(stage, stage.function(context, *stage.args))
-        for done in context.after:
+        for done in self._call(stage, view).after:
             done()
         if remote.is_remote(scratch):
             remote.put_newer(remote.scratch(scratch), scratch, began)
@@ -133,6 +169,12 @@ class RunFolder:
         }
         files.write_text(marker, json.dumps(record, indent=1, sort_keys=True) + "\n")
 
+    def _call(self, stage: Stage, view: Any) -> Context[Any]:
+        """Call a stage's function and write what it returns."""
+        context = Context(view, stage, self.path, remote.scratch(self.path / FITS), self.read, self.wall_clock)
+        self._write(stage, stage.function(context, *stage.args))
+        return context
+
     def _write(self, stage: Stage, values: Mapping[Artefact[Any], Any]) -> None:
         if set(values) != set(stage.outputs):
             wrong = sorted(each.path for each in set(values) ^ set(stage.outputs))
@@ -140,7 +182,8 @@ class RunFolder:
         for artefact in stage.outputs:
             for name in artefact.files:
                 self._digested.pop(name, None)
-            artefact.write(self.path / artefact.path, values[artefact])
+            write = artefact.write_together if stage.together else artefact.write
+            write(self.path / artefact.path, values[artefact])
 
     def _markers(self) -> list[pathlib.Path]:
         folder = self.path / "stages"

@@ -17,14 +17,6 @@ T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
-class Processes:
-    """Say which of the processes that run a stage together this is."""
-
-    index: int = 0
-    count: int = 1
-
-
-@dataclasses.dataclass(frozen=True)
 class Stage:
     """Describe one stage; two with equal fields are the same.
 
@@ -50,6 +42,9 @@ class Stage:
     """What it depends on outside the run."""
     always: bool = False
     """Whether it runs every time and leaves no marker, as what gathers and prints does."""
+    together: bool = False
+    """Whether, of several processes, all call its function, each with a share of the work, and then together write the
+    outputs (`Artefact.write_together`); otherwise the first does all, while the others wait."""
 
     def __post_init__(self) -> None:
         for name in ("inputs", "outputs", "newer", "shaped_by", "facts"):
@@ -76,7 +71,6 @@ class Context(Generic[S]):
     """A local folder for what a stage keeps to go on from when it is killed; no output."""
     reader: Callable[[Artefact[Any]], Any]
     wall_clock: Callable[[], Mapping[str, float]]
-    processes: Processes = Processes()
     after: list[Callable[[], None]] = dataclasses.field(default_factory=list)
 
     def read(self, artefact: Artefact[T]) -> T:
@@ -96,5 +90,5 @@ class Context(Generic[S]):
         return self.folder / artefact.path
 
     def when_written(self, done: Callable[[], None]) -> None:
-        """Call `done` when the outputs are safe, to remove what was kept to go on from."""
+        """Call `done`, in the first process, when the outputs are safe: to remove what was kept to go on from."""
         self.after.append(done)

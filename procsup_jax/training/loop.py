@@ -102,13 +102,7 @@ class _Fit:
     ) -> None:
         self._settings, self._valid, self._mesh, self._name = settings, valid, network.mesh, name
         self._checkpoints, self._best = checkpoints, best
-        self._batches = Batches(
-            train,
-            settings.batch_size,
-            seed,
-            process_index=jax.process_index(),
-            num_processes=jax.process_count(),
-        )
+        self._batches = Batches(train, settings.batch_size, seed)
         self._programs = programs(network.config, network.head, settings.optim, network.mesh)
         self._learning_rate = learning_rate(settings.optim, settings.num_steps)
         self._dropout_key = jax.random.key(seed) if settings.dropout else None
@@ -135,11 +129,11 @@ class _Fit:
                     self._validate()
                 if self._due(settings.checkpoint_every):
                     self._save()
-                if interrupts.requested(self.step):
+                if interrupts.requested():
                     self._stop(interrupts)
             self._absorb(0)
             self._save()
-            if interrupts.requested(self.step):
+            if interrupts.requested():
                 self._stop(interrupts)
 
     def result(self) -> FitResult:
@@ -155,7 +149,7 @@ class _Fit:
     def _advance(self) -> str:
         """Start one step and take in the steps before it that have ended; returns a note for the progress bar."""
         batch = next(self._batches)
-        num_tokens = np.count_nonzero(batch["segments"]) * jax.process_count()
+        num_tokens = np.count_nonzero(batch["segments"])
         placed = place(batch, self._settings.grad_accum, self._mesh)
         self._state, info = self._programs.step(self._state, placed, self._learning_rate(self.step), self._dropout_key)
         self.step += 1

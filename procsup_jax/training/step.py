@@ -114,12 +114,16 @@ def make_eval(loss: LossFn, mesh: Mesh | None = None) -> Evaluate:
 
 
 def place(batch: pipeline.Batch, grad_accum: int, mesh: Mesh | None) -> Batch:
-    """Put this process's rows [b, l] onto the devices as microbatches [a, b / a, l], the rows split over the mesh."""
-    folded = {name: x.reshape(grad_accum, -1, x.shape[-1]) for name, x in batch.items()}
+    """Put rows [b, l] onto the devices as microbatches [a, b / a, l], the rows split over the mesh.
+
+    Each process puts those onto its devices that these are to have: another one may have the same, as they can differ
+    in tensor parallelism alone.
+    """
+    folded = {name: np.asarray(x).reshape(grad_accum, -1, x.shape[-1]) for name, x in batch.items()}
     if mesh is None:
         return jax.device_put(folded)
     sharding = rules.sharding(mesh, (None, "batch", "length"))
-    return {name: jax.make_array_from_process_local_data(sharding, np.asarray(x)) for name, x in folded.items()}
+    return {name: jax.make_array_from_callback(x.shape, sharding, x.__getitem__) for name, x in folded.items()}
 
 
 def abstract_batch(shape: tuple[int, int, int], mesh: Mesh | None, *, is_rm: bool) -> dict[str, jax.ShapeDtypeStruct]:

@@ -1,4 +1,3 @@
-import collections
 import itertools
 
 import numpy as np
@@ -52,24 +51,6 @@ def test_the_place_is_restored_exactly():
     assert [row_ids(next(other)) for _ in range(6)] == wanted
 
 
-def test_processes_share_each_batch():
-    whole = pipeline.Batches(rows(9), 6, 3)
-    shares = [pipeline.Batches(rows(9), 6, 3, process_index=i, num_processes=2) for i in range(2)]
-    for _ in range(5):
-        parts = [row_ids(next(share)) for share in shares]
-        assert [len(part) for part in parts] == [3, 3]
-        assert collections.Counter(itertools.chain(*parts)) == collections.Counter(row_ids(next(whole)))
-
-
-def test_a_place_holds_for_another_number_of_processes():
-    whole = pipeline.Batches(rows(9), 6, 3)
-    for _ in range(4):
-        next(whole)
-    share = pipeline.Batches(rows(9), 6, 3, process_index=1, num_processes=2)
-    share.set_state(whole.get_state())
-    assert set(row_ids(next(share))) < set(row_ids(next(whole)))
-
-
 def test_arrays_are_what_the_model_takes():
     batch = next(pipeline.Batches(rows(3), 2, 0))
     assert {name: array.dtype for name, array in batch.items()} == {
@@ -95,8 +76,3 @@ def test_a_batch_without_a_label_is_refused():
     with pytest.raises(UserError, match="a batch has no label"):
         for _ in range(2):
             next(batches)
-
-
-def test_a_batch_that_processes_cannot_share_is_refused():
-    with pytest.raises(UserError, match=r"batch_size=3: expected a positive multiple of the number of processes \(2\)"):
-        pipeline.Batches(rows(4), 3, 0, num_processes=2)

@@ -2,7 +2,7 @@ import jax
 import pytest
 
 from procsup_jax.errors import UserError
-from procsup_jax.parallel.mesh import local_mesh_or_none, make_mesh, mesh_or_none
+from procsup_jax.parallel.mesh import fit_mesh, local_mesh_or_none, make_mesh, mesh_or_none, own_mesh
 from procsup_jax.parallel.settings import MeshSettings
 
 
@@ -54,3 +54,38 @@ def test_several_processes_train_over_all_of_their_devices(monkeypatch: pytest.M
     assert mesh_or_none(MeshSettings(data=-1)).size == 8
     assert local_mesh_or_none(MeshSettings()) is None
     assert local_mesh_or_none(MeshSettings(data=2)).size == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "data", "tensor"), [(8, 8, 1), (64, 8, 1), (4, 4, 2), (2, 2, 4), (6, 2, 4), (1, 1, 8), (3, 1, 8)]
+)
+def test_a_fit_of_several_processes_has_all_devices_whatever_its_batch(monkeypatch, rows, data, tensor) -> None:
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    assert dict(fit_mesh(MeshSettings(), rows).shape) == {"data": data, "fsdp": 1, "tensor": tensor}
+    assert dict(fit_mesh(MeshSettings(fsdp=-1, tensor=2), rows).shape) == {"data": 1, "fsdp": 4, "tensor": 2}
+
+
+def test_one_process_fits_over_the_mesh_that_is_set() -> None:
+    assert fit_mesh(MeshSettings(), 2) is None
+    assert fit_mesh(MeshSettings(data=2), 8).size == 2
+
+
+@pytest.mark.parametrize(
+    ("own", "settings", "wanted"),
+    [
+        (1, MeshSettings(fsdp=-1), None),
+        (4, MeshSettings(), (4, 1, 1)),
+        (4, MeshSettings(data=-1), (4, 1, 1)),
+        (4, MeshSettings(fsdp=-1), (1, 4, 1)),
+        (4, MeshSettings(fsdp=4, tensor=2), (1, 2, 2)),
+        (4, MeshSettings(tensor=8), (1, 1, 4)),
+        (2, MeshSettings(data=2, tensor=4), (1, 1, 2)),
+    ],
+)
+def test_a_process_has_its_own_part_of_the_mesh(monkeypatch, own, settings, wanted) -> None:
+    assert (own_mesh(MeshSettings()), own_mesh(MeshSettings(data=2)).size) == (None, 2)
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[-own:])
+    found = own_mesh(settings)
+    assert (found and tuple(found.shape.values())) == wanted
+    assert found is None or set(found.devices.flat) == set(jax.devices()[-own:])

@@ -108,3 +108,11 @@ def test_a_stray_file_among_the_markers_is_named(old_run):
     (old_run / "stages/notes.json").write_text("[]")
     with pytest.raises(UserError, match="notes.json is not what a finished stage leaves"):
         check(old_run)
+
+
+def test_a_batch_that_does_not_divide_over_the_devices_that_are_left_is_said_before_anything_runs(tmp_path):
+    with pytest.raises(
+        UserError, match=r"setting config.sft.batch_size is 2, expected a multiple of 8: grad_accum=1 over 8 devices"
+    ):
+        check(tmp_path, mesh=MeshSettings(data=-1))
+    check(tmp_path, mesh=MeshSettings(data=2, tensor=-1))

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from procsup_jax import processes
 from procsup_jax.errors import UserError
 from procsup_jax.runner.artefacts import Json
 from procsup_jax.runner.folder import RunFolder
@@ -33,7 +34,7 @@ class Settings:
 
 
 def double(ctx, runs, read):
-    runs.append((ctx.processes.index, ctx.processes.count))
+    runs.append(ctx.folder.name)
     assert read is None or read(ctx)
     return {OUT: ctx.settings.factor * ctx.read(IN)}
 
@@ -65,7 +66,7 @@ def doubler(tmp_path):
 def test_a_finished_stage_is_not_run_again(doubler):
     doubler.run()
     doubler.run()
-    assert doubler.runs == [(0, 1)]
+    assert doubler.runs == ["run"]
     assert (doubler.path / OUT.path).read_text() == "42\n"
     assert list(RunFolder(doubler.path, Settings()).wall_clock()) == ["double"]
 
@@ -226,3 +227,33 @@ def test_a_damaged_marker_is_named(doubler):
             doubler.run()
         with pytest.raises(UserError, match="double.json"):
             RunFolder(doubler.path, Settings()).check_markers()
+
+
+class Together(Json):
+    """A file of parts."""
+
+    def write_together(self, path, value):
+        self.write(path, [value])
+
+
+def test_what_is_made_together_is_written_together(doubler):
+    stage = dataclasses.replace(doubler.stage(), outputs=(OUT, Together("b.json")), together=True)
+    stage = dataclasses.replace(stage, function=lambda ctx, *_: {OUT: 1, Together("b.json"): 2})
+    RunFolder(doubler.path, Settings()).run(Graph.of([stage]))
+    assert OUT.read(doubler.path / OUT.path) == 1 and Json("b.json").read(doubler.path / "b.json") == [2]
+
+
+def test_a_process_that_is_not_the_first_does_its_share_and_decides_nothing(doubler, monkeypatch):
+    """It waits until it sees what the first has written, reads no marker and leaves none."""
+    alone = Stage("alone", double, (doubler.runs, None), inputs=[IN], outputs=[Json("alone.json")])
+    stage = doubler.stage(lambda ctx: ctx.read(IN) == 21, together=True)
+    size = (doubler.path / IN.path).stat().st_size
+    said = iter([None, {}, {IN.path: size}, {IN.path: size + 1}])
+    monkeypatch.setattr("procsup_jax.runner.folder._SEEN_S", 0.0)
+    monkeypatch.setattr(processes, "told", lambda name, decide: next(said))
+    monkeypatch.setattr(processes, "index", lambda: 1)
+    later = dataclasses.replace(stage, name="later", outputs=(Json("later.json"),))
+    with pytest.raises(UserError, match="in.json, written by process 0, is not to be seen by process 1: give a --work"):
+        RunFolder(doubler.path, Settings()).run(Graph.of([alone, stage, later]))
+    assert doubler.runs == ["run"]
+    assert [path.name for path in doubler.path.rglob("*") if path.is_file()] == ["in.json"]

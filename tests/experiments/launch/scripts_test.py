@@ -153,6 +153,36 @@ def test_slurm_starts_a_process_a_node_and_queues_again_what_was_stopped(script,
     assert (tmp_path / "queued").read_text() == "requeue 17\n"
 
 
+def test_slurm_gives_each_process_all_gpus_of_its_node(script, tmp_path):
+    pretend(tmp_path, "srun", f'echo "${{JAX_LOCAL_DEVICE_IDS:-}}" >> {tmp_path}/seen')
+    args = ("--config=configs/demo.py", "--workdir=/shared/demo")
+    for variables in ({"SLURM_GPUS_ON_NODE": "4"}, {"SLURM_GPUS_ON_NODE": "4", "SLURM_NTASKS_PER_NODE": "4"}, {}):
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", **variables}
+        assert script("slurm.sbatch", *args, environment=environment, cwd=tmp_path)[0] == 0
+    assert (tmp_path / "seen").read_text() == "0,1,2,3\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("codes", "ended"),
+    [([75, 137, 0], 0), ([75, 2, 0], 2), ([143, 0], 143), ([75] * 9, 75)],
+)
+def test_a_host_of_a_slice_starts_its_process_again_when_one_was_lost_but_not_for_ever(tmp_path, codes, ended):
+    [loop] = re.findall(r"^run_once\(\) \{.*?^done\n", (LAUNCH / "startup.sh").read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "codes").write_text("".join(f"{code}\n" for code in codes))
+    pretend(tmp_path, "sleep", "exit 0")
+    pretend(
+        tmp_path,
+        "docker",
+        f'code=$(head -n 1 {tmp_path}/codes); sed -i 1d {tmp_path}/codes; echo "$@" >> {tmp_path}/log; exit $code',
+    )
+    known = "set -euo pipefail; mount=/gcs/bucket folder=/gcs/bucket/demo arguments=(run --config=demo)\n"
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "PROCSUP_RESTARTS": "3"}
+    done = subprocess.run(["bash", "-c", f"{known}{loop}exit $status"], env=environment, check=False)
+    started = (tmp_path / "log").read_text().splitlines()
+    assert done.returncode == ended and len(started) == min(4, codes.index(ended) + 1 if ended != 75 else 4)
+    assert all(line.endswith("procsup run --config=demo --workdir=/gcs/bucket/demo") for line in started)
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
