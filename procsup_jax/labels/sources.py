@@ -27,9 +27,11 @@ class Source(Protocol):
         """Return the labels of the samples, in their order."""
 
 
-SourceName = Literal["outcome", "oracle", "intermediate"]
+SourceName = Literal["outcome", "oracle", "intermediate", "rollouts"]
+# What samples from a policy: `labels.rollouts.Rollouts`, which is slow to import.
+ROLLOUTS: SourceName = "rollouts"
 # Those that compare with the problems' answers.
-NEED_ANSWERS = (Outcome.name, Intermediate.name)
+NEED_ANSWERS = (Outcome.name, Intermediate.name, ROLLOUTS)
 _SOURCES: Mapping[SourceName, Callable[[str], Source]] = {
     "outcome": Outcome,
     "oracle": Oracle,
@@ -38,9 +40,14 @@ _SOURCES: Mapping[SourceName, Callable[[str], Source]] = {
 
 
 def source(name: SourceName, separator: str = SEPARATOR) -> Source:
-    """Return the source of a name, for solutions whose steps stand between `separator`s; raise UserError for none."""
+    """Return the source of a name, for solutions whose steps stand between `separator`s.
+
+    Raises UserError for a name that is none, and for "rollouts", which needs a policy: `labels.rollouts.Rollouts`.
+    """
+    if name == ROLLOUTS:
+        raise UserError(f"label source {name!r} samples from a policy: give labels.rollouts.Rollouts(policy, ...)")
     if name not in _SOURCES:
-        raise UserError(f"label source {name!r} is unknown: expected one of {', '.join(_SOURCES)}")
+        raise UserError(f"label source {name!r} is unknown: expected one of {', '.join((*_SOURCES, ROLLOUTS))}")
     return _SOURCES[name](separator)
 
 
