@@ -62,14 +62,14 @@ def run(
     skip_bad: Annotated[bool, shared.SKIP_BAD] = False,
     rollouts: RolloutFlags = RolloutFlags(),  # noqa: B008
 ) -> None:
-    """Write labels.jsonl: by the final answer, by the worlds testbed's oracle, by intermediate values, or by rollouts.
+    """Write labels.jsonl: by the final answer, the testbed's oracle, intermediate values, the calculator or rollouts.
 
     `outcome` gives every step the final answer's verdict; `oracle` needs problems of worlds; `intermediate` needs
-    reference solutions (Li et al. 2022); `rollouts` samples completions of a policy after each step, and gives the step
-    the share of them that reach the answer (Math-Shepherd). Answers are read from the solutions: strict ones stand
-    behind the layout's marker, flexible ones are written as language models write them. Steps are lines or, by
-    `layout`, paragraphs (of `rollouts`, by the policy's own layout), unless a sample gives its own. `skip_bad` leaves
-    malformed lines out and says how many.
+    reference solutions (Li et al. 2022); `calculator` calls a step wrong whose annotations are; `rollouts` samples
+    completions of a policy after each step, and gives the step the share of them that reach the answer
+    (Math-Shepherd). Answers are read from the solutions: strict ones stand behind the layout's marker, flexible ones
+    are written as language models write them. Steps are lines or, by `layout`, paragraphs (of `rollouts`, by the
+    policy's own layout), unless a sample gives its own. `skip_bad` leaves malformed lines out and says how many.
     """
     if rollouts.policy is not None and source != ROLLOUTS:
         raise UserError(f"--policy={rollouts.policy} is what --source=rollouts samples from; leave it out, or add that")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from procsup_jax.errors import UserError
+from procsup_jax.labels.calculator import Calculator
 from procsup_jax.labels.intermediate import Intermediate
 from procsup_jax.labels.oracle import Oracle
 from procsup_jax.labels.outcome import Outcome
@@ -27,7 +28,7 @@ class Source(Protocol):
         """Return the labels of the samples, in their order."""
 
 
-SourceName = Literal["outcome", "oracle", "intermediate", "rollouts"]
+SourceName = Literal["outcome", "oracle", "intermediate", "calculator", "rollouts"]
 # What samples from a policy: `labels.rollouts.Rollouts`, which is slow to import.
 ROLLOUTS: SourceName = "rollouts"
 # Those that compare with the problems' answers.
@@ -36,6 +37,7 @@ _SOURCES: Mapping[SourceName, Callable[[str], Source]] = {
     "outcome": Outcome,
     "oracle": Oracle,
     "intermediate": Intermediate,
+    "calculator": Calculator,
 }
 
 

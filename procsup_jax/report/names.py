@@ -22,7 +22,14 @@ _HOW = {
     "beam": "beam search by {}",
     "puct": "tree search by {}",
 }
-SETS = {"test": "test", "ood": "out-of-distribution"}
+SETS = {
+    "test": "test",
+    "short": "test problems of few steps",
+    "ood": "out-of-distribution",
+    "svamp": "SVAMP",
+    "asdiv": "ASDiv",
+    "multiarith": "MultiArith",
+}
 # Of those who judge a step, as in the paper's figure; other reward models' predictions stand after the paper's two.
 JUDGES = {
     "orm_prediction": "ORM prediction",
