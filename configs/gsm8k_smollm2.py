@@ -47,18 +47,31 @@ def _shared(config):
     config.search.max_step_tokens = 64
     for name, peak_lr in zip(FITS, (2e-4, 5e-5, 2e-5, 5e-5), strict=True):
         fit = config[name]
-        fit.batch_size, fit.optim.peak_lr, fit.optim.warmup_steps = 8, peak_lr, 4
+        fit.batch_size, fit.log_every, fit.optim.peak_lr, fit.optim.warmup_steps = 8, 1, peak_lr, 4
     let_rates_fall(config, *FITS, eval_every=0)
 
 
 def _cpu(config):
     """Set what fits into three hours on two cores.
 
-    By stage, in thousands of tokens: see experiments/gsm8k/README.md.
+    Thousands of tokens, and seconds at the rates of benchmarks/README.md on two cores (sampling 155 tokens/s, training
+    85, scoring 320; a problem has 66 tokens, its solution 126, a sample some 135):
+
+    SFT, 24 steps of 3.9                                      94    1,100
+    samples of 40 problems x 4, for reward models             22      140
+    rollouts: 40 x 4 samples x 4 steps x 3                   138      890
+    ORM, 10 steps; two PRMs, 7 each                           93    1,100
+    test, 200 x 9 by SFT; by three policies of RL 200 x 2    405    2,600
+    scores of SFT's test samples by three reward models      730    2,290
+    RL: samples, search, three distillations of 3 steps       90      900
+    four further sets of 12 problems                         140      700
+    ProcessBench, 40 solutions                                45      140
+    compiling some 60 programs                                        700
     """
     data = config.data
-    data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test = 512, 48, 48, 12, 200
-    data.num_ood, data.num_processbench = 24, 40
+    data.num_sft, data.num_rm, data.num_rl, data.num_validation, data.num_test = 448, 32, 32, 8, 200
+    data.num_ood, data.num_processbench = 12, 40
+    config.sample.max_new_tokens = config.search.max_new_tokens = 180
     config.rm_samples = config.sample.num_samples = 4
     config.rollouts.num_rollouts = 3
     config.evaluate.num_samples, config.evaluate.num_samples_improved = 8, 1
@@ -66,9 +79,10 @@ def _cpu(config):
     config.sample.lanes, config.sample.slots, config.search.lanes = 8, 4, 8
     config.search.num_candidates = 4
     config.score_batch = 32
-    for name, num_steps in zip(FITS, (30, 12, 12, 6), strict=True):
-        config[name].num_steps = num_steps
-    config.sft.checkpoint_every = 10
+    for name, num_steps in zip(FITS, (24, 10, 7, 3), strict=True):
+        config[name].num_steps, config[name].grad_accum = num_steps, 2
+        config[name].optim.warmup_steps = min(4, num_steps // 3)
+    config.sft.checkpoint_every = 6
 
 
 def _gpu(config):

@@ -110,7 +110,8 @@ class EvaluateSettings:
     num_samples: Count = 96
     """Samples of each problem, the greedy one apart."""
     num_samples_improved: Size = 0
-    """The same of policies that expert iteration has made, 0: as many."""
+    """The same of policies that expert iteration has made, 0: as many; 1: reward models have nothing to choose from,
+    and score none of them."""
     aggregate: Aggregate = "last"
     """How a solution's score comes from its steps'."""
     step_search_models: tuple[str, ...] = (SFT,)

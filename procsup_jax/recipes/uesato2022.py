@@ -74,7 +74,10 @@ def evaluated(settings: ExperimentSettings) -> list[Evaluated]:
         start = few_shot if start_of(name) == FEW_SHOT else sft
         own = _trains_own_orm(settings, name) or (start is few_shot and method_of(name) == ORM_RL)
         judges = {ORM: ModelFolder(rm_of(name if own else start.name, ORM))}
-        found.append(Evaluated(Policy(name, ModelFolder(name)), judges if start is few_shot else {**judges, PRM: prm}))
+        if start is not few_shot:
+            judges[PRM] = prm
+        reranked = judges if settings.evaluate.num_samples_improved != 1 else {}
+        found.append(Evaluated(Policy(name, ModelFolder(name)), reranked))
     return found
 
 
@@ -195,7 +198,9 @@ def _measuring_reward_models(settings: ExperimentSettings, judged: list[Evaluate
     own = {
         what.judges[ORM].name: (evaluation(what.policy.name, TEST), ORM)
         for what in judged
-        if what.judges[ORM].name == rm_of(what.policy.name, ORM) and what.policy.name not in (SFT, FEW_SHOT)
+        if ORM in what.judges
+        and what.judges[ORM].name == rm_of(what.policy.name, ORM)
+        and what.policy.name not in (SFT, FEW_SHOT)
     }
     yield results.measure_reward_models(found, own)
 

@@ -1,16 +1,15 @@
 """GSM8K's config at its tiniest, on random weights: every stage, every set, and what is measured on real problems."""
 
+import importlib
 import json
+import pathlib
 
-import jax
 import pytest
+import small_models
 
-from procsup_jax import main
+from procsup_jax import main, records
+from procsup_jax.errors import UserError
 from procsup_jax.io.models import save_model
-from procsup_jax.models import api
-from procsup_jax.models.model import Model
-from procsup_jax.text.encoding import layout_for
-from procsup_jax.text.tokenizer import load_tokenizer
 
 SETS = {"test", "short", "ood", "svamp"}
 RMS = {"sft_orm", "sft_prm", "sft_prm_rollouts"}
@@ -48,17 +47,11 @@ def paths(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(bpe_folder, paths, tmp_path_factory):
-    tokenizer = load_tokenizer(bpe_folder)
-    config = api.ModelConfig(
-        vocab_size=tokenizer.size, num_layers=4, d_model=16, num_heads=2, num_kv_heads=1, head_dim=8, d_ff=32,
-        max_len=1024, tied_embeddings=True,
-    )  # fmt: skip
+def finished(digits_bpe_folder, paths, tmp_path_factory):
     folder = tmp_path_factory.mktemp("smollm2")
-    params = api.init_params(config, jax.random.key(0))
-    save_model(folder / "base", Model(config, params, tokenizer, layout_for(tokenizer, "lines")))
+    save_model(folder / "base", small_models.writer(digits_bpe_folder, "lines", max_len=1024))
     args = ["--config=configs/gsm8k_smollm2.py:tiny", f"--config.base.source={folder / 'base'}", *paths]
-    args += ["--config.base.keep_layers=2", f"--workdir={folder / 'run'}"]
+    args += ["--config.seq_len=256", f"--workdir={folder / 'run'}"]
     assert main.main(["run", *args]) == 0
     return folder / "run"
 
@@ -103,16 +96,43 @@ def test_texts_and_label_sources_are_measured(results):
     }  # fmt: skip
 
 
-def test_the_base_is_cut_to_its_first_layers(finished):
-    header = json.loads((finished / "models/base/model.json").read_text())
-    assert header["config"]["num_layers"] == 2
+@pytest.fixture
+def tables(monkeypatch):
+    monkeypatch.syspath_prepend(pathlib.Path(__file__).parents[2] / "experiments/gsm8k")
+    return importlib.import_module("result_tables")
+
+
+def test_its_results_are_tables(finished, results, tables, tmp_path):
+    tables.main([str(finished), f"--output={tmp_path / 'tables.md'}"])
+    text = (tmp_path / "tables.md").read_text()
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    sft = results["models"]["sft"]["test"]["decoding"]["prm_rollouts_weighted"]
+    error = tables.share(sft["final_answer_error"], sft["intervals"]["final_answer_error"])
+    assert ["| test", "SFT", "prm_rollouts-weighted", error, "3 |"] in rows
+    assert ["| SVAMP", "SFT"] in [row[:2] for row in rows]
+    f1 = results["real_problems"]["processbench"]["judges"]["sft_prm_rollouts"]
+    assert any(row[1] == tables.share(f1["f1"], f1["intervals"]["f1"]) for row in rows if "rollouts" in row[0])
+    kinds = {row[0].removeprefix("| "): row for row in rows}
+    for kind in ("sampling", "search", "rollouts", "scoring", "training"):
+        assert int(kinds[kind][4].replace(",", "")) > 0, kind
+    sampled = sum(
+        sample.tokens or 0
+        for path in (finished / "samples").glob("*.jsonl")
+        if "experts" not in path.name and "search" not in path.name
+        for sample in records.read_samples(path)
+    )
+    assert int(kinds["sampling"][4].replace(",", "")) == sampled
+
+
+def test_a_run_of_the_testbed_has_no_such_tables(tables, tmp_path):
+    (tmp_path / "results.json").write_text('{"models": {}}')
+    with pytest.raises(UserError, match="holds no real_problems; expected a run of GSM8K that has ended"):
+        tables.markdown(tmp_path)
 
 
 def test_a_finished_run_is_finished(finished, capsys, paths):
-    args = ["--config=configs/gsm8k_smollm2.py:tiny", *paths, f"--workdir={finished}"]
+    args = ["--config=configs/gsm8k_smollm2.py:tiny", *paths, "--config.seq_len=256", f"--workdir={finished}"]
     base = json.loads((finished / "results.json").read_text())["config"]["config.base.source"]
-    assert (
-        main.main(["run", *args, f"--config.base.source={base}", "--config.base.keep_layers=2", "--stages=list"]) == 0
-    )
+    assert main.main(["run", *args, f"--config.base.source={base}", "--stages=list"]) == 0
     last = capsys.readouterr().out.splitlines()[-1].split()
     assert int(last[0]) == int(last[2]) + 1
