@@ -86,8 +86,15 @@ def _cpu(config):
 
 
 def _gpu(config):
+    """Set all problems for SFT, reward models and test, 2,000 for RL; the PRM's labels are intermediate values alone.
+
+    Rollouts of all samples would be 300 million tokens. `--config.more_process_labels="('rollouts',)"` with
+    `--config.data.num_rm=300` has a PRM from them beside the other.
+    """
     data = config.data
-    data.num_sft = data.num_rm = data.num_rl = data.num_test = data.num_ood = 0
+    data.num_sft = data.num_rm = data.num_test = 0
+    data.num_rl, data.num_ood = 2000, 200
+    config.more_process_labels = ()
     config.base.dtype = "bfloat16"
     config.rm_samples, config.sample.num_samples, config.rollouts.num_rollouts = 16, 16, 8
     config.evaluate.num_samples, config.evaluate.num_samples_improved = 96, 32
@@ -103,6 +110,7 @@ def _gpu(config):
 def _paper(config):
     """The paper: K = 96, five epochs, batches of 256, a PRM's learning rate a twentieth of an ORM's and of SFT's."""
     _gpu(config)
+    config.data.num_rl = config.data.num_ood = 0
     config.rm_samples = config.sample.num_samples = config.evaluate.num_samples = 96
     config.evaluate.num_samples_improved, config.search.num_candidates = 0, 96
     config.improve.num_epochs, config.improve.own_orm = 5, True

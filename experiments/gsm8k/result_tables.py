@@ -48,6 +48,7 @@ def markdown(run: pathlib.Path) -> str:
         _errors(results),
         _readings(results),
         _pass_at_k(results),
+        _votes(results),
         _bounds(results),
         _label_sources(results),
         _reward_models(results),
@@ -93,6 +94,21 @@ def _pass_at_k(results: Results) -> Iterator[str]:
         )
         n = max((one["n"] for one in each.values()), default=names.UNKNOWN)
         yield _row(names.label(names.SETS, split), names.label(names.MODELS, policy), *cells, n)
+
+
+def _votes(results: Results) -> Iterator[str]:
+    found = {pair: _text(results, pair[1], pair[0])["votes"] for pair in _pairs(results)}
+    ks = sorted({int(k) for by_decoding in found.values() for each in by_decoding.values() for k in each})
+    yield "## Votes over the first k samples: final-answer error\n"
+    yield _row("set", "policy", "decoding", *(f"k = {k}" for k in ks))
+    yield "|" + "---|" * (len(ks) + 3)
+    for (split, policy), by_decoding in found.items():
+        for how, each in by_decoding.items():
+            cells = (
+                share(each[str(k)]["value"], each[str(k)]["interval"]) if str(k) in each else names.UNKNOWN for k in ks
+            )
+            title = names.label(names.SETS, split), names.label(names.MODELS, policy), names.decoding(how)
+            yield _row(*title, *cells)
 
 
 def _bounds(results: Results) -> Iterator[str]:

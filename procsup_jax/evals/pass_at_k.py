@@ -21,18 +21,18 @@ def probability(num_samples: int, num_right: int, k: int) -> float:
     return 1 - math.comb(num_samples - num_right, k) / math.comb(num_samples, k)
 
 
-def measure(joined: Joined, *, seed: int = 0) -> dict[str, dict[str, Any]]:
-    """Return for each k, as text, the mean over the problems, its interval (a bootstrap over them), and their number.
+def ks(joined: Joined) -> list[int]:
+    """Return 1, 2, 4, ... and the number of samples of the problem that has the fewest; none without samples."""
+    most = min((len(group) for group in joined.drawn.values()), default=0)
+    return sorted({2**i for i in range(most.bit_length())} | ({most} if most else set()))
 
-    k is 1, 2, 4, ... and as many as the problem of fewest samples has.
-    """
-    if not joined.drawn:
-        return {}
-    groups = [joined.drawn[problem.uid] for problem in joined.problems]
+
+def measure(joined: Joined, *, seed: int = 0) -> dict[str, dict[str, Any]]:
+    """Return for each of `ks`, as text, the mean over the problems, its interval (a bootstrap over them), and n."""
+    groups = [joined.drawn[problem.uid] for problem in joined.problems] if joined.drawn else []
     counts = [(len(group), sum(sample.key in joined.right for sample in group)) for group in groups]
-    most = min(n for n, _ in counts)
     found = {}
-    for k in sorted({2**i for i in range(most.bit_length())} | {most}):
+    for k in ks(joined):
         values_b = np.array([probability(n, right, k) for n, right in counts])
         mean = intervals.bootstrap_mean(values_b, np.ones(len(values_b)), seed=seed)
         found[str(k)] = {"value": mean.value, "interval": mean.interval and list(mean.interval), "n": mean.n}

@@ -48,7 +48,7 @@ def measure_text(what: Evaluated, found: Drawn) -> Stage:
 
 
 def _text(ctx: Ctx, drawn: Drawn, model: ModelFolder, output: Any) -> Mapping[Any, Any]:
-    from procsup_jax.evals import pass_at_k, readings, trace_bounds
+    from procsup_jax.evals import pass_at_k, readings, trace_bounds, votes_by_k
     from procsup_jax.evals.join import join
 
     found, seed, layout = drawn.read(ctx), ctx.settings.seed, ctx.read(model).encoding.layout
@@ -57,6 +57,7 @@ def _text(ctx: Ctx, drawn: Drawn, model: ModelFolder, output: Any) -> Mapping[An
         output: {
             "readings": readings.measure(joined, layout.answer_marker, seed=seed),
             "pass_at_k": pass_at_k.measure(joined, seed=seed),
+            "votes": votes_by_k.measure(joined, seed=seed),
             "trace_bounds": trace_bounds.measure(
                 found.problems, found.samples, found.scores, layout.separator, seed=seed
             ),

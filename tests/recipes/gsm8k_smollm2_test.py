@@ -7,10 +7,13 @@ import pathlib
 import pytest
 import small_models
 
-from procsup_jax import main, records
+from procsup_jax import main, records, settings
 from procsup_jax.errors import UserError
 from procsup_jax.io.models import save_model
+from procsup_jax.recipes import uesato2022
+from procsup_jax.recipes.settings import ExperimentSettings
 
+EXPERIMENT = pathlib.Path(__file__).parents[2] / "experiments/gsm8k"
 SETS = {"test", "short", "ood", "svamp"}
 RMS = {"sft_orm", "sft_prm", "sft_prm_rollouts"}
 
@@ -61,6 +64,22 @@ def results(finished):
     return json.loads((finished / "results.json").read_text())
 
 
+@pytest.mark.parametrize("size", ["cpu", "gpu", "paper"])
+def test_every_size_is_a_config(size):
+    found = settings.from_config(ExperimentSettings, settings.load([f"--config=configs/gsm8k_smollm2.py:{size}"]))
+    assert found.rm_head == "verdict" and found.sample.calculator and found.data.short_steps == 3
+    assert uesato2022.graph(found)["train-sft_prm"]
+    assert ("train-sft_prm_rollouts" in uesato2022.graph(found).dot()) == (size == "cpu")
+    if size == "paper":
+        rates = [fit.optim.peak_lr for fit in (found.sft, found.orm, found.prm, found.distil)]
+        assert [rate / rates[0] for rate in rates] == pytest.approx([1, 1, 1 / 20, 1])
+
+
+def test_a_size_that_there_is_not_is_an_error():
+    with pytest.raises(UserError, match="'huge' is no size of this config: tiny, cpu, gpu, paper"):
+        settings.load(["--config=configs/gsm8k_smollm2.py:huge"])
+
+
 def test_every_policy_is_measured_on_every_set(results):
     policies = {"sft", "sft_final_answer_rl", "sft_orm_rl", "sft_prm_rl"}
     assert set(results["models"]) == set(results["real_problems"]["text"]) == policies
@@ -88,7 +107,11 @@ def test_texts_and_label_sources_are_measured(results):
     for reading in ("one_sample", "greedy"):
         shares = found["readings"][reading]
         assert 0 <= shares["flexible_error"] <= shares["strict_error"] <= 1 and 0 <= shares["unparsed"] <= 1
-    assert set(found["pass_at_k"]) == {"1", "2"}
+    assert set(found["pass_at_k"]) == set(found["votes"]["prm_rollouts_weighted"]) == {"1", "2"}
+    assert (
+        found["votes"]["majority"]["2"]["value"]
+        == results["models"]["sft"]["test"]["decoding"]["majority"]["final_answer_error"]
+    )
     assert set(found["trace_bounds"]["majority"]) == {"calculator", "intermediate"}
     assert set(results["real_problems"]["text"]["sft"]["svamp"]["trace_bounds"]["majority"]) == {"calculator"}
     assert set(results["real_problems"]["label_sources"]["sources"]) == {
@@ -98,7 +121,7 @@ def test_texts_and_label_sources_are_measured(results):
 
 @pytest.fixture
 def tables(monkeypatch):
-    monkeypatch.syspath_prepend(pathlib.Path(__file__).parents[2] / "experiments/gsm8k")
+    monkeypatch.syspath_prepend(EXPERIMENT)
     return importlib.import_module("result_tables")
 
 
@@ -136,3 +159,33 @@ def test_a_finished_run_is_finished(finished, capsys, paths):
     assert main.main(["run", *args, f"--config.base.source={base}", "--stages=list"]) == 0
     last = capsys.readouterr().out.splitlines()[-1].split()
     assert int(last[0]) == int(last[2]) + 1
+
+
+def test_a_run_is_carried_in_parts_and_goes_on(finished, results, tmp_path, monkeypatch, paths):
+    monkeypatch.syspath_prepend(EXPERIMENT)
+    carry = importlib.import_module("carry")
+    parts, again = tmp_path / "parts", tmp_path / "run"
+    kept = [path.name for path in (finished / "models").iterdir() if path.is_dir() and path.name != "base"]
+    carry.main(["pack", str(finished), str(parts), "--part_mb=0.1", "--models", *kept])
+    sizes = [path.stat().st_size for path in parts.glob("part-*")]
+    assert len(sizes) > 3 and max(sizes) <= 100_000
+    carry.main(["join", str(parts), str(again)])
+    assert json.loads((again / "models/sft/model.json").read_text())["dtype"] == "bfloat16"
+    assert (again / "samples/sft.test.drawn.jsonl").read_bytes() == (
+        finished / "samples/sft.test.drawn.jsonl"
+    ).read_bytes()
+    base = json.loads((finished / "results.json").read_text())["config"]["config.base.source"]
+    args = ["--config=configs/gsm8k_smollm2.py:tiny", *paths, "--config.seq_len=256", f"--config.base.source={base}"]
+    trained = {path: path.read_bytes() for path in (again / "stages").glob("train-*.json")}
+    assert len(trained) == len(list((finished / "stages").glob("train-*.json")))
+    assert main.main(["run", *args, f"--workdir={again}"]) == 0
+    assert {path: path.read_bytes() for path in trained} == trained, "none is trained again"
+    joined = json.loads((again / "results.json").read_text())
+    for kept_same in ("models", "real_problems", "reward_models"):
+        assert joined[kept_same] == results[kept_same]
+
+    (parts / "part-001").write_bytes(b"else")
+    with pytest.raises(UserError, match="part-001 is damaged: its SHA-256 is not the one in parts.json"):
+        carry.join(parts, again)
+    with pytest.raises(UserError, match="has no model nobody; name some of its models/"):
+        carry.pack(finished, parts, ["nobody"], 100_000)
