@@ -6,7 +6,7 @@ procsup run --config=configs/gsm8k_smollm2.py:cpu --config.data.path=FOLDER --wo
 FOLDER holds GSM8K's train.jsonl and test.jsonl; `config.data` has a path for each further set. Four sizes, which share
 all but their sizes; experiments/gsm8k/README.md has what each takes, and what came out where it was run:
 
-- `:tiny` goes through every stage in a minute, with the model cut to four layers. Its figures mean nothing.
+- `:tiny` goes through every stage in minutes, with the model cut to four layers. Its figures mean nothing.
 - `:cpu` is made for two cores and three hours.
 - `:gpu` is made for one large GPU and for pieces of minutes.
 - `:paper` has the paper's sizes, and is compiled rather than run.

@@ -34,7 +34,7 @@ def measure(
     def mean(values_of: _Values) -> dict[str, Any]:
         rows = [values_of(group) for group in groups]
         means_b = np.array([sum(row) / max(1, len(row)) for row in rows], dtype=float)
-        found = intervals.bootstrap_mean(means_b, np.array([len(row) for row in rows], dtype=float), seed=seed)
+        found = intervals.mean_over_problems(means_b, np.array([len(row) for row in rows], dtype=float), seed=seed)
         return {"value": found.value, "interval": found.interval and list(found.interval), "n": found.n}
 
     sources = {}

@@ -29,7 +29,7 @@ def measure(joined: Joined, marker: str, *, seed: int = 0) -> dict[str, Any]:
         weights_b = np.array([len(joined.drawn[problem.uid]) for problem in joined.problems], dtype=float)
         values = np.array(rows)
         estimates = {
-            name: intervals.bootstrap_mean(values[:, i], weights_b, seed=seed) for i, name in enumerate(FIGURES)
+            name: intervals.mean_over_problems(values[:, i], weights_b, seed=seed) for i, name in enumerate(FIGURES)
         }
         found[ONE_SAMPLE] = {**intervals.with_intervals(estimates), "n": len(joined.problems)}
     for decoding, solutions in joined.single.items():

@@ -7,6 +7,7 @@ from typing import Any
 
 from procsup_jax.evals import intervals, outcomes
 from procsup_jax.evals.evaluate import one_sample
+from procsup_jax.evals.intervals import Estimate
 from procsup_jax.evals.join import join
 from procsup_jax.evals.readings import ONE_SAMPLE
 from procsup_jax.labels.calculator import Calculator
@@ -39,13 +40,13 @@ def measure(
         joined = join(problems, samples, scores, source.label(problems, samples), separator)
         if joined.drawn:
             measured = one_sample(joined, seed)
-            interval = measured["intervals"]["trace_error"]
-            found.setdefault(ONE_SAMPLE, {})[source.name] = {
-                "value": measured["trace_error"], "interval": interval, "n": measured["trace_n"],
-            }  # fmt: skip
+            ends = measured["intervals"]["trace_error"]
+            mean = Estimate(measured["trace_error"], None if ends is None else tuple(ends), measured["trace_n"])
+            found.setdefault(ONE_SAMPLE, {})[source.name] = _shown(intervals.spread(mean))
         for decoding, outcome in outcomes.measure_all(joined, seed).items():
-            share = intervals.proportion(outcome.trace_b)
-            found.setdefault(decoding, {})[source.name] = {
-                "value": share.value, "interval": share.interval and list(share.interval), "n": share.n,
-            }  # fmt: skip
+            found.setdefault(decoding, {})[source.name] = _shown(intervals.proportion(outcome.trace_b))
     return found
+
+
+def _shown(share: Estimate) -> dict[str, Any]:
+    return {"value": share.value, "interval": share.interval and list(share.interval), "n": share.n}

@@ -37,6 +37,10 @@ JUDGES = {
     "orm_label": "outcome label",
     "prm_label": "process label",
 }
+_JUDGES = {
+    **{kind: kind.upper() for kind in roster.JUDGES},
+    **{roster.prm_from(source): f"PRM ({source} labels)" for source in ("oracle", "intermediate", "rollouts")},
+}
 UNKNOWN = "–"
 
 
@@ -80,7 +84,7 @@ def verdicts_in_order(keys: Iterable[str]) -> list[str]:
 
 def judge_name(name: str) -> str:
     """Return the display name of a judge, the name that a reward model's scores are given under."""
-    return name.upper() if name in (roster.ORM, roster.PRM) else name
+    return _JUDGES.get(name, name)
 
 
 def slug(*keys: str) -> str:
@@ -113,7 +117,7 @@ def approach(model: str, how: str) -> str:
 
 def reward_model(name: str) -> str:
     """Return a reward model's display name: `sft_orm` is "SFT ORM", `few_shot_orm_rl_orm` "Few-shot + ORM-RL ORM"."""
-    parts = {roster.ORM: "ORM", roster.PRM: "PRM", **{part: part.replace("_", " ") for part in roster.CONTROLS}}
+    parts = {**_JUDGES, **{part: part.replace("_", " ") for part in roster.CONTROLS}}
     known = {
         roster.rm_of(policy, part): f"{MODELS[policy]} {said}" for policy in MODELS for part, said in parts.items()
     }

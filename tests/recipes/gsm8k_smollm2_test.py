@@ -75,6 +75,19 @@ def test_every_size_is_a_config(size):
         assert [rate / rates[0] for rate in rates] == pytest.approx([1, 1, 1 / 20, 1])
 
 
+def test_the_first_prm_learns_from_the_first_source():
+    changes = ["--config.process_labels=rollouts", "--config.more_process_labels=('intermediate',)"]
+    found = settings.from_config(
+        ExperimentSettings, settings.load(["--config=configs/gsm8k_smollm2.py:tiny", *changes])
+    )
+    graph = uesato2022.graph(found)
+    read = {stage: {each.path for each in graph[stage].inputs} for stage in graph.needs}
+    assert "labels/sft.rm.rollouts.jsonl" in read["train-sft_prm"]
+    assert "labels/sft.rm.intermediate.jsonl" in read["train-sft_prm_intermediate"]
+    assert "train-sft_prm_rollouts" not in read
+    assert {"models/sft", "samples/sft.rm.jsonl"} <= read["label-sft.rm-rollouts"]
+
+
 def test_a_size_that_there_is_not_is_an_error():
     with pytest.raises(UserError, match="'huge' is no size of this config: tiny, cpu, gpu, paper"):
         settings.load(["--config=configs/gsm8k_smollm2.py:huge"])
@@ -131,10 +144,14 @@ def test_its_results_are_tables(finished, results, tables, tmp_path):
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     sft = results["models"]["sft"]["test"]["decoding"]["prm_rollouts_weighted"]
     error = tables.share(sft["final_answer_error"], sft["intervals"]["final_answer_error"])
-    assert ["| test", "SFT", "prm_rollouts-weighted", error, "3 |"] in rows
+    assert ["| test", "SFT", "PRM (rollouts labels)-weighted", error, "3 |"] in rows
     assert ["| SVAMP", "SFT"] in [row[:2] for row in rows]
     f1 = results["real_problems"]["processbench"]["judges"]["sft_prm_rollouts"]
-    assert any(row[1] == tables.share(f1["f1"], f1["intervals"]["f1"]) for row in rows if "rollouts" in row[0])
+    assert any(
+        row[1] == tables.share(f1["f1"], f1["intervals"]["f1"])
+        for row in rows
+        if row[0] == "| SFT PRM (rollouts labels)"
+    )
     kinds = {row[0].removeprefix("| "): row for row in rows}
     for kind in ("sampling", "search", "rollouts", "scoring", "training"):
         assert int(kinds[kind][4].replace(",", "")) > 0, kind
