@@ -12,7 +12,10 @@ from typing import Any
 # Problems to train on, in three stages; that choose parameters and epochs; that everything is measured on.
 SPLITS = SFT_SPLIT, RM_SPLIT, RL_SPLIT, VALIDATION, TEST = "sft", "rm", "rl", "validation", "test"
 OOD = "ood"
-EVALUATION_SETS = TEST, OOD
+# Test problems whose reference solutions have few steps; other sets of word problems.
+SHORT = "short"
+WORD_PROBLEMS = "svamp", "asdiv", "multiarith"
+EVALUATION_SETS = TEST, SHORT, OOD, *WORD_PROBLEMS
 
 BASE = "base"
 FEW_SHOT, SFT = STARTS = "few_shot", "sft"
@@ -28,6 +31,11 @@ def improved(start: str, method: str) -> str:
 def rm_of(policy: str, kind: str) -> str:
     """Return the reward model of a kind (`ORM`, `PRM`, one of `CONTROLS`) that is trained on a policy's samples."""
     return f"{policy}_{kind}"
+
+
+def prm_from(source: str) -> str:
+    """Return the kind of a PRM beside `PRM`, the first: one that learned from the labels of another source."""
+    return f"{PRM}_{source}"
 
 
 # The rows of the paper's Table 1 that differ in their policy, in the order in which a run makes them; PRM-RL was run

@@ -205,7 +205,9 @@ def test_a_file_at_hand_comes_before_the_one_that_ships(config_file, monkeypatch
 def test_an_unknown_configuration_lists_those_there_are(given, hint):
     with pytest.raises(UserError, match=hint) as error:
         settings.load([f"--config={given}"])
-    names = "demo, findings, gsm8k_llama3_1b, gsm8k_llama3_8b, gsm8k_small, paper_70b, sample, search, train"
+    names = (
+        "demo, findings, gsm8k_llama3_1b, gsm8k_llama3_8b, gsm8k_small, gsm8k_smollm2, paper_70b, sample, search, train"
+    )
     assert names in str(error.value)
 
 

@@ -39,7 +39,7 @@ def evaluate(
     per_problem = sorted(map(len, joined.drawn.values()))
     return {
         "decoding": {decoding: _decoding(outcome) for decoding, outcome in measured.items()},
-        "one_sample": _one_sample(joined, seed) if joined.drawn else None,
+        "one_sample": one_sample(joined, seed) if joined.drawn else None,
         f"minus_{BASELINE}": _differences(measured, seed),
         **reward_models.report(joined, seed=seed),
         "n": len(problems),
@@ -73,7 +73,7 @@ def _counts(estimates: Mapping[str, intervals.Estimate], num_undecided: int) -> 
     return counts | ({"trace_undecided": num_undecided} if num_undecided else {})
 
 
-def _one_sample(joined: Joined, seed: int) -> dict[str, Any]:
+def one_sample(joined: Joined, seed: int) -> dict[str, Any]:
     """Return the errors of one sample drawn at a temperature: means over all of them, resampled by problem."""
     shares: dict[str, list[tuple[float, int]]] = {"final_answer_error": [], "trace_error": []}  # mean, weight a problem
     num_undecided = 0

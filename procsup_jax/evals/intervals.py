@@ -82,6 +82,21 @@ def bootstrap_mean(values_b: np.ndarray, weights_b: np.ndarray, *, seed: int, nu
     return Estimate(mean, percentiles(resampled_r), int(counted.sum()))
 
 
+def mean_over_problems(values_b: np.ndarray, weights_b: np.ndarray, *, seed: int) -> Estimate:
+    """Return a mean of shares as `bootstrap_mean` does, with Wilson's interval where every problem has 0, or 1.
+
+    Where nothing varies no resample does, which is no certainty: the interval is that of one share a problem.
+    """
+    return spread(bootstrap_mean(values_b, weights_b, seed=seed))
+
+
+def spread(mean: Estimate) -> Estimate:
+    """Return a bootstrap mean of shares with Wilson's interval where its own is a single point."""
+    if mean.interval is None or mean.interval[0] < mean.interval[1]:
+        return mean
+    return dataclasses.replace(mean, interval=wilson(mean.value, mean.n))
+
+
 def resampled_means(values_b: np.ndarray, weights_b: np.ndarray, *, seed: int, num_resamples: int = 2000) -> np.ndarray:
     """Return the weighted mean of each bootstrap resample of cases, [r]; NaN where none of weight is in it.
 

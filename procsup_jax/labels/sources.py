@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from procsup_jax.errors import UserError
+from procsup_jax.labels.calculator import Calculator
 from procsup_jax.labels.intermediate import Intermediate
 from procsup_jax.labels.oracle import Oracle
 from procsup_jax.labels.outcome import Outcome
@@ -27,20 +28,28 @@ class Source(Protocol):
         """Return the labels of the samples, in their order."""
 
 
-SourceName = Literal["outcome", "oracle", "intermediate"]
+SourceName = Literal["outcome", "oracle", "intermediate", "calculator", "rollouts"]
+# What samples from a policy: `labels.rollouts.Rollouts`, which is slow to import.
+ROLLOUTS: SourceName = "rollouts"
 # Those that compare with the problems' answers.
-NEED_ANSWERS = (Outcome.name, Intermediate.name)
+NEED_ANSWERS = (Outcome.name, Intermediate.name, ROLLOUTS)
 _SOURCES: Mapping[SourceName, Callable[[str], Source]] = {
     "outcome": Outcome,
     "oracle": Oracle,
     "intermediate": Intermediate,
+    "calculator": Calculator,
 }
 
 
 def source(name: SourceName, separator: str = SEPARATOR) -> Source:
-    """Return the source of a name, for solutions whose steps stand between `separator`s; raise UserError for none."""
+    """Return the source of a name, for solutions whose steps stand between `separator`s.
+
+    Raises UserError for a name that is none, and for "rollouts", which needs a policy: `labels.rollouts.Rollouts`.
+    """
+    if name == ROLLOUTS:
+        raise UserError(f"label source {name!r} samples from a policy: give labels.rollouts.Rollouts(policy, ...)")
     if name not in _SOURCES:
-        raise UserError(f"label source {name!r} is unknown: expected one of {', '.join(_SOURCES)}")
+        raise UserError(f"label source {name!r} is unknown: expected one of {', '.join((*_SOURCES, ROLLOUTS))}")
     return _SOURCES[name](separator)
 
 

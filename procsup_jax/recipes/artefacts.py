@@ -243,7 +243,13 @@ def examples(policy: str, split: str) -> JsonRows:
     return JsonRows(f"evaluations/{policy}.{split}.examples.jsonl")
 
 
+def on_text(policy: str, split: str) -> Json:
+    """Return the file with what is measured of a policy's solutions on a set of real problems."""
+    return Json(f"evaluations/{policy}.{split}.text.json")
+
+
 LOOKUP, REWARD_MODELS, DIFFERENCES, SUPERVISION = (
     Json(f"evaluations/{name}.json") for name in ("lookup", "reward_models", "differences", "supervision")
 )
+LABEL_SOURCES, PROCESSBENCH = (Json(f"evaluations/{name}.json") for name in ("label_sources", "processbench"))
 RESULTS, EXAMPLES, REPORT = Json("results.json"), JsonRows("examples.jsonl"), Report()

@@ -66,8 +66,21 @@ def _start_digest(settings: ExperimentSettings) -> str:
 def _copy(ctx: Ctx) -> Mapping[ModelFolder, Any]:
     from procsup_jax.io.models import load_model
 
-    model, dtype = load_model(source_folder(ctx.settings)), ctx.settings.base.dtype
-    return {MODEL: model.replace(config=dataclasses.replace(model.config, dtype=dtype)) if dtype else model}
+    base = ctx.settings.base
+    model = _first_layers(load_model(source_folder(ctx.settings)), base.keep_layers)
+    return {MODEL: model.replace(config=dataclasses.replace(model.config, dtype=base.dtype)) if base.dtype else model}
+
+
+def _first_layers(model: Model, num: int) -> Model:
+    """Return a model with its first layers alone; 0 keeps all."""
+    import jax
+
+    if not num or num >= model.config.num_layers:
+        return model
+    layers = jax.tree.map(lambda a: a[:num], model.params["layers"])
+    return model.replace(
+        config=dataclasses.replace(model.config, num_layers=num), params=model.params | {"layers": layers}
+    )
 
 
 def documents(ctx: Ctx, num: int, first: int, split: str) -> Iterator[str]:

@@ -9,19 +9,35 @@ from procsup_jax.errors import UserError
 from procsup_jax.recipes.artefacts import Problems
 from procsup_jax.recipes.settings import ExperimentSettings
 from procsup_jax.recipes.work import Ctx
-from procsup_jax.roster import EVALUATION_SETS, OOD, RL_SPLIT, RM_SPLIT, SFT_SPLIT, SPLITS, TEST, VALIDATION
+from procsup_jax.roster import (
+    EVALUATION_SETS,
+    OOD,
+    RL_SPLIT,
+    RM_SPLIT,
+    SFT_SPLIT,
+    SHORT,
+    SPLITS,
+    TEST,
+    VALIDATION,
+    WORD_PROBLEMS,
+)
 from procsup_jax.runner.stage import Stage
 from procsup_jax.runner.view import whole
+from procsup_jax.text import answers
+from procsup_jax.text.steps import split_steps
 from procsup_jax.types import Problem
 
 _NUM_HELD_OUT = 256
 
 
 def splits_of(settings: ExperimentSettings) -> tuple[Problems, ...]:
-    """Return a run's splits; "ood" is left out where there is none."""
+    """Return a run's splits; "ood" and the sets of other word problems are left out where there are none."""
     data = settings.data
-    has_ood = data.num_ood > 0 if data.kind == "worlds" else bool(data.ood_path)
-    return tuple(map(Problems, (*SPLITS, OOD) if has_ood else SPLITS))
+    if data.kind == "worlds":
+        return tuple(map(Problems, (*SPLITS, OOD) if data.num_ood > 0 else SPLITS))
+    further = [name for name in WORD_PROBLEMS if getattr(data, f"{name}_path")]
+    has = {SHORT: data.short_steps > 0, OOD: bool(data.ood_path)}
+    return tuple(map(Problems, (*SPLITS, *(name for name, is_there in has.items() if is_there), *further)))
 
 
 def evaluation_sets(settings: ExperimentSettings) -> list[Problems]:
@@ -44,7 +60,8 @@ def _problems(ctx: Ctx) -> Mapping[Problems, list[Problem]]:
     made = _worlds(ctx, splits) if ctx.settings.data.kind == "worlds" else _gsm8k(ctx, splits)
     for each in splits:
         if not made[each.split]:
-            raise UserError(f"split {each.split} is empty; raise --config.data.num_{each.split}")
+            setting = "short_steps" if each.split == SHORT else f"num_{each.split}"
+            raise UserError(f"split {each.split} is empty; raise --config.data.{setting}")
     return {each: made[each.split] for each in splits}
 
 
@@ -71,6 +88,12 @@ def _gsm8k(ctx: Ctx, splits: Sequence[Problems]) -> dict[str, list[Problem]]:
     made[TEST] = _some(order, gsm8k.load_gsm8k("test", path), data.num_test)
     if Problems(OOD) in splits:
         made[OOD] = _some(order, word_problems.load("math_prealgebra", data.ood_path, "test"), data.num_ood)
+    for name in (each.split for each in splits if each.split in WORD_PROBLEMS):
+        found = word_problems.load(name, getattr(data, f"{name}_path"))
+        made[name] = _some(order, [problem for problem in found if answers.is_answer(problem.answer)], data.num_ood)
+    if Problems(SHORT) in splits:
+        # The step with the answer is the last one.
+        made[SHORT] = [each for each in made[TEST] if len(split_steps(each.solution or "")) <= data.short_steps + 1]
     return made
 
 

@@ -14,13 +14,14 @@ from procsup_jax.recipes.data import has_oracle
 from procsup_jax.recipes.settings import ExperimentSettings
 from procsup_jax.recipes.solutions import Policy, draw, label, score, search
 from procsup_jax.recipes.work import Ctx
+from procsup_jax.roster import SHORT, STARTS, TEST
 from procsup_jax.runner.artefacts import Reads
 from procsup_jax.runner.stage import Stage
 from procsup_jax.runner.view import Setting
 from procsup_jax.searching.decodings import by
 from procsup_jax.types import Problem, Sample, Score, StepLabels
 
-NUM_SAMPLES = Setting("evaluate.num_samples")
+NUM_SAMPLES, NUM_IMPROVED = Setting("evaluate.num_samples"), Setting("evaluate.num_samples_improved")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,13 +46,15 @@ class Measured:
 class Drawn:
     """Name the files of what was drawn on a set, scored by judges and labelled by a source, None where there is none.
 
-    `scores` are of each judge, those of every samples file in order.
+    `scores` are of each judge, those of every samples file in order. With `is_part` the problems are some of those that
+    the samples are of, and the others' records are left out.
     """
 
     problems: Problems
     samples: tuple[Samples, ...]
     scores: Mapping[str, tuple[Scores, ...]]
     source: SourceName | None
+    is_part: bool = False
 
     @property
     def labels(self) -> tuple[Labels, ...]:
@@ -65,11 +68,17 @@ class Drawn:
 
     def read(self, of: Reads) -> Measured:
         """Read it all: of a stage's context, or of a finished run's folder."""
+        problems = of.read(self.problems)
+        uids = {problem.uid for problem in problems}
+        taken = lambda record: not self.is_part or record.problem_uid in uids  # noqa: E731
         return Measured(
-            of.read(self.problems),
-            [sample for each in self.samples for sample in of.read(each)],
-            {judge: [score for each in some for score in of.read(each)] for judge, some in self.scores.items()},
-            [found for each in self.labels for found in of.read(each)],
+            problems,
+            [sample for each in self.samples for sample in of.read(each) if taken(sample)],
+            {
+                judge: [score for each in some for score in of.read(each) if taken(score)]
+                for judge, some in self.scores.items()
+            },
+            [found for each in self.labels for found in of.read(each) if taken(found)],
         )
 
 
@@ -85,17 +94,27 @@ def drawn(policy: Policy, problems: Problems) -> Samples:
 
 
 def evaluating(settings: ExperimentSettings, what: Evaluated, problems: Problems) -> Iterator[Stage]:
-    """Sample, search, score, label and measure one policy on one set."""
-    policy, samples = what.policy, [drawn(what.policy, problems)]
-    yield draw(samples[0], policy, problems, NUM_SAMPLES, with_greedy=True)
+    """Sample, search, score, label and measure one policy on one set; a set that is a part of another is measured."""
+    found = everything_drawn(settings, what, problems)
+    if not found.is_part:
+        policy = what.policy
+        is_start = policy.name in STARTS or not settings.evaluate.num_samples_improved
+        yield draw(found.samples[0], policy, problems, NUM_SAMPLES if is_start else NUM_IMPROVED, with_greedy=True)
+        for samples, (judge, rm) in zip(found.samples[1:], what.judges.items(), strict=False):
+            yield search(samples, policy, rm, problems, by(judge, "step"))
+        yield from judging(what, found)
+    yield evaluate(what.policy, found)
+
+
+def everything_drawn(settings: ExperimentSettings, what: Evaluated, problems: Problems) -> Drawn:
+    """Return the files of all that one policy is measured by on one set."""
+    policy, is_part = what.policy, problems == Problems(SHORT)
+    drawn_of = Problems(TEST) if is_part else problems
+    samples = [drawn(policy, drawn_of)]
     if policy.name in settings.evaluate.step_search_models:
-        for judge, rm in what.judges.items():
-            decoding = by(judge, "step")
-            samples.append(Samples.of(policy.name, problems, decoding))
-            yield search(samples[-1], policy, rm, problems, decoding)
+        samples += [Samples.of(policy.name, drawn_of, by(judge, "step")) for judge in what.judges]
     found = drawn_files(settings, what, problems, samples)
-    yield from judging(what, found)
-    yield evaluate(policy, found)
+    return dataclasses.replace(found, is_part=is_part)
 
 
 def judging(what: Evaluated, found: Drawn) -> Iterator[Stage]:

@@ -11,7 +11,9 @@ from typing import Any
 from procsup_jax.recipes.artefacts import (
     DIFFERENCES,
     EXAMPLES,
+    LABEL_SOURCES,
     LOOKUP,
+    PROCESSBENCH,
     REPORT,
     RESULTS,
     REWARD_MODELS,
@@ -21,6 +23,7 @@ from procsup_jax.recipes.artefacts import (
     curve,
     evaluation,
     examples,
+    on_text,
 )
 from procsup_jax.recipes.evaluation import Drawn
 from procsup_jax.recipes.settings import DEFAULT_RECIPE
@@ -111,12 +114,19 @@ class Reported:
     policies: tuple[str, ...]
     sets: tuple[str, ...]
     curves: tuple[str, ...] = ()
+    is_real: bool = False
+    """Whether the problems are real ones, so that texts and label sources were measured (`real_problems`)."""
+    has_processbench: bool = False
 
     @property
     def files(self) -> tuple[Any, ...]:
         """Return what has to be read for it."""
         pairs = [(policy, split) for split in self.sets for policy in self.policies]
         measured = [make(*pair) for make in (evaluation, examples) for pair in pairs]
+        if self.is_real:
+            measured += [*(on_text(*pair) for pair in pairs), LABEL_SOURCES]
+        if self.has_processbench:
+            measured.append(PROCESSBENCH)
         return (self.base, LOOKUP, REWARD_MODELS, DIFFERENCES, SUPERVISION, *measured, *map(curve, self.curves))
 
 
@@ -158,8 +168,19 @@ def gather(ctx: Ctx, what: Reported) -> dict[str, Any]:
         "curves": {policy: ctx.read(curve(policy)) for policy in what.curves},
         "differences": ctx.read(DIFFERENCES),
         "supervision": ctx.read(SUPERVISION),
+        **_real_problems(ctx, what),
         "wall_clock": ctx.wall_clock(),
     }
+
+
+def _real_problems(ctx: Ctx, what: Reported) -> dict[str, Any]:
+    if not what.is_real:
+        return {}
+    texts = {policy: {split: ctx.read(on_text(policy, split)) for split in what.sets} for policy in what.policies}
+    found = {"text": texts, "label_sources": ctx.read(LABEL_SOURCES)}
+    if what.has_processbench:
+        found["processbench"] = ctx.read(PROCESSBENCH)
+    return {"real_problems": found}
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated, Literal
 
-from procsup_jax.data.worlds.settings import CorpusSettings, WorldSettings
+from procsup_jax.data.worlds.settings import CorpusSettings
 from procsup_jax.decode.settings import DecodeSettings
 from procsup_jax.free import FREE
+from procsup_jax.labels.settings import RolloutSettings
 from procsup_jax.models.config import PRESETS, HeadKind
 from procsup_jax.parallel.settings import MeshSettings
 from procsup_jax.ranges import BadValue, Count, Seed, Size, check
-from procsup_jax.roster import APPROACHES, POLICIES, SFT
+from procsup_jax.recipes.data_settings import DataSettings
+from procsup_jax.roster import APPROACHES, FEW_SHOT, POLICIES, SFT, start_of
 from procsup_jax.searching.aggregate import Aggregate
 from procsup_jax.searching.settings import StepSearchSettings
 from procsup_jax.settings import Config
 from procsup_jax.training.settings import FitSettings
 
 DEFAULT_RECIPE = "uesato2022"
+ProcessSource = Literal["oracle", "intermediate", "rollouts"]
 
 
 def _check_names(field: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
@@ -35,40 +38,6 @@ def _check_batch(fit: FitSettings, name: str, mesh: MeshSettings) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class DataSettings:
-    """Choose the problems. A size of 0 takes every problem there is (worlds are unbounded and need a size)."""
-
-    kind: Literal["worlds", "gsm8k"] = "worlds"
-    """The generated testbed, or GSM8K's files."""
-    path: str = ""
-    """GSM8K's folder with train.jsonl and test.jsonl; empty reads it through TFDS."""
-    ood_path: str = ""
-    """The JSON lines of MATH's test problems, pre-algebra alone; empty leaves the OOD set out (GSM8K only)."""
-    num_sft: Size = 1000
-    """Problems whose reference solutions SFT learns."""
-    num_rm: Size = 1000
-    """Problems whose samples reward models learn from."""
-    num_rl: Size = 1000
-    """Problems of expert iteration."""
-    num_validation: Size = 256
-    """Problems that choose parameters and epochs."""
-    num_test: Size = 500
-    """Problems that everything is measured on."""
-    num_ood: Size = 200
-    """Out-of-distribution problems that everything is measured on too."""
-    split_seed: Seed = 0
-    """Which of GSM8K's training problems are held out for validation: the same ones whatever `seed` is."""
-    world: WorldSettings = WorldSettings()
-    ood_world: WorldSettings = WorldSettings()
-
-    def __post_init__(self) -> None:
-        check(self)
-        for name in ("num_sft", "num_rm", "num_rl", "num_validation", "num_test"):
-            if self.kind == "worlds" and not getattr(self, name):
-                raise BadValue(name, 0, "at least 1, as worlds have no end")
-
-
-@dataclasses.dataclass(frozen=True)
 class BaseSettings:
     """Choose the base language model: shipped with the package, trained by this run, or read from a folder."""
 
@@ -78,6 +47,8 @@ class BaseSettings:
     """For "train": the model folder of a run whose base and vocabulary the training goes on from; "": from nothing.
 
     Its token shift may be narrower than `shift_width`, and gets that wide."""
+    keep_layers: Size = 0
+    """For a folder: how many of its model's layers, the first ones, are kept, for trials of large models; 0: all."""
     preset: str = "1m"
     """For "train": the model's size, by the name of a preset of models/config.py; what `procsup plan` takes a folder
     for that is not there yet."""
@@ -138,6 +109,9 @@ class EvaluateSettings:
 
     num_samples: Count = 96
     """Samples of each problem, the greedy one apart."""
+    num_samples_improved: Size = 0
+    """The same of policies that expert iteration has made, 0: as many; 1: reward models have nothing to choose from,
+    and score none of them."""
     aggregate: Aggregate = "last"
     """How a solution's score comes from its steps'."""
     step_search_models: tuple[str, ...] = (SFT,)
@@ -167,8 +141,15 @@ class ExperimentSettings:
     base: BaseSettings = BaseSettings()
     few_shot: Size = 5
     """Worked examples in the few-shot prompt."""
-    process_labels: Literal["oracle", "intermediate"] = "oracle"
-    """Where the PRM's labels come from; trace error is measured by the oracle alone."""
+    with_few_shot: bool = True
+    """Whether the few-shot policy takes part, with its ORM; what the approaches that start from it need."""
+    process_labels: ProcessSource = "oracle"
+    """Where the PRM's labels come from: the worlds' oracle, intermediate values (Li et al. 2022), or rollouts of the
+    SFT policy (Math-Shepherd); trace error is measured by the oracle alone."""
+    more_process_labels: tuple[ProcessSource, ...] = ()
+    """Further sources, each of which trains a PRM of its own beside the first: sft_prm_SOURCE, prm_SOURCE in tables."""
+    rollouts: RolloutSettings = RolloutSettings()
+    """How steps are labelled by rollouts, which are drawn as `sample` says."""
     seq_len: Count = 384
     """The length of the rows that SFT, reward models and distillation are packed into; longer ones are left out."""
     sft: FitSettings = FitSettings()
@@ -195,9 +176,11 @@ class ExperimentSettings:
         check(self)
         if not self.name or self.name in (".", "..") or "/" in self.name or "\0" in self.name:
             raise BadValue("name", self.name, "a name that a folder can have")
-        if self.process_labels == "oracle" and self.data.kind != "worlds":
-            expected = f"intermediate, as the oracle reads the graphs of worlds and data.kind is {self.data.kind}"
-            raise BadValue("process_labels", self.process_labels, expected)
+        self._check_sources()
+        from_few_shot = [each for each in self.improve.approaches if start_of(each) == FEW_SHOT]
+        if from_few_shot and not self.with_few_shot:
+            expected = f"those that start from SFT, as with_few_shot is off and {from_few_shot[0]} does not"
+            raise BadValue("improve.approaches", self.improve.approaches, expected)
         for name, fit in self.fits.items():
             _check_batch(fit, f"{name}.batch_size", self.mesh)
         if self.base.source == "train" and self.seq_len > self.base.max_len:
@@ -208,6 +191,20 @@ class ExperimentSettings:
         """Return the settings of every kind of fit that the run has, by the name of their group."""
         fits = {"sft": self.sft, "orm": self.orm, "prm": self.prm, "distil": self.distil}
         return fits | ({"base.fit": self.base.fit} if self.base.source == "train" else {})
+
+    @property
+    def process_sources(self) -> tuple[ProcessSource, ...]:
+        """Return where process labels come from, the first PRM's source first."""
+        return self.process_labels, *self.more_process_labels
+
+    def _check_sources(self) -> None:
+        for source in self.process_sources:
+            if source == "oracle" and self.data.kind != "worlds":
+                name = "process_labels" if source == self.process_labels else "more_process_labels"
+                expected = "intermediate, as the oracle reads the graphs of worlds, or rollouts; data.kind is "
+                raise BadValue(name, getattr(self, name), expected + self.data.kind)
+        if len(set(self.process_sources)) < len(self.process_sources):
+            raise BadValue("more_process_labels", self.more_process_labels, f"sources other than {self.process_labels}")
 
 
 def set_short_fits(config: Config, **fits: tuple[int, float]) -> None:

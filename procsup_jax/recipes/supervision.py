@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from procsup_jax.labels.sources import ROLLOUTS
 from procsup_jax.recipes.artefacts import SUPERVISION, Labels, Problems
 from procsup_jax.recipes.solutions import Policy, worked_examples
 from procsup_jax.recipes.work import Ctx
@@ -43,7 +44,9 @@ def count_supervision(policy: Policy, splits: Sequence[Problems], marked: Labels
 
 
 def _count(ctx: Ctx, policy: Policy, marked: Labels) -> Mapping[Json, Any]:
-    labels = ctx.read(marked) if marked.source == "oracle" else None
+    labels: Sequence[StepLabels] | None = ctx.read(marked) if marked.source == "oracle" else None
+    if marked.source == ROLLOUTS:
+        labels = ()  # nobody marks a step: final answers are all that it takes
     sft, rm, rl = (ctx.read(Problems(split)) for split in (SFT_SPLIT, RM_SPLIT, RL_SPLIT))
     tokenizer = ctx.read(policy.model).encoding.tokenizer
     return {SUPERVISION: supervision(tokenizer, worked_examples(ctx, policy), sft, rm, rl, labels)}
@@ -60,8 +63,8 @@ def supervision(
     """Return for each policy and reward model what people gave it.
 
     `solution_tokens` of reference solutions, `answer_tokens` of final answers alone, and `step_labels` marked, up to
-    and with the first wrong step; without `labels` they were derived from the problems' reference solutions, and those
-    count. An ORM needs the answers of the problems it was trained on; ORM-RL and PRM-RL need no others.
+    and with the first wrong step; where `labels` is None they were derived from the problems' reference solutions, and
+    those count. An ORM needs the answers of the problems it was trained on; ORM-RL and PRM-RL need no others.
     """
     few_shot = _cost(solution_tokens=_tokens(tokenizer, [each.solution or "" for each in examples]))
     on_sft = _cost(solution_tokens=_tokens(tokenizer, [each.solution or "" for each in sft]))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from procsup_jax.labels.sources import SourceName
+from procsup_jax.labels.sources import ROLLOUTS, SourceName
 from procsup_jax.recipes import base as bases
-from procsup_jax.recipes import data, results
+from procsup_jax.recipes import data, real_problems, results
 from procsup_jax.recipes.artefacts import Labels, ModelFolder, Problems, Samples, Scores, evaluation
 from procsup_jax.recipes.checks import check_models
 from procsup_jax.recipes.evaluation import Drawn, Evaluated, drawn, drawn_files, evaluating
 from procsup_jax.recipes.improvement import approach, improvement
+from procsup_jax.recipes.rollouts import roll_out
 from procsup_jax.recipes.settings import ExperimentSettings
 from procsup_jax.recipes.solutions import Policy, WorkedExamples, draw, label, score
 from procsup_jax.recipes.supervision import count_supervision
@@ -29,6 +30,7 @@ from procsup_jax.roster import (
     TEST,
     VALIDATION,
     method_of,
+    prm_from,
     rm_of,
     start_of,
 )
@@ -64,14 +66,25 @@ def sft_policy() -> Policy:
 def evaluated(settings: ExperimentSettings) -> list[Evaluated]:
     """Return every policy of the experiment with the reward models that rerank it."""
     few_shot, sft = few_shot_policy(settings), sft_policy()
-    orm, prm = ModelFolder(rm_of(SFT, ORM)), ModelFolder(rm_of(SFT, PRM))
-    found = [Evaluated(few_shot, {ORM: ModelFolder(rm_of(FEW_SHOT, ORM))}), Evaluated(sft, {ORM: orm, PRM: prm})]
+    orm, prms = ModelFolder(rm_of(SFT, ORM)), {kind: ModelFolder(rm_of(SFT, kind)) for kind in prms_of(settings)}
+    prm = prms[PRM]
+    found = [Evaluated(few_shot, {ORM: ModelFolder(rm_of(FEW_SHOT, ORM))})] if settings.with_few_shot else []
+    found.append(Evaluated(sft, {ORM: orm, **prms}))
     for name in settings.improve.approaches:
         start = few_shot if start_of(name) == FEW_SHOT else sft
         own = _trains_own_orm(settings, name) or (start is few_shot and method_of(name) == ORM_RL)
         judges = {ORM: ModelFolder(rm_of(name if own else start.name, ORM))}
-        found.append(Evaluated(Policy(name, ModelFolder(name)), judges if start is few_shot else {**judges, PRM: prm}))
+        if start is not few_shot:
+            judges[PRM] = prm
+        reranked = judges if settings.evaluate.num_samples_improved != 1 else {}
+        found.append(Evaluated(Policy(name, ModelFolder(name)), reranked))
     return found
+
+
+def prms_of(settings: ExperimentSettings) -> dict[str, SourceName]:
+    """Return the PRMs of the SFT policy, each with the source of its labels."""
+    first, *others = settings.process_sources
+    return {PRM: first, **{prm_from(source): source for source in others}}
 
 
 def _trains_own_orm(settings: ExperimentSettings, name: str) -> bool:
@@ -90,9 +103,11 @@ def _stages(settings: ExperimentSettings) -> Iterator[Stage]:
     yield sft(_SFT, _BASE, Problems(SFT_SPLIT), _VALIDATION)
     yield from _sampling(policy)
     yield from _orm(policy, _SFT)
-    yield from _prm(settings)
-    yield from _sampling(few_shot)
-    yield from _orm(few_shot, _BASE)
+    for kind, source in prms_of(settings).items():
+        yield from _prm(policy, kind, source)
+    if settings.with_few_shot:
+        yield from _sampling(few_shot)
+        yield from _orm(few_shot, _BASE)
     for name in settings.improve.approaches:
         start = few_shot if start_of(name) == FEW_SHOT else policy
         yield from improvement(settings, approach(name, start))
@@ -104,6 +119,10 @@ def _stages(settings: ExperimentSettings) -> Iterator[Stage]:
         for what in judged:
             yield from evaluating(settings, what, problems)
     yield from _measuring(settings, judged)
+    if not data.has_oracle(settings):
+        samples = Samples.of(SFT, _RM_PROBLEMS)
+        labels = [Labels(samples, source) for source in prms_of(settings).values()]
+        yield from real_problems.measuring(settings, judged, (samples, _RM_PROBLEMS), labels)
     yield results.publish(_reported(settings, judged))
 
 
@@ -119,22 +138,25 @@ def _labelled(policy: str, source: SourceName) -> tuple[Labelled, Labelled]:
     return train, valid
 
 
-def _labelling(labelled: tuple[Labelled, ...]) -> Iterator[Stage]:
+def _labelling(policy: Policy, labelled: tuple[Labelled, ...]) -> Iterator[Stage]:
     for each in labelled:
-        yield label(each.samples, each.problems, each.source, _BASE)
+        if each.source == ROLLOUTS:
+            yield roll_out(each.samples, each.problems, policy)
+        else:
+            yield label(each.samples, each.problems, each.source, _BASE)
 
 
 def _orm(policy: Policy, start: ModelFolder) -> Iterator[Stage]:
     labelled = _labelled(policy.name, "outcome")
-    yield from _labelling(labelled)
+    yield from _labelling(policy, labelled)
     yield reward_model(Fit(ModelFolder(rm_of(policy.name, ORM)), start, ORM), *labelled)
 
 
-def _prm(settings: ExperimentSettings) -> Iterator[Stage]:
-    labelled = _labelled(SFT, settings.process_labels)
-    yield from _labelling(labelled)
-    fit = Fit(ModelFolder(rm_of(SFT, PRM)), ModelFolder(rm_of(SFT, ORM)), PRM)
-    yield reward_model(fit, *labelled, shaped_by=(_PROCESS_LABELS,))
+def _prm(policy: Policy, kind: str, source: SourceName) -> Iterator[Stage]:
+    labelled = _labelled(policy.name, source)
+    yield from _labelling(policy, labelled)
+    fit = Fit(ModelFolder(rm_of(policy.name, kind)), ModelFolder(rm_of(policy.name, ORM)), PRM)
+    yield reward_model(fit, *labelled, shaped_by=(_PROCESS_LABELS,) if kind == PRM else ())
 
 
 def _measuring(settings: ExperimentSettings, judged: list[Evaluated]) -> Iterator[Stage]:
@@ -161,7 +183,8 @@ def _measuring_reward_models(settings: ExperimentSettings, judged: list[Evaluate
     """
     controls = CONTROLS if settings.evaluate.surprise_samples else ()
     found = []
-    for policy, parts in ((SFT, (ORM, PRM, *controls)), (FEW_SHOT, (ORM,))):
+    of_few_shot = ((FEW_SHOT, (ORM,)),) if settings.with_few_shot else ()
+    for policy, parts in ((SFT, (ORM, *prms_of(settings), *controls)), *of_few_shot):
         samples = Samples.of(policy, _VALIDATION)
         for part in parts:
             if part not in CONTROLS:
@@ -175,7 +198,9 @@ def _measuring_reward_models(settings: ExperimentSettings, judged: list[Evaluate
     own = {
         what.judges[ORM].name: (evaluation(what.policy.name, TEST), ORM)
         for what in judged
-        if what.judges[ORM].name == rm_of(what.policy.name, ORM) and what.policy.name not in (SFT, FEW_SHOT)
+        if ORM in what.judges
+        and what.judges[ORM].name == rm_of(what.policy.name, ORM)
+        and what.policy.name not in (SFT, FEW_SHOT)
     }
     yield results.measure_reward_models(found, own)
 
@@ -184,4 +209,5 @@ def _reported(settings: ExperimentSettings, judged: list[Evaluated]) -> results.
     policies = tuple(what.policy.name for what in judged)
     sets = tuple(problems.split for problems in data.evaluation_sets(settings))
     curves = tuple(name for name in policies if name in settings.improve.approaches)
-    return results.Reported(_BASE, policies, sets, curves)
+    is_real = not data.has_oracle(settings)
+    return results.Reported(_BASE, policies, sets, curves, is_real, is_real and bool(settings.data.processbench_path))

@@ -22,13 +22,24 @@ _HOW = {
     "beam": "beam search by {}",
     "puct": "tree search by {}",
 }
-SETS = {"test": "test", "ood": "out-of-distribution"}
+SETS = {
+    "test": "test",
+    "short": "test problems of few steps",
+    "ood": "out-of-distribution",
+    "svamp": "SVAMP",
+    "asdiv": "ASDiv",
+    "multiarith": "MultiArith",
+}
 # Of those who judge a step, as in the paper's figure; other reward models' predictions stand after the paper's two.
 JUDGES = {
     "orm_prediction": "ORM prediction",
     "prm_prediction": "PRM prediction",
     "orm_label": "outcome label",
     "prm_label": "process label",
+}
+_JUDGES = {
+    **{kind: kind.upper() for kind in roster.JUDGES},
+    **{roster.prm_from(source): f"PRM ({source} labels)" for source in ("oracle", "intermediate", "rollouts")},
 }
 UNKNOWN = "–"
 
@@ -73,7 +84,7 @@ def verdicts_in_order(keys: Iterable[str]) -> list[str]:
 
 def judge_name(name: str) -> str:
     """Return the display name of a judge, the name that a reward model's scores are given under."""
-    return name.upper() if name in (roster.ORM, roster.PRM) else name
+    return _JUDGES.get(name, name)
 
 
 def slug(*keys: str) -> str:
@@ -106,7 +117,7 @@ def approach(model: str, how: str) -> str:
 
 def reward_model(name: str) -> str:
     """Return a reward model's display name: `sft_orm` is "SFT ORM", `few_shot_orm_rl_orm` "Few-shot + ORM-RL ORM"."""
-    parts = {roster.ORM: "ORM", roster.PRM: "PRM", **{part: part.replace("_", " ") for part in roster.CONTROLS}}
+    parts = {**_JUDGES, **{part: part.replace("_", " ") for part in roster.CONTROLS}}
     known = {
         roster.rm_of(policy, part): f"{MODELS[policy]} {said}" for policy in MODELS for part, said in parts.items()
     }

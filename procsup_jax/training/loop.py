@@ -182,7 +182,11 @@ class _Fit:
                 "grad_norm": grad_norm,
                 "lr": float(self._learning_rate(step - 1)),
             },
-            {"tokens_per_s": self._tokens / (now - self._logged_at), "elapsed_s": now - self._start},
+            {
+                "tokens": self._tokens,
+                "tokens_per_s": self._tokens / (now - self._logged_at),
+                "elapsed_s": now - self._start,
+            },
         )
         self._window, self._tokens, self._logged_at = np.zeros(3), 0, now
 

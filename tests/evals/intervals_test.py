@@ -123,3 +123,17 @@ def test_intervals_stand_beside_their_values():
         {"a": intervals.Estimate(0.5, (0.4, 0.6), 9), "b": intervals.Estimate(None, None, 0)}
     )
     assert found == {"a": 0.5, "b": None, "intervals": {"a": [0.4, 0.6], "b": None}}
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_where_no_problem_varies_a_mean_is_still_uncertain(share):
+    found = intervals.mean_over_problems(np.full(20, share), np.full(20, 8.0), seed=0)
+    assert (found.value, found.interval, found.n) == (share, intervals.wilson(share, 20), 20)
+
+
+def test_where_problems_vary_a_mean_has_its_bootstrap():
+    values_b, weights_b = np.array([0.0, 0.5, 1.0, 0.25]), np.ones(4)
+    assert intervals.mean_over_problems(values_b, weights_b, seed=1) == intervals.bootstrap_mean(
+        values_b, weights_b, seed=1
+    )
+    assert intervals.mean_over_problems(values_b, np.zeros(4), seed=1) == intervals.Estimate(None, None, 0)

@@ -1,7 +1,9 @@
 import pytest
+import small_models
 
 from procsup_jax import records
 from procsup_jax.errors import UserError
+from procsup_jax.io.models import save_model
 from procsup_jax.jobs import label
 from procsup_jax.types import Problem, Sample
 
@@ -53,3 +55,26 @@ def test_a_problem_without_an_answer_is_refused_or_left_out(paths, capsys):
         ("b", True), ("c", True),
     ]  # fmt: skip
     assert "left out 1 problems without an answer, the first: problem 'a'" in capsys.readouterr().out
+
+
+def test_rollouts_are_sampled_from_a_policy(paths, capsys, vocab_folder, tmp_path):
+    policy = small_models.writer(vocab_folder, "lines")
+    save_model(tmp_path / "policy", policy)
+    records.write_problems(paths[0], [Problem("a", "How many?", "8")])
+    records.write_samples(paths[1], [Sample("a", 0, "2\n6\n#### 8"), Sample("a", 1, "#### 9")])
+    flags = label.RolloutFlags(policy=tmp_path / "policy", rollouts=2, max_new_tokens=16, lanes=2)
+    label.run(*paths, source="rollouts", rollouts=flags)
+    found = records.read_labels(paths[2])
+    assert [(each.source, each.num_steps, each.steps[-1]) for each in found] == [("rollouts", 3, 1), ("rollouts", 1, 0)]
+    assert [each.extra["rollouts"] for each in found] == [[2, 2, 0], [0]]
+    assert set(found[0].steps[:2]) <= {0, 0.5, 1}
+    assert "2 solutions labelled by rollouts" in capsys.readouterr().out
+
+
+def test_a_policy_goes_with_rollouts_alone(paths, tmp_path):
+    records.write_problems(paths[0], [Problem("a", "How many?", "8")])
+    records.write_samples(paths[1], [Sample("a", 0, "#### 8")])
+    with pytest.raises(UserError, match="--source=rollouts samples from a policy; add --policy=FOLDER"):
+        label.run(*paths, source="rollouts")
+    with pytest.raises(UserError, match=r"--policy=\S+ is what --source=rollouts samples from; leave it out"):
+        label.run(*paths, rollouts=label.RolloutFlags(policy=tmp_path))

@@ -2,12 +2,14 @@
 
 import pathlib
 
+import jax
+import numpy as np
 import pytest
 
 from procsup_jax import settings
 from procsup_jax.errors import UserError
 from procsup_jax.recipes.base import MODEL, base
-from procsup_jax.recipes.settings import ExperimentSettings
+from procsup_jax.recipes.settings import BaseSettings, ExperimentSettings
 from procsup_jax.runner.folder import RunFolder
 from procsup_jax.runner.graph import Graph
 
@@ -54,3 +56,15 @@ def test_a_start_with_a_wider_token_shift_is_an_error(first, tmp_path, width):
     start = f"--config.base.start={first.path / MODEL.path}"
     with pytest.raises(UserError, match="holds a model of other sizes"):
         train(tmp_path, start, f"--config.base.shift_width={width}")
+
+
+def test_a_folders_model_can_be_cut_to_its_first_layers(first, tmp_path):
+    whole = model(first)
+    cut = ExperimentSettings(base=BaseSettings(source=str(first.path / MODEL.path), keep_layers=1))
+    folder = RunFolder(tmp_path, cut)
+    folder.run(Graph.of(base(cut)))
+    found = model(folder)
+    assert (whole.config.num_layers, found.config.num_layers) == (2, 1)
+    for kept, old in zip(jax.tree.leaves(found.params["layers"]), jax.tree.leaves(whole.params["layers"]), strict=True):
+        assert np.array_equal(kept, old[:1])
+    assert found.logprobs([3, 4, 5]).shape == (2,)

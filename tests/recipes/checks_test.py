@@ -116,3 +116,20 @@ def test_a_batch_that_does_not_divide_over_the_devices_that_are_left_is_said_bef
     ):
         check(tmp_path, mesh=MeshSettings(data=-1))
     check(tmp_path, mesh=MeshSettings(data=2, tensor=-1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"more_process_labels": ("oracle",)}, "more_process_labels is .*'oracle'.*sources other than oracle"),
+        (
+            {"process_labels": "rollouts", "more_process_labels": ("oracle",), "data": {"kind": "gsm8k"}},
+            "more_process_labels is .*expected intermediate, as the oracle reads the graphs of worlds, or rollouts; "
+            "data.kind is gsm8k",
+        ),
+        ({"with_few_shot": False}, "improve.approaches is .*as with_few_shot is off and few_shot_final_answer_rl does"),
+    ],
+)
+def test_sources_and_policies_have_to_go_together(changes, said):
+    with pytest.raises(UserError, match=said):
+        settings.from_config(ExperimentSettings, changes)

@@ -41,3 +41,8 @@ def test_labels_derived_from_reference_solutions_cost_those(vocab, problems):
     extra = found["sft_prm"]["solution_tokens"] - found["sft_orm"]["solution_tokens"]
     assert extra == sum(len(vocab.encode(each.solution)) for each in problems[4:6])
     assert found["sft_prm"]["step_labels"] == 0
+
+
+def test_labels_by_rollouts_cost_no_more_than_final_answers(vocab, problems):
+    found = supervision(vocab, problems[:1], problems[:4], problems[4:6], problems[6:], ())
+    assert found["sft_prm"] == found["sft_orm"]

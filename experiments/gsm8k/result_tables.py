@@ -1,0 +1,209 @@
+"""The tables of a GSM8K run, in Markdown: what experiments/gsm8k/README.md points to.
+
+python experiments/gsm8k/result_tables.py runs/gsm8k_smollm2_cpu [--output=experiments/gsm8k/cpu.md]
+
+Shares are percentages with their 95 % intervals and the number of problems behind them; without --output they are
+printed. Tokens and seconds come from the run's folder, all else from its results.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import stage_speed
+
+from procsup_jax import files
+from procsup_jax.errors import UserError
+from procsup_jax.evals.readings import FIGURES, ONE_SAMPLE
+from procsup_jax.report import names
+
+Results = Mapping[str, Any]
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Write the tables of a run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=pathlib.Path)
+    parser.add_argument("--output", type=pathlib.Path)
+    given = parser.parse_args(args)
+    text = markdown(given.run)
+    if given.output is None:
+        print(text, end="")
+    else:
+        files.write_text(given.output, text)
+
+
+def markdown(run: pathlib.Path) -> str:
+    """Return every table of a run; raise UserError where it has no results of real problems."""
+    path = run / "results.json"
+    with files.explain_os_errors(path, "read"):
+        results = json.loads(path.read_text(encoding="utf-8"))
+    if "real_problems" not in results:
+        raise UserError(f"{path} holds no real_problems; expected a run of GSM8K that has ended")
+    parts = (
+        _errors(results),
+        _readings(results),
+        _pass_at_k(results),
+        _votes(results),
+        _bounds(results),
+        _label_sources(results),
+        _reward_models(results),
+        _processbench(results),
+        _speed(run),
+    )
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _errors(results: Results) -> Iterator[str]:
+    yield "## Final-answer error\n"
+    yield "| set | policy | decoding | error | n |\n|---|---|---|---|---|"
+    for split, policy in _pairs(results):
+        found = results["models"][policy][split]
+        one = {} if found["one_sample"] is None else {ONE_SAMPLE: found["one_sample"]}
+        measured = {**one, **found["decoding"]}
+        for how in names.decodings_in_order(measured):
+            error, interval = (of["final_answer_error"] for of in (measured[how], measured[how]["intervals"]))
+            cells = names.decoding(how), share(error, interval), measured[how]["n"]
+            yield _row(names.label(names.SETS, split), names.label(names.MODELS, policy), *cells)
+
+
+def _readings(results: Results) -> Iterator[str]:
+    yield "## Answers as they are written\n"
+    yield "Wrong by the strict reading (behind `####`), by the flexible one, and without an answer in any form.\n"
+    yield "| set | policy | solutions | strict | flexible | unparsed | n |\n|---|---|---|---|---|---|---|"
+    for split, policy in _pairs(results):
+        for how, found in _text(results, policy, split)["readings"].items():
+            cells = (share(found[name], found["intervals"][name]) for name in FIGURES)
+            title = names.label(names.SETS, split), names.label(names.MODELS, policy), names.decoding(how)
+            yield _row(*title, *cells, found["n"])
+
+
+def _pass_at_k(results: Results) -> Iterator[str]:
+    found = {pair: _text(results, pair[1], pair[0])["pass_at_k"] for pair in _pairs(results)}
+    ks = sorted({int(k) for each in found.values() for k in each})
+    yield "## pass@k\n"
+    yield _row("set", "policy", *(f"k = {k}" for k in ks), "n")
+    yield "|" + "---|" * (len(ks) + 3)
+    for (split, policy), each in found.items():
+        cells = (
+            share(each[str(k)]["value"], each[str(k)]["interval"]) if str(k) in each else names.UNKNOWN for k in ks
+        )
+        n = max((one["n"] for one in each.values()), default=names.UNKNOWN)
+        yield _row(names.label(names.SETS, split), names.label(names.MODELS, policy), *cells, n)
+
+
+def _votes(results: Results) -> Iterator[str]:
+    found = {pair: _text(results, pair[1], pair[0])["votes"] for pair in _pairs(results)}
+    ks = sorted({int(k) for by_decoding in found.values() for each in by_decoding.values() for k in each})
+    yield "## Votes over the first k samples: final-answer error\n"
+    yield _row("set", "policy", "decoding", *(f"k = {k}" for k in ks))
+    yield "|" + "---|" * (len(ks) + 3)
+    for (split, policy), by_decoding in found.items():
+        for how, each in by_decoding.items():
+            cells = (
+                share(each[str(k)]["value"], each[str(k)]["interval"]) if str(k) in each else names.UNKNOWN for k in ks
+            )
+            title = names.label(names.SETS, split), names.label(names.MODELS, policy), names.decoding(how)
+            yield _row(*title, *cells)
+
+
+def _bounds(results: Results) -> Iterator[str]:
+    yield "## Traces of right answers\n"
+    yield (
+        "No oracle knows these traces. The calculator's share is a lower bound of trace error; intermediate values "
+        "miss some wrong steps, and call right ones wrong that go another way than the reference.\n"
+    )
+    yield "| set | policy | decoding | wrong arithmetic | a value that the reference lacks | n |"
+    yield "|---|---|---|---|---|---|"
+    for split, policy in _pairs(results):
+        bounds = _text(results, policy, split)["trace_bounds"]
+        for how in names.decodings_in_order(bounds):
+            sources = [bounds[how].get(source, {}) for source in ("calculator", "intermediate")]
+            cells = (share(each.get("value"), each.get("interval")) for each in sources)
+            title = names.label(names.SETS, split), names.label(names.MODELS, policy), names.decoding(how)
+            yield _row(*title, *cells, sources[0]["n"])
+
+
+def _label_sources(results: Results) -> Iterator[str]:
+    found = results["real_problems"]["label_sources"]
+    yield "## What sources of labels say of the same samples\n"
+    yield f"{found['samples']:,} samples of {found['problems']:,} training problems by the SFT policy.\n"
+    yield "| source | steps right | traces right | traces of right answers right | n |\n|---|---|---|---|---|"
+    for source, each in found["sources"].items():
+        cells = (share(each[what]["value"], each[what]["interval"]) for what in ("steps", "traces", "right_answers"))
+        yield _row(source, *cells, each["right_answers"]["n"])
+    yield "\n| agree on a step | share | n |\n|---|---|---|"
+    for pair, each in found["agreement"].items():
+        yield _row(" and ".join(pair.split()), share(each["value"], each["interval"]), each["n"])
+
+
+def _reward_models(results: Results) -> Iterator[str]:
+    yield "## Reward models on validation samples of the SFT policy\n"
+    yield "| reward model | agrees with outcome labels | AUC on them | steps |\n|---|---|---|---|"
+    for rm, each in results["reward_models"].items():
+        cells = (
+            share(each[what]["outcome"], each["intervals"][f"{what}.outcome"], scale)
+            for what, scale in (("agreement", 100), ("auc", 1))
+        )
+        yield _row(names.reward_model(rm), *cells, each["agreement_n"]["outcome"])
+
+
+def _processbench(results: Results) -> Iterator[str]:
+    yield "## ProcessBench, GSM8K's split\n"
+    found = results["real_problems"].get("processbench")
+    if found is None:
+        yield "Not measured in this run."
+        return
+    yield "| reward model | F1 | first wrong step found | n | no step of a right one called wrong | n |"
+    yield "|---|---|---|---|---|---|"
+    for rm, each in found["judges"].items():
+        f1, wrong, right = (share(each[name], each["intervals"][name]) for name in ("f1", "erroneous", "correct"))
+        yield _row(names.reward_model(rm), f1, wrong, each["erroneous_n"], right, each["correct_n"])
+
+
+def _speed(run: pathlib.Path) -> Iterator[str]:
+    yield "## Time\n"
+    yield "Tokens a second are over the time without compiling.\n"
+    yield "| | stages | time | of it compiling | tokens | tokens/s |\n|---|---|---|---|---|---|"
+    for kind, each in stage_speed.totals(run).items():
+        tokens, rate = each["tokens"], each["tokens_per_s"]
+        counts = (names.UNKNOWN if value is None else f"{value:,.0f}" for value in (tokens, rate))
+        yield _row(kind, each["stages"], names.duration(each["seconds"]), names.duration(each["compile_s"]), *counts)
+    yield "\n| longest stages | time | tokens |\n|---|---|---|"
+    for stage in sorted(stage_speed.stages(run), key=lambda stage: -stage.seconds)[:20]:
+        tokens = names.UNKNOWN if stage.tokens is None else f"{stage.tokens:,}"
+        yield _row(stage.name, names.duration(stage.seconds), tokens)
+
+
+def share(value: float | None, interval: Sequence[float] | None, scale: float = 100) -> str:
+    """Write a share and its interval, a dash for what is not known; by 1 instead of in percent for an AUC."""
+    if value is None:
+        return names.UNKNOWN
+    digits = 1 if scale == 100 else 3
+    ends = "" if interval is None else f" [{', '.join(f'{scale * end:.{digits}f}' for end in interval)}]"
+    return f"{scale * value:.{digits}f}{ends}"
+
+
+def _pairs(results: Results) -> Iterator[tuple[str, str]]:
+    """Yield every set and policy, in the order of tables."""
+    models = results["models"]
+    sets = names.in_order(names.SETS, {split for each in models.values() for split in each})
+    for split in sets:
+        yield from ((split, policy) for policy in names.in_order(names.MODELS, models) if split in models[policy])
+
+
+def _text(results: Results, policy: str, split: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = results["real_problems"]["text"][policy][split]
+    return found
+
+
+def _row(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+if __name__ == "__main__":
+    main()
