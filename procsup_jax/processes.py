@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import pathlib
 import sys
+import time
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -19,6 +22,8 @@ Item = TypeVar("Item")
 # How long a process that is done waits for the others, who may have more to do; and for the first, where only that one
 # has something to do.
 WAIT_S, ALONE_S = 3600.0, 86_400.0
+# How long what one process has written may take to be seen by another, on another machine.
+SEEN_S = 90.0
 
 _numbers = itertools.count()
 
@@ -87,6 +92,30 @@ def told(name: str, decide: Callable[[], Item], seconds: float = ALONE_S) -> Ite
     except jax.errors.JaxRuntimeError as error:
         raise _lost(name, seconds, "process 0") from error
     return found
+
+
+def check_shared(folder: pathlib.Path, name: str) -> None:
+    """Raise UserError, calling it `name`, unless all processes see one folder, which has to be there for the first."""
+    if count() == 1:
+        return
+
+    def mark() -> str:
+        path = folder / f".shared-{uuid.uuid4().hex}"
+        path.touch()
+        return path.name
+
+    mark_name = told(f"mark in {folder}", mark)
+    until = time.monotonic() + SEEN_S
+    while not (folder / mark_name).exists():
+        if time.monotonic() > until:
+            raise UserError(
+                f"{name} {folder}, as process 0 has it, is not to be seen by process {index()}: give a path on a file "
+                "system that all processes share, such as a mounted bucket"
+            )
+        time.sleep(0.2)
+    wait(f"mark in {folder}")
+    if is_first():
+        (folder / mark_name).unlink()
 
 
 def _lost(name: str, seconds: float, whom: str) -> Lost:

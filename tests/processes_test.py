@@ -8,7 +8,7 @@ import pytest
 import small_models
 from several import wait
 
-from procsup_jax import main, records, surroundings
+from procsup_jax import main, processes, records, surroundings
 from procsup_jax.errors import UserError
 from procsup_jax.io.models import load_model
 from procsup_jax.joining import ProcessFlags
@@ -107,7 +107,24 @@ def test_an_error_of_another_ends_all_and_is_said_by_the_first_too(folder, sever
     several.finish(started, codes=(2,))
     [said] = second.err.splitlines()
     assert said.startswith(f"procsup: {policies[1]} is a reward model")
-    assert first.err.splitlines()[-1] == f"procsup: process 1 of 2 has ended, and said: {said}"
+    assert f"procsup: process 1 of 2 has ended, and said: {said}" in first.err.splitlines()
+
+
+def test_processes_that_were_given_different_commands_are_refused(folder, several):
+    seeds = [f"--config.seed={seed}" for seed in (0, 1)]
+    first, second = started = several.start(2, "run", "--config=demo:tiny", f"--workdir={folder / 'a'}", each=seeds)
+    several.finish(started, codes=(2,))
+    said = "procsup: process 1 was started with --config.seed=1, process 0 with 0; give all of them the same"
+    assert second.err.startswith(said) and said in first.err
+
+
+def test_a_folder_that_they_do_not_share_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "SEEN_S", 0.0)
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    monkeypatch.setattr(processes, "index", lambda: 1)
+    monkeypatch.setattr(processes, "told", lambda name, decide: ".shared-elsewhere")
+    with pytest.raises(UserError, match="the workdir .* is not to be seen by process 1: give a path on a file system"):
+        processes.check_shared(tmp_path, "the workdir")
 
 
 @pytest.mark.parametrize(

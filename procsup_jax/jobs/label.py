@@ -10,6 +10,7 @@ from procsup_jax import records
 from procsup_jax.errors import UserError
 from procsup_jax.flags import About, Flags, flag
 from procsup_jax.jobs import shared
+from procsup_jax.journal import Journal
 from procsup_jax.labels.settings import Estimate, RolloutSettings
 from procsup_jax.labels.sources import NEED_ANSWERS, ROLLOUTS, Source, SourceName, label_answered
 from procsup_jax.labels.sources import source as source_of
@@ -31,8 +32,8 @@ class RolloutFlags(Flags):
     lanes: Count = flag("rollouts: steps gone on from at a time; sets speed and memory, never changes a label", 16)
     seed: Seed = flag("rollouts: what they are drawn by", 0)
 
-    def source(self) -> tuple[Source, Layout]:
-        """Return the source, and the layout of its policy."""
+    def source(self, journal: Journal) -> tuple[Source, Layout]:
+        """Return the source, which keeps its completions in a journal, and the layout of its policy."""
         if self.policy is None:
             raise UserError("--source=rollouts samples from a policy; add --policy=FOLDER")
         from procsup_jax import compilation
@@ -49,7 +50,7 @@ class RolloutFlags(Flags):
         )
         settings = RolloutSettings(self.rollouts, self.estimate)
         model = load_policy(self.policy, "policy").unstack()
-        return Rollouts(model, settings, decode, self.seed), model.layout
+        return Rollouts(model, settings, decode, self.seed, journal=journal), model.layout
 
 
 def run(
@@ -78,13 +79,15 @@ def run(
     if skip_bad and source in NEED_ANSWERS:
         found = answered.problems(found, left_out)
     given = records.read_samples(samples, problem_uids={problem.uid for problem in found}, skip_bad=skip_bad)
-    if source == ROLLOUTS:
-        labelling, written = rollouts.source()
-    else:
-        written = preset(layout)
-        labelling = source_of(source, written.separator)
-    labels = label_answered(labelling, found, given, answers, written.answer_marker)
-    records.write_labels(output, labels)
+    with Journal.beside(output) as journal:
+        if source == ROLLOUTS:
+            labelling, written = rollouts.source(journal)
+        else:
+            written = preset(layout)
+            labelling = source_of(source, written.separator)
+        labels = label_answered(labelling, found, given, answers, written.answer_marker)
+        records.write_labels(output, labels)
+        journal.remove()
     right = sum(label.trace_correct is True for label in labels)
     print(f"{len(labels)} solutions labelled by {source}, {right} without a wrong step; written to {output}")
     if left_out:

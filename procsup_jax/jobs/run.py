@@ -11,10 +11,12 @@ from procsup_jax import lock, shards, temporaries
 from procsup_jax.errors import UserError
 from procsup_jax.flags import About
 from procsup_jax.joining import ProcessFlags
-from procsup_jax.processes import is_first, told
+from procsup_jax.processes import index, is_first, told
 from procsup_jax.recipes import load
 from procsup_jax.recipes.settings import ExperimentSettings
 from procsup_jax.runner.graph import Graph
+from procsup_jax.runner.view import as_json
+from procsup_jax.settings import flatten
 
 settings_class = load.settings_class
 
@@ -56,6 +58,7 @@ def run(
 
     _set_optimization_level(config.xla_optimization_level)
     processes.join()
+    _check_same(config)
     compilation.announce()
     with lock.hold(folder) if is_first() else contextlib.nullcontext():
         found = RunFolder(folder, config)
@@ -68,6 +71,18 @@ def run(
 
         told("checks", check)
         found.run(graph)
+
+
+def _check_same(config: ExperimentSettings) -> None:
+    """Raise UserError where this process was started with other settings than the first."""
+    mine = as_json(flatten(config))
+    first = told("settings", lambda: mine)
+    for key in sorted(first.keys() | mine.keys()):
+        if mine.get(key) != first.get(key):
+            raise UserError(
+                f"process {index()} was started with --{key}={mine.get(key)}, process 0 with {first.get(key)}; give "
+                "all of them the same command but for --process_id"
+            )
 
 
 def _show(graph: Graph, folder: pathlib.Path, config: ExperimentSettings, how: Stages, dependents: str) -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from procsup_jax import grouping
 from procsup_jax.decode.generate import Generated, Prompt, generate
 from procsup_jax.decode.settings import DecodeSettings
+from procsup_jax.journal import NOTHING, Journal
 from procsup_jax.labels.settings import RolloutSettings
 from procsup_jax.models.model import Model
 from procsup_jax.text import answers, steps
@@ -21,6 +22,7 @@ class Rollouts:
     """Label each step by how many completions that `policy` samples after it reach the problem's answer.
 
     `decode` says how they are drawn; how many of them is in `settings`. Worked `examples` stand before every problem.
+    The completions after a step are kept in the `journal`, as by `generate`.
     """
 
     policy: Model
@@ -28,6 +30,7 @@ class Rollouts:
     decode: DecodeSettings = DecodeSettings()
     seed: int = 0
     examples: Sequence[Problem] = ()
+    journal: Journal = NOTHING
     name: ClassVar[str] = "rollouts"
 
     def label(self, problems: Sequence[Problem], samples: Sequence[Sample]) -> list[StepLabels]:
@@ -56,7 +59,7 @@ class Rollouts:
             fitting = [each for each in _undecided(encoding, sample) if len(asked) + len(each[1]) <= room]
             prompts += [Prompt(_uid(sample, step), [*asked, *written]) for step, written in fitting]
             steps_of_sample.append([step for step, _ in fitting])
-        drawn = iter(generate(self.policy, prompts, settings, seed=self.seed, shared=shown))
+        drawn = iter(generate(self.policy, prompts, settings, seed=self.seed, shared=shown, journal=self.journal))
         return [
             self._label(by_uid[sample.problem_uid], sample, {step: next(drawn) for step in continued})
             for sample, continued in zip(samples, steps_of_sample, strict=True)

@@ -8,7 +8,7 @@ from typing import Any
 from procsup_jax.labels.sources import ROLLOUTS
 from procsup_jax.recipes.artefacts import Labels, Problems, Samples
 from procsup_jax.recipes.solutions import Policy, worked_examples
-from procsup_jax.recipes.work import Ctx, load, seed
+from procsup_jax.recipes.work import Ctx, finished_parts, load, seed
 from procsup_jax.runner.stage import Stage
 from procsup_jax.runner.view import Setting, whole
 
@@ -27,11 +27,13 @@ def roll_out(samples: Samples, problems: Problems, policy: Policy) -> Stage:
 def _roll_out(ctx: Ctx, labels: Labels, problems: Problems, policy: Policy) -> Mapping[Labels, Any]:
     from procsup_jax.labels.rollouts import Rollouts
 
-    source = Rollouts(
-        load(ctx, policy.model).unstack(),
-        whole(ctx.settings.rollouts),
-        whole(ctx.settings.sample),
-        seed(ctx, labels.path),
-        worked_examples(ctx, policy),
-    )
-    return {labels: source.label(ctx.read(problems), ctx.read(labels.samples))}
+    with finished_parts(ctx) as journal:
+        source = Rollouts(
+            load(ctx, policy.model).unstack(),
+            whole(ctx.settings.rollouts),
+            whole(ctx.settings.sample),
+            seed(ctx, labels.path),
+            worked_examples(ctx, policy),
+            journal,
+        )
+        return {labels: source.label(ctx.read(problems), ctx.read(labels.samples))}

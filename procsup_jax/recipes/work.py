@@ -46,5 +46,5 @@ def load(ctx: Ctx, model: ModelFolder) -> Model:
 def finished_parts(ctx: Ctx) -> Iterator[Journal]:
     """Give the journal that a stage goes on from when it is killed; it goes when the stage's outputs are safe."""
     with Journal(ctx.scratch / f".{ctx.stage.name}.parts", processes.index()) as journal:
+        ctx.when_written(journal.remove)
         yield journal
-    ctx.when_written(journal.remove)

@@ -30,8 +30,6 @@ T = TypeVar("T")
 # Compiling for less than this is not worth a line.
 _SHOWN_COMPILE_S = 1.0
 _MOST_KEPT = 16
-# How long a file that one process has written may take to be seen by another, on another machine.
-_SEEN_S = 90.0
 
 State = Literal["finished", "new", "changed", "always"]
 """Of a stage: nothing to do; never run; run with other inputs, or what it made is no longer there; run every time."""
@@ -52,6 +50,8 @@ class RunFolder:
         Of several processes all call. The first reads markers and digests, and tells the others what is to run.
         """
         processes.told("finished stages", functools.partial(self._begin, graph))
+        if not remote.is_remote(self.path):
+            processes.check_shared(self.path, "the workdir")
         for stage in graph.stages:
             sizes = processes.told(f"stage {stage.name}", functools.partial(self._due, stage))
             if sizes is None:
@@ -124,7 +124,7 @@ class RunFolder:
 
     def _await(self, sizes: Mapping[str, int]) -> None:
         """Return when this process sees the files that the first has written; raises UserError where it does not."""
-        until = time.monotonic() + _SEEN_S
+        until = time.monotonic() + processes.SEEN_S
         for name, size in sizes.items():
             while not ((self.path / name).is_file() and remote.size(self.path / name) == size):
                 if time.monotonic() > until:

@@ -14,11 +14,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from procsup_jax import lock, processes, remote
+from procsup_jax import files, lock, processes, remote
 from procsup_jax.data.pack import Packed
 from procsup_jax.data.pipeline import Batches
 from procsup_jax.errors import UserError
-from procsup_jax.files import PathLike
 from procsup_jax.io.checkpoint import DAMAGED, Checkpoints
 from procsup_jax.io.metrics import MetricsWriter
 from procsup_jax.mirror import Mirror
@@ -45,7 +44,7 @@ def fit(
     settings: FitSettings,
     *,
     seed: int,
-    workdir: PathLike | None = None,
+    workdir: files.PathLike | None = None,
     name: str = "fit",
 ) -> FitResult:
     """Train from a copy of the parameters; return the best by validation loss (without `valid`, the last).
@@ -68,6 +67,8 @@ def fit(
         if folder is not None and processes.is_first():
             stack.enter_context(lock.hold(folder))
         if folder is not None and settings.checkpoint_every:
+            files.make_folder(folder)
+            processes.check_shared(folder, "the folder of checkpoints")
             checkpoints = stack.enter_context(Checkpoints(folder / "checkpoints", target))
         best = Best(None if checkpoints is None or folder is None else folder / "best")
         run = _Fit(network, train, valid, settings, seed, name, checkpoints, best)
@@ -76,7 +77,7 @@ def fit(
         return run.result()
 
 
-def forget(workdir: PathLike, name: str) -> None:
+def forget(workdir: files.PathLike, name: str) -> None:
     """Remove the checkpoints and the best parameters that a fit kept, once its result is safe; metrics stay."""
     for kept in ("checkpoints", "best", DAMAGED):
         shutil.rmtree(remote.scratch(workdir) / name / kept, ignore_errors=True)

@@ -249,7 +249,7 @@ def test_a_process_that_is_not_the_first_does_its_share_and_decides_nothing(doub
     stage = doubler.stage(lambda ctx: ctx.read(IN) == 21, together=True)
     size = (doubler.path / IN.path).stat().st_size
     said = iter([None, {}, {IN.path: size}, {IN.path: size + 1}])
-    monkeypatch.setattr("procsup_jax.runner.folder._SEEN_S", 0.0)
+    monkeypatch.setattr(processes, "SEEN_S", 0.0)
     monkeypatch.setattr(processes, "told", lambda name, decide: next(said))
     monkeypatch.setattr(processes, "index", lambda: 1)
     later = dataclasses.replace(stage, name="later", outputs=(Json("later.json"),))
