@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from procsup_jax import records
 from procsup_jax.errors import UserError
 from procsup_jax.flags import About, Flags, flag
 from procsup_jax.jobs import shared
-from procsup_jax.journal import Journal
 from procsup_jax.labels.settings import Estimate, RolloutSettings
 from procsup_jax.labels.sources import NEED_ANSWERS, ROLLOUTS, Source, SourceName, label_answered
 from procsup_jax.labels.sources import source as source_of
@@ -18,6 +17,9 @@ from procsup_jax.ranges import Amount, Count, Seed
 from procsup_jax.text import answered
 from procsup_jax.text.answers import Reading
 from procsup_jax.text.layout import Layout, StepLayout, preset
+
+if TYPE_CHECKING:
+    from procsup_jax.journal import Journal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +81,8 @@ def run(
     if skip_bad and source in NEED_ANSWERS:
         found = answered.problems(found, left_out)
     given = records.read_samples(samples, problem_uids={problem.uid for problem in found}, skip_bad=skip_bad)
+    from procsup_jax.journal import Journal
+
     with Journal.beside(output) as journal:
         if source == ROLLOUTS:
             labelling, written = rollouts.source(journal)
