@@ -103,7 +103,8 @@ def _give_new_digests(run: pathlib.Path, copy: pathlib.Path, models: Sequence[st
 
 def _split(packed: pathlib.Path, parts: pathlib.Path, part_bytes: int) -> list[pathlib.Path]:
     parts.mkdir(parents=True, exist_ok=True)
-    written, digests = [], {}
+    written: list[pathlib.Path] = []
+    digests: dict[str, str] = {}
     with packed.open("rb") as data:
         while piece := data.read(part_bytes):
             path = parts / f"part-{len(written):03d}"

@@ -67,7 +67,7 @@ def _errors(results: Results) -> Iterator[str]:
         measured = {**one, **found["decoding"]}
         for how in names.decodings_in_order(measured):
             error, interval = (of["final_answer_error"] for of in (measured[how], measured[how]["intervals"]))
-            cells = names.decoding(how), share(error, interval), measured[how]["n"]
+            cells = names.decoding(how), names.with_interval(error, interval), measured[how]["n"]
             yield _row(names.label(names.SETS, split), names.label(names.MODELS, policy), *cells)
 
 
@@ -77,7 +77,7 @@ def _readings(results: Results) -> Iterator[str]:
     yield "| set | policy | solutions | strict | flexible | unparsed | n |\n|---|---|---|---|---|---|---|"
     for split, policy in _pairs(results):
         for how, found in _text(results, policy, split)["readings"].items():
-            cells = (share(found[name], found["intervals"][name]) for name in FIGURES)
+            cells = (names.with_interval(found[name], found["intervals"][name]) for name in FIGURES)
             title = names.label(names.SETS, split), names.label(names.MODELS, policy), names.decoding(how)
             yield _row(*title, *cells, found["n"])
 
@@ -89,9 +89,7 @@ def _pass_at_k(results: Results) -> Iterator[str]:
     yield _row("set", "policy", *(f"k = {k}" for k in ks), "n")
     yield "|" + "---|" * (len(ks) + 3)
     for (split, policy), each in found.items():
-        cells = (
-            share(each[str(k)]["value"], each[str(k)]["interval"]) if str(k) in each else names.UNKNOWN for k in ks
-        )
+        cells = (_cell(each.get(str(k))) for k in ks)
         n = max((one["n"] for one in each.values()), default=names.UNKNOWN)
         yield _row(names.label(names.SETS, split), names.label(names.MODELS, policy), *cells, n)
 
@@ -104,9 +102,7 @@ def _votes(results: Results) -> Iterator[str]:
     yield "|" + "---|" * (len(ks) + 3)
     for (split, policy), by_decoding in found.items():
         for how, each in by_decoding.items():
-            cells = (
-                share(each[str(k)]["value"], each[str(k)]["interval"]) if str(k) in each else names.UNKNOWN for k in ks
-            )
+            cells = (_cell(each.get(str(k))) for k in ks)
             title = names.label(names.SETS, split), names.label(names.MODELS, policy), names.decoding(how)
             yield _row(*title, *cells)
 
@@ -123,7 +119,7 @@ def _bounds(results: Results) -> Iterator[str]:
         bounds = _text(results, policy, split)["trace_bounds"]
         for how in names.decodings_in_order(bounds):
             sources = [bounds[how].get(source, {}) for source in ("calculator", "intermediate")]
-            cells = (share(each.get("value"), each.get("interval")) for each in sources)
+            cells = map(_cell, sources)
             title = names.label(names.SETS, split), names.label(names.MODELS, policy), names.decoding(how)
             yield _row(*title, *cells, sources[0]["n"])
 
@@ -134,11 +130,11 @@ def _label_sources(results: Results) -> Iterator[str]:
     yield f"{found['samples']:,} samples of {found['problems']:,} training problems by the SFT policy.\n"
     yield "| source | steps right | traces right | traces of right answers right | n |\n|---|---|---|---|---|"
     for source, each in found["sources"].items():
-        cells = (share(each[what]["value"], each[what]["interval"]) for what in ("steps", "traces", "right_answers"))
+        cells = (_cell(each[what]) for what in ("steps", "traces", "right_answers"))
         yield _row(source, *cells, each["right_answers"]["n"])
     yield "\n| agree on a step | share | n |\n|---|---|---|"
     for pair, each in found["agreement"].items():
-        yield _row(" and ".join(pair.split()), share(each["value"], each["interval"]), each["n"])
+        yield _row(" and ".join(pair.split()), _cell(each), each["n"])
 
 
 def _reward_models(results: Results) -> Iterator[str]:
@@ -146,8 +142,8 @@ def _reward_models(results: Results) -> Iterator[str]:
     yield "| reward model | agrees with outcome labels | AUC on them | steps |\n|---|---|---|---|"
     for rm, each in results["reward_models"].items():
         cells = (
-            share(each[what]["outcome"], each["intervals"][f"{what}.outcome"], scale)
-            for what, scale in (("agreement", 100), ("auc", 1))
+            names.with_interval(each[what]["outcome"], each["intervals"][f"{what}.outcome"], write)
+            for what, write in (("agreement", names.percent), ("auc", names.ratio))
         )
         yield _row(names.reward_model(rm), *cells, each["agreement_n"]["outcome"])
 
@@ -161,7 +157,9 @@ def _processbench(results: Results) -> Iterator[str]:
     yield "| reward model | F1 | first wrong step found | n | no step of a right one called wrong | n |"
     yield "|---|---|---|---|---|---|"
     for rm, each in found["judges"].items():
-        f1, wrong, right = (share(each[name], each["intervals"][name]) for name in ("f1", "erroneous", "correct"))
+        f1, wrong, right = (
+            names.with_interval(each[name], each["intervals"][name]) for name in ("f1", "erroneous", "correct")
+        )
         yield _row(names.reward_model(rm), f1, wrong, each["erroneous_n"], right, each["correct_n"])
 
 
@@ -179,13 +177,9 @@ def _speed(run: pathlib.Path) -> Iterator[str]:
         yield _row(stage.name, names.duration(stage.seconds), tokens)
 
 
-def share(value: float | None, interval: Sequence[float] | None, scale: float = 100) -> str:
-    """Write a share and its interval, a dash for what is not known; by 1 instead of in percent for an AUC."""
-    if value is None:
-        return names.UNKNOWN
-    digits = 1 if scale == 100 else 3
-    ends = "" if interval is None else f" [{', '.join(f'{scale * end:.{digits}f}' for end in interval)}]"
-    return f"{scale * value:.{digits}f}{ends}"
+def _cell(found: Mapping[str, Any] | None) -> str:
+    """Write a value with its interval, a dash where there is none."""
+    return names.UNKNOWN if found is None else names.with_interval(found.get("value"), found.get("interval"))
 
 
 def _pairs(results: Results) -> Iterator[tuple[str, str]]:

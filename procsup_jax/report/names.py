@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from procsup_jax import roster
 from procsup_jax.searching import decodings
@@ -102,6 +102,13 @@ def percent(share: float | None, digits: int = 1) -> str:
 def ratio(share: float | None) -> str:
     """Write a share in [0, 1] as a number with three decimals, a dash for None."""
     return UNKNOWN if share is None else f"{share:.3f}"
+
+
+def with_interval(value: float | None, interval: Sequence[float] | None, write: Callable[..., str] = percent) -> str:
+    """Return a value and its interval, both written by `write`: "7.6 [5.1, 10.2]"."""
+    if value is None or interval is None:
+        return write(value)
+    return f"{write(value)} [{', '.join(map(write, interval))}]"
 
 
 def points(difference: float) -> str:

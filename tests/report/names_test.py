@@ -32,3 +32,10 @@ def test_decodings_and_verdicts_of_any_judge_have_names_and_an_order():
     assert [names.verdict(key) for key in names.verdicts_in_order(judges)] == [
         "ORM prediction", "qwen-7b prediction", "outcome label", "process label",
     ]  # fmt: skip
+
+
+def test_a_value_stands_before_its_interval():
+    assert names.with_interval(0.076, [0.051, 0.1]) == "7.6 [5.1, 10.0]"
+    assert names.with_interval(0.9, [0.8, 1.0], names.ratio) == "0.900 [0.800, 1.000]"
+    assert names.with_interval(0.5, None) == "50.0"
+    assert names.with_interval(None, None) == names.UNKNOWN

@@ -1,0 +1,157 @@
+"""Worlds with a real trunk: the paper's way of reading a reward model beside products, on one policy's samples.
+
+make smollm2
+procsup run --config=experiments/worlds_smollm2/heads.py:smollm2 --workdir=runs/worlds_smollm2-0
+procsup run --config=experiments/worlds_smollm2/heads.py:shipped --workdir=runs/worlds_shipped-0
+
+An ORM and a PRM are trained under each head, `verdict` (two tokens compared, as in the paper) and `product`, from the
+same SFT policy and labelled samples; they and the surprise control judge the same test samples, whose traces the oracle
+knows. heads.json holds both errors by decoding, and what reward models are worth. Sizes:
+
+- `:smollm2`: SmolLM2-135M-Instruct, made for two cores and an hour and a half: SFT on 240 problems of 210 tokens,
+  256 labelled samples, 500 test samples, four reward models, and scores of all; some 500,000 tokens.
+- `:shipped`: the 1.1M base that ships, all else the same but the rates.
+- `:gpu`: SmolLM2 with the problems and samples of configs/findings.py, for one large GPU.
+- `:tiny`: every stage in a minute or two, its figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from procsup_jax.labels.sources import SourceName
+from procsup_jax.recipes import base, data, solutions, training
+from procsup_jax.recipes.artefacts import ModelFolder, Problems, Samples, Scores, evaluation
+from procsup_jax.recipes.checks import check_models as check  # noqa: F401 - what a recipe may have
+from procsup_jax.recipes.evaluation import Drawn, Evaluated, drawn, evaluating
+from procsup_jax.recipes.settings import ExperimentSettings, let_rates_fall, set_short_fits, set_tiny_sizes
+from procsup_jax.recipes.surprise import surprise
+from procsup_jax.recipes.work import Ctx
+from procsup_jax.roster import CONTROLS, ORM, PRM, RM_SPLIT, SFT, SFT_SPLIT, TEST, VALIDATION, rm_of
+from procsup_jax.runner.artefacts import Json
+from procsup_jax.runner.graph import Graph
+from procsup_jax.runner.stage import Stage
+from procsup_jax.runner.view import Setting
+from procsup_jax.settings import Config, to_config
+
+HEADS = "verdict", "product"
+SOURCES: dict[str, SourceName] = {ORM: "outcome", PRM: "oracle"}
+POLICY = solutions.Policy(SFT, ModelFolder(SFT))
+TRAIN, VALID, TESTED = Problems(RM_SPLIT), Problems(VALIDATION), Problems(TEST)
+FOUND = Json("heads.json")
+_ERRORS = "final_answer_error", "trace_error"
+
+
+def get_config(size: str = "smollm2") -> Config:
+    """Return the settings of one size."""
+    sizes = {"smollm2": _smollm2, "shipped": _shipped, "gpu": _gpu, "tiny": _tiny}
+    if size not in sizes:
+        raise ValueError(f"{size!r} is no size of this config: {', '.join(sizes)}")
+    config = to_config(ExperimentSettings(recipe=__file__))
+    config.name = f"worlds_heads_{size}"
+    config.evaluate.step_search_models, config.improve.approaches = (), ()
+    sizes[size](config)
+    return config
+
+
+def _smollm2(config: Config) -> None:
+    config.base.source = "models/smollm2"
+    sizes = config.data
+    sizes.num_sft, sizes.num_rm, sizes.num_validation, sizes.num_test, sizes.num_ood = 240, 64, 12, 100, 0
+    config.seq_len = 320
+    config.sample.max_new_tokens = config.search.max_new_tokens = 192
+    config.sample.lanes, config.sample.slots, config.score_batch = 16, 4, 32
+    config.rm_samples, config.sample.num_samples, config.evaluate.num_samples = 4, 4, 4
+    config.evaluate.surprise_samples = 200
+    set_short_fits(config, sft=(20, 2e-4), orm=(22, 1e-4), prm=(22, 1e-4))
+    let_rates_fall(config, "sft", "orm", "prm", eval_every=0)
+    config.sft.checkpoint_every = config.orm.checkpoint_every = config.prm.checkpoint_every = 5
+
+
+def _shipped(config: Config) -> None:
+    _smollm2(config)
+    config.base.source = "shipped"
+    set_short_fits(config, sft=(40, 1e-3), orm=(120, 1e-4), prm=(120, 3e-4))
+    let_rates_fall(config, "sft", "orm", "prm", eval_every=20)
+
+
+def _gpu(config: Config) -> None:
+    _smollm2(config)
+    sizes = config.data
+    sizes.num_sft, sizes.num_rm, sizes.num_validation, sizes.num_test = 400, 400, 100, 1000
+    config.base.dtype = "bfloat16"
+    config.sample.lanes, config.sample.slots, config.score_batch = 128, 8, 256
+    config.rm_samples, config.sample.num_samples, config.evaluate.num_samples = 8, 8, 7
+    config.evaluate.surprise_samples = 1000
+    set_short_fits(config, sft=(90, 2e-4), orm=(240, 1e-4), prm=(240, 1e-4))
+    let_rates_fall(config, "sft", "orm", "prm", eval_every=30)
+
+
+def _tiny(config: Config) -> None:
+    _shipped(config)
+    trained = config.base
+    trained.source, trained.preset, trained.vocab_size, trained.num_documents = "train", "0.1m", 600, 200
+    trained.seq_len = config.seq_len = 384
+    set_tiny_sizes(config)
+
+
+def graph(settings: ExperimentSettings) -> Graph:
+    """Return the stages."""
+    return Graph.of(_stages(settings))
+
+
+def _stages(settings: ExperimentSettings) -> Iterator[Stage]:
+    yield data.problems(settings)
+    yield from base.base(settings)
+    yield training.sft(POLICY.model, base.MODEL, Problems(SFT_SPLIT), VALID)
+    for problems in (TRAIN, VALID):
+        yield solutions.draw(Samples.of(SFT, problems), POLICY, problems, Setting("rm_samples"))
+        for source in SOURCES.values():
+            yield solutions.label(Samples.of(SFT, problems), problems, source, POLICY.model)
+    judges: dict[str, ModelFolder] = {}
+    for head in HEADS:
+        start = POLICY.model
+        for kind in SOURCES:
+            start = judges[f"{kind}_{head}"] = ModelFolder(rm_of(SFT, f"{kind}_{head}"))
+            yield _reward_model(start, judges, kind, head)
+    yield from evaluating(settings, Evaluated(POLICY, judges), TESTED)
+    controls = {rm_of(SFT, name): _labelled(kind)[0] for name, kind in zip(CONTROLS, SOURCES, strict=True)}
+    samples = drawn(POLICY, TESTED)
+    if settings.evaluate.surprise_samples:
+        yield surprise(POLICY.model, controls, samples, TESTED)
+    else:
+        controls = {}
+    scores = {judge: (Scores(samples, rm.name),) for judge, rm in judges.items()}
+    beside = {name.removeprefix(f"{SFT}_"): (Scores(samples, name),) for name in controls}
+    found = Drawn(TESTED, (samples,), {**scores, **beside}, "oracle")
+    measured = evaluation(SFT, TEST)
+    yield Stage("compare", _compare, (found, measured), inputs=(*found.files, measured), outputs=(FOUND,))
+
+
+def _reward_model(made: ModelFolder, judges: Mapping[str, ModelFolder], kind: str, head: str) -> Stage:
+    """Train a reward model under a head; a PRM starts from the ORM, as in the paper."""
+    start = POLICY.model if kind == ORM else judges[f"{ORM}_{head}"]
+    stage = training.reward_model(training.Fit(made, start, kind), *_labelled(kind))
+    return dataclasses.replace(stage, takes={"rm_head": head})
+
+
+def _labelled(kind: str) -> tuple[training.Labelled, training.Labelled]:
+    train, valid = (training.Labelled(Samples.of(SFT, each), each, SOURCES[kind]) for each in (TRAIN, VALID))
+    return train, valid
+
+
+def _compare(ctx: Ctx, found: Drawn, measured: Json) -> Mapping[Any, Any]:
+    """Put together both errors of each decoding, and what the reward models and the control are worth."""
+    from procsup_jax.evals import reward_models
+    from procsup_jax.evals.join import join
+
+    read = found.read(ctx)
+    joined = join(read.problems, read.samples, dict(read.scores), read.labels)
+    decoding = {
+        how: {"n": each["n"], **{name: each[name] for name in _ERRORS}, "intervals": each["intervals"]}
+        for how, each in ctx.read(measured)["decoding"].items()
+    }
+    report = reward_models.report(joined, seed=ctx.settings.seed)
+    return {FOUND: {"base": ctx.settings.base.source, "seed": ctx.settings.seed, "decoding": decoding, **report}}
