@@ -2,13 +2,15 @@
 
 python -m benchmarks.soak [PART ...] [--size quick|full] [--minutes N] [--seed S] [--kills N] [--solutions N] ...
 
-quick takes a few minutes on two cores, full a night. The exit code is 1 where a promise was broken.
+quick takes a few minutes on two cores, full a night. SIGTERM or Ctrl-C ends it after the tries under way, with what was
+found by then. The exit code is 1 where a promise was broken.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -44,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     end = None if args.minutes is None else time.monotonic() + 60 * args.minutes
     broken = 0
     for place, name in enumerate(args.parts):
+        if place and Budget.is_stopped():
+            break
         seconds = None if end is None else max(0.0, end - time.monotonic()) / (len(args.parts) - place)
         found = _run_of(name)(Budget(getattr(args, PARTS[name].what), seconds), args.seed)
         print(found.line, flush=True)
@@ -84,4 +88,6 @@ def _run_of(name: str) -> Callable[[Budget, int], Result]:
 
 
 if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: Budget.stop())
     sys.exit(main())

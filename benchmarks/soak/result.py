@@ -41,11 +41,26 @@ def at_most(broken: int, tried: int) -> float:
 
 
 class Budget:
-    """Give out numbers, from 0 on, until `tries` were given or `seconds` have passed; the first in any case."""
+    """Give out numbers, from 0 on, until `tries` were given, `seconds` have passed or it is stopped; the first always.
+
+    Once `stop` is called every budget of the process is spent.
+    """
+
+    _stopped = False
 
     def __init__(self, tries: int, seconds: float | None = None) -> None:
         self.tries, self.started = tries, time.monotonic()
         self._end = None if seconds is None else self.started + seconds
+
+    @staticmethod
+    def stop() -> None:
+        """Let what is under way end with what it has found by then."""
+        Budget._stopped = True
+
+    @staticmethod
+    def is_stopped() -> bool:
+        """Return whether `stop` was called."""
+        return Budget._stopped
 
     @property
     def seconds(self) -> float:
@@ -55,7 +70,7 @@ class Budget:
     @property
     def spent(self) -> bool:
         """Return whether the time is up."""
-        return self._end is not None and time.monotonic() >= self._end
+        return Budget._stopped or self._end is not None and time.monotonic() >= self._end
 
     def __iter__(self) -> Iterator[int]:
         for number in range(self.tries):

@@ -29,6 +29,7 @@ from procsup_jax.text import answers, calculator, steps
 # CPU for all checks of a text, which read it up to six times, and more for each of its characters; when it is given up.
 MAX_SECONDS, MAX_SECONDS_EACH, GIVEN_UP_SECONDS = 4.0, 2e-5, 30
 CHUNK = 2000
+_SHOWN_CHUNKS = 100
 # The share of texts that are also held to what takes longer to check.
 THOROUGH = 0.15
 # The share of texts whose final answer is known.
@@ -49,7 +50,7 @@ def run(budget: Budget, seed: int) -> Result:
     faults, slowest, counts = [], 0.0, collections.Counter[str]()
     context = multiprocessing.get_context("spawn")
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(workers, context, _ignore_ctrl_c) as pool:
         waiting = collections.deque[concurrent.futures.Future[Chunk]]()
         sizes = (min(CHUNK, budget.tries - first) for first in range(0, budget.tries, CHUNK))
         for number, size in itertools.chain(enumerate(sizes), [(-1, 0)] * (workers + 1)):
@@ -62,10 +63,17 @@ def run(budget: Budget, seed: int) -> Result:
                 counts += found.counts
                 for fault in found.faults:
                     print(fault, file=sys.stderr, flush=True)
+                if number % _SHOWN_CHUNKS == 0:
+                    print(f"solutions: {counts['solutions']:,} of {budget.tries:,}", file=sys.stderr, flush=True)
     return Result(
         "solutions", counts.pop("solutions"), len(faults), budget.seconds,
         {**counts, "slowest_s": round(slowest, 3), "processes": workers},
     )  # fmt: skip
+
+
+def _ignore_ctrl_c() -> None:
+    """Leave Ctrl-C to the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,11 +1,17 @@
 """The soak's command line and what it prints."""
 
 import json
+import pathlib
+import subprocess
+import sys
+import time
 
 import pytest
 
 from benchmarks.soak import __main__ as soak
 from benchmarks.soak.result import Budget, Result, at_most
+
+ROOT = pathlib.Path(__file__).parents[3]
 
 
 def test_a_part_prints_one_line_and_says_whether_a_promise_was_broken(capsys, monkeypatch):
@@ -48,3 +54,16 @@ def test_a_budget_ends_by_number_or_time():
     assert list(Budget(3)) == [0, 1, 2]
     assert list(Budget(3, 0.0)) == [0]
     assert not Budget(3).spent and Budget(3, 0.0).spent
+
+
+def test_a_signal_ends_it_with_what_was_found_by_then():
+    command = [sys.executable, "-m", "benchmarks.soak", "solutions", "signals", "--solutions=1000000"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as soak:
+        time.sleep(3)
+        soak.terminate()
+        said, _ = soak.communicate(timeout=120)
+    [line] = said.splitlines()
+    found = json.loads(line)
+    assert (found["part"], found["broken"]) == ("solutions", 0)
+    assert 0 < found["tried"] < 1_000_000
+    assert soak.returncode == 0
