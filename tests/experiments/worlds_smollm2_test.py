@@ -16,7 +16,7 @@ JUDGES = ["orm_verdict", "prm_verdict", "orm_product", "prm_product"]
 @pytest.fixture
 def tables(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module("tables")
+    return importlib.import_module("heads_tables")
 
 
 def test_both_heads_judge_the_same_samples(tables, tmp_path, capsys):

@@ -12,6 +12,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.io.models import save_model
 from procsup_jax.recipes import uesato2022
 from procsup_jax.recipes.settings import ExperimentSettings
+from procsup_jax.report import names
 
 EXPERIMENT = pathlib.Path(__file__).parents[2] / "experiments/gsm8k"
 SETS = {"test", "short", "ood", "svamp"}
@@ -143,12 +144,12 @@ def test_its_results_are_tables(finished, results, tables, tmp_path):
     text = (tmp_path / "tables.md").read_text()
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     sft = results["models"]["sft"]["test"]["decoding"]["prm_rollouts_weighted"]
-    error = tables.share(sft["final_answer_error"], sft["intervals"]["final_answer_error"])
+    error = names.with_interval(sft["final_answer_error"], sft["intervals"]["final_answer_error"])
     assert ["| test", "SFT", "PRM (rollouts labels)-weighted", error, "3 |"] in rows
     assert ["| SVAMP", "SFT"] in [row[:2] for row in rows]
     f1 = results["real_problems"]["processbench"]["judges"]["sft_prm_rollouts"]
     assert any(
-        row[1] == tables.share(f1["f1"], f1["intervals"]["f1"])
+        row[1] == names.with_interval(f1["f1"], f1["intervals"]["f1"])
         for row in rows
         if row[0] == "| SFT PRM (rollouts labels)"
     )
