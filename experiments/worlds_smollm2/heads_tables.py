@@ -1,4 +1,4 @@
-"""What heads.py found, of any number of runs: `python experiments/worlds_smollm2/heads_tables.py runs/worlds_*`, Markdown."""
+"""What heads.py found, in Markdown: `python experiments/worlds_smollm2/heads_tables.py runs/worlds_*`."""
 
 from __future__ import annotations
 
