@@ -105,17 +105,20 @@ def check_shared(folder: pathlib.Path, name: str) -> None:
         return path.name
 
     mark_name = told(f"mark in {folder}", mark)
-    until = time.monotonic() + SEEN_S
-    while not (folder / mark_name).exists():
-        if time.monotonic() > until:
-            raise UserError(
-                f"{name} {folder}, as process 0 has it, is not to be seen by process {index()}: give a path on a file "
-                "system that all processes share, such as a mounted bucket"
-            )
-        time.sleep(0.2)
+    remedy = "give a path on a file system that all processes share, such as a mounted bucket"
+    until_seen((folder / mark_name).exists, f"{name} {folder}, as process 0 has it,", remedy)
     wait(f"mark in {folder}")
     if is_first():
         (folder / mark_name).unlink()
+
+
+def until_seen(is_seen: Callable[[], bool], what: str, remedy: str) -> None:
+    """Return when this process sees what the first has written; raises UserError, with a remedy, where it does not."""
+    until = time.monotonic() + SEEN_S
+    while not is_seen():
+        if time.monotonic() > until:
+            raise UserError(f"{what} is not to be seen by process {index()}: {remedy}")
+        time.sleep(0.2)
 
 
 def _lost(name: str, seconds: float, whom: str) -> Lost:

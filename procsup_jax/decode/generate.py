@@ -117,14 +117,11 @@ def generate(
             results=engine.results,
         )
 
-        def key(each: _Indexed) -> str:
-            prompt = [*shared, *each[1].tokens]
-            return kept.key([model], "sample", bound(settings), seed, first_sample, each[1].uid, prompt)
-
+        name = kept.naming([model], "sample", bound(settings), seed, first_sample, list(shared))
         # Neighbours in length are read together, the longest first: a cache too large for the machine fails at once.
         by_length = sorted(enumerate(prompts), key=lambda each: -len(each[1].tokens))
         run = functools.partial(lanes.run, number=streams.number)
-        for (index, prompt), arrays in journal.through(by_length, key, run):
+        for (index, prompt), arrays in journal.through(by_length, lambda each: name(each[1].uid, each[1].tokens), run):
             done[index] = _generated(prompt.uid, first_sample, num_each, *arrays)
             progress.update(num_each)
     return [done[i] for i in range(len(prompts))]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -12,10 +13,16 @@ from procsup_jax import journal
 from procsup_jax.models.model import Model
 
 
-def key(models: Sequence[Model], *parts: Any) -> str:
-    """Return the key of what models make of parts that JSON can spell, with these versions and on this kind of device.
+def naming(models: Sequence[Model], *settings: Any) -> Callable[..., str]:
+    """Return what gives the key of a part that models make by settings: of anything else that the part depends on.
 
-    Raises UserError for a model that was read from no folder.
+    All of it JSON can spell; versions and the kind of device belong to it. What the parts have in common is named once,
+    for the first of them. That raises UserError for a model that was read from no folder.
     """
-    built = procsup_jax.__version__, jax.__version__, jax.devices()[0].device_kind
-    return journal.key(built, [model.identity for model in models], *parts)
+
+    @functools.cache
+    def common() -> str:
+        built = procsup_jax.__version__, jax.__version__, jax.devices()[0].device_kind
+        return journal.key(built, [model.identity for model in models], *settings)
+
+    return lambda *part: journal.key(common(), *part)

@@ -143,12 +143,13 @@ def _read(
             found_br = program(batch)
         return part, [np.asarray(found_br)]
 
+    name = kept.naming([plan.model], what, num_rows)
+
     def key(part: Part) -> str:
         def content(each: Key) -> tuple[list[int], EncodedSolution]:
             return documents.prompts[each[0]], documents.solutions[each]
 
-        rows = [[content(each) for each in row] for row in part.rows]
-        return kept.key([plan.model], what, num_rows, part.shape, part.num_steps, rows)
+        return name(part.shape, part.num_steps, [[content(each) for each in row] for row in part.rows])
 
     parts = list(parts_of(documents, num_rows, num_each))
     num_solutions = sum(len(row) for part in parts for row in part.rows)

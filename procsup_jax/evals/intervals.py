@@ -90,6 +90,11 @@ def mean_over_problems(values_b: np.ndarray, weights_b: np.ndarray, *, seed: int
     return spread(bootstrap_mean(values_b, weights_b, seed=seed))
 
 
+def shown(found: Estimate) -> dict[str, Any]:
+    """Return an estimate by itself, ready for JSON: `value`, `interval` and `n`."""
+    return {"value": found.value, "interval": found.interval and list(found.interval), "n": found.n}
+
+
 def spread(mean: Estimate) -> Estimate:
     """Return a bootstrap mean of shares with Wilson's interval where its own is a single point."""
     if mean.interval is None or mean.interval[0] < mean.interval[1]:

@@ -34,8 +34,8 @@ def measure(
     def mean(values_of: _Values) -> dict[str, Any]:
         rows = [values_of(group) for group in groups]
         means_b = np.array([sum(row) / max(1, len(row)) for row in rows], dtype=float)
-        found = intervals.mean_over_problems(means_b, np.array([len(row) for row in rows], dtype=float), seed=seed)
-        return {"value": found.value, "interval": found.interval and list(found.interval), "n": found.n}
+        weights_b = np.array([len(row) for row in rows], dtype=float)
+        return intervals.shown(intervals.mean_over_problems(means_b, weights_b, seed=seed))
 
     sources = {}
     for source, found in by_source.items():

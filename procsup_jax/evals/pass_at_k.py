@@ -34,6 +34,5 @@ def measure(joined: Joined, *, seed: int = 0) -> dict[str, dict[str, Any]]:
     found = {}
     for k in ks(joined):
         values_b = np.array([probability(n, right, k) for n, right in counts])
-        mean = intervals.mean_over_problems(values_b, np.ones(len(values_b)), seed=seed)
-        found[str(k)] = {"value": mean.value, "interval": mean.interval and list(mean.interval), "n": mean.n}
+        found[str(k)] = intervals.shown(intervals.mean_over_problems(values_b, np.ones(len(values_b)), seed=seed))
     return found

@@ -42,11 +42,7 @@ def measure(
             measured = one_sample(joined, seed)
             ends = measured["intervals"]["trace_error"]
             mean = Estimate(measured["trace_error"], None if ends is None else tuple(ends), measured["trace_n"])
-            found.setdefault(ONE_SAMPLE, {})[source.name] = _shown(intervals.spread(mean))
+            found.setdefault(ONE_SAMPLE, {})[source.name] = intervals.shown(intervals.spread(mean))
         for decoding, outcome in outcomes.measure_all(joined, seed).items():
-            found.setdefault(decoding, {})[source.name] = _shown(intervals.proportion(outcome.trace_b))
+            found.setdefault(decoding, {})[source.name] = intervals.shown(intervals.proportion(outcome.trace_b))
     return found
-
-
-def _shown(share: Estimate) -> dict[str, Any]:
-    return {"value": share.value, "interval": share.interval and list(share.interval), "n": share.n}

@@ -22,6 +22,5 @@ def measure(joined: Joined, *, seed: int = 0) -> dict[str, dict[str, Any]]:
         measured = outcomes.measure_all(dataclasses.replace(joined, drawn=first, single={}), seed)
         for decoding in (decodings.MAJORITY, *judges):
             error = intervals.proportion(measured[decoding].error_b)
-            interval = error.interval and list(error.interval)
-            found.setdefault(decoding, {})[str(k)] = {"value": error.value, "interval": interval, "n": error.n}
+            found.setdefault(decoding, {})[str(k)] = intervals.shown(error)
     return found

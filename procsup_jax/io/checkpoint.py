@@ -90,7 +90,7 @@ class Checkpoints:
         items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
         with _explain_errors(self.folder):
             self._manager.save(step, args=ocp.args.Composite(**items, record=ocp.args.JsonSave(record)))
-        self._start_copy()
+        self._copy_whole(Mirror.start)
 
     def restore(
         self, abstract: Mapping[str, Any], check: Callable[[dict[str, Any]], None] = lambda info: None
@@ -116,8 +116,7 @@ class Checkpoints:
         """Return when everything saved is on the disk."""
         with _explain_errors(self.folder):
             self._manager.wait_until_finished()
-        if self._copy is not None and (steps := self._whole()):
-            self._copy.put(max(steps), self._all_whole(steps))
+        self._copy_whole(Mirror.put)
 
     def __enter__(self) -> Self:
         return self
@@ -129,26 +128,21 @@ class Checkpoints:
             self._manager.close()
         if self._copy is not None:
             if error is not None:
-                self._start_copy()
+                self._copy_whole(Mirror.start)
             self._copy.close()
 
-    def _start_copy(self) -> None:
-        if self._copy is not None and (steps := self._whole()):
-            self._copy.start(max(steps), self._all_whole(steps))
+    def _copy_whole(self, how: Callable[[Mirror, int, list[str]], None]) -> None:
+        """Copy the whole checkpoints, and all that is kept beside them, temporaries apart, where there is a copy."""
+        if self._copy is None or not (steps := self._whole()):
+            return
+        above = self.folder.parent
+        own = [path for step in steps for path in (self.folder / str(step)).rglob("*")]
+        beside = [path for path in above.rglob("[!.]*") if self.folder not in path.parents]
+        how(self._copy, max(steps), [path.relative_to(above).as_posix() for path in (*own, *beside) if path.is_file()])
 
     def _whole(self) -> set[int]:
         """Return the steps of the checkpoints that are whole: orbax calls others otherwise."""
         return {int(each.name) for each in self.folder.glob("*") if each.name.isdecimal()}
-
-    def _all_whole(self, steps: set[int]) -> list[str]:
-        """Return the files of these checkpoints and all that is kept beside them, temporaries apart, for the copy."""
-        above = self.folder.parent
-        paths = [path for path in above.rglob("*") if path.is_file()]
-        parts = [path.relative_to(above).parts for path in paths]
-        kept = {str(step) for step in steps}
-        return [
-            "/".join(each) for each in parts if (each[1] in kept if each[0] == self.folder.name else each[-1][0] != ".")
-        ]
 
     def _try(self, step: int, abstract: Mapping[str, Any], check: Callable[[dict[str, Any]], None]) -> Restored | str:
         """Return a checkpoint, or in which way it is damaged."""

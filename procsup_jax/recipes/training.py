@@ -76,8 +76,7 @@ def distil(fit: Fit, experts: tuple[Samples, ...], valid_experts: Samples, train
 def reward_model(fit: Fit, train: Labelled, valid: Labelled, shaped_by: Sequence[Setting] = ()) -> Stage:
     """Train a reward model on labelled samples, read by `config.rm_head`; `shaped_by` as for any stage."""
     inputs, args = (fit.start, *train.files, *valid.files), (fit, train, valid)
-    made = Stage(fit.stage, _reward_model, args, inputs=inputs, outputs=fit.outputs, together=True)
-    return dataclasses.replace(made, shaped_by=shaped_by)
+    return Stage(fit.stage, _reward_model, args, inputs, fit.outputs, shaped_by=shaped_by, together=True)
 
 
 def _sft(ctx: Ctx, fit: Fit, train: Problems, valid: Problems) -> Mapping[Any, Any]:

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from procsup_jax import files, processes, remote
-from procsup_jax.errors import UserError
 from procsup_jax.runner.artefacts import Artefact
 from procsup_jax.runner.graph import Graph
 from procsup_jax.runner.markers import Change, Marker, changes, read_marker, refuse
@@ -124,15 +123,14 @@ class RunFolder:
 
     def _await(self, sizes: Mapping[str, int]) -> None:
         """Return when this process sees the files that the first has written; raises UserError where it does not."""
-        until = time.monotonic() + processes.SEEN_S
+
+        def is_whole(path: pathlib.Path, size: int) -> bool:
+            return path.is_file() and remote.size(path) == size
+
         for name, size in sizes.items():
-            while not ((self.path / name).is_file() and remote.size(self.path / name) == size):
-                if time.monotonic() > until:
-                    raise UserError(
-                        f"{self.path / name}, written by process 0, is not to be seen by process {processes.index()}: "
-                        "give a --workdir on a file system that all processes share"
-                    )
-                time.sleep(0.5)
+            path, remedy = self.path / name, "give a --workdir on a file system that all processes share"
+            is_seen = functools.partial(is_whole, path, size)
+            processes.until_seen(is_seen, f"{path}, written by process 0,", remedy)
 
     def _run(self, stage: Stage) -> None:
         """Run a stage in the first process, and leave its marker."""

@@ -79,11 +79,9 @@ def run(
             results=search.results,
         )
 
-        def key(each: feed.Numbered) -> str:
-            return kept.key([policy, rm], search.name, search.depends_on, seed, each.task)
-
+        name = kept.naming([policy, rm], search.name, search.depends_on, seed)
         run = functools.partial(lanes.run, number=streams.number)
-        for (place, task), arrays in journal.through(feed.longest_first(tasks), key, run):
+        for (place, task), arrays in journal.through(feed.longest_first(tasks), lambda each: name(each.task), run):
             done[place] = search.found(task, *arrays)
             progress.update()
     return [done[i] for i in range(len(tasks))]

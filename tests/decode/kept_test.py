@@ -19,11 +19,12 @@ def test_a_key_goes_by_the_model_and_needs_its_digest(config, vocab):
         model.replace(layout=dataclasses.replace(model.layout, separator="\n\n")),
         model.replace(head=api.ProductHead()),
     )
-    assert len({kept.key([each], 1) for each in (model, *others)}) == 5
-    assert kept.key([model], 1) == kept.key([model.replace(name="another", metadata={"a": 1})], 1)
-    assert kept.key([model], 1) != kept.key([model], 2)
+    assert len({kept.naming([each])(1) for each in (model, *others)}) == 5
+    assert kept.naming([model])(1) == kept.naming([model.replace(name="another", metadata={"a": 1})])(1)
+    assert kept.naming([model])(1) != kept.naming([model])(2)
+    assert kept.naming([model], 1)(2) != kept.naming([model], 2)(2)
     with pytest.raises(UserError, match="save the model and load it"):
-        kept.key([model.replace(digest="")], 1)
+        kept.naming([model.replace(digest="")])(1)
 
 
 def test_a_key_goes_by_all_settings_but_those_of_speed():

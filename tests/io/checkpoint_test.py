@@ -3,7 +3,6 @@ import errno
 import gc
 import random
 import shutil
-import subprocess
 import sys
 import types
 
@@ -226,12 +225,8 @@ with Checkpoints(folder / "checkpoints") as checkpoints:
 """
 
 
-def test_a_full_disk_is_one_line_and_costs_no_checkpoint(tmp_path):
-    mount = f"mount -t tmpfs -o size=3m none {tmp_path}"
-    if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode:
-        pytest.skip("needs to mount a small disk: unshare -m as root")
-    script = f"{mount} && exec {sys.executable} -c '{FULL}' {tmp_path}"
-    ended = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=200)
+def test_a_full_disk_is_one_line_and_costs_no_checkpoint(on_a_small_disk, tmp_path):
+    ended = on_a_small_disk("3m", FULL)
     assert ended.stderr == ""
     assert ended.stdout == (
         f"cannot write {tmp_path / 'checkpoints'}: the disk is full; free some space or choose another folder, "

@@ -1,4 +1,7 @@
-"""A tiny Llama, and a byte-level BPE that knows every byte, a few merges and two control tokens."""
+"""A tiny Llama, a byte-level BPE that knows every byte, a few merges and two control tokens, and a small disk."""
+
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -37,3 +40,17 @@ def byte_bpe():
         "tokenizer.ggml.add_bos_token": False,
         "tokenizer.chat_template": "{{ messages }}",
     }
+
+
+@pytest.fixture
+def on_a_small_disk(tmp_path):
+    """Return how to run a script whose first argument, `tmp_path`, is a disk of a size such as "1m"."""
+
+    def run(size, script):
+        mount = f"mount -t tmpfs -o size={size} none {tmp_path}"
+        if subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode:
+            pytest.skip("needs to mount a small disk: unshare -m as root")
+        command = f"{mount} && exec {sys.executable} -c '{script}' {tmp_path}"
+        return subprocess.run(["unshare", "-m", "sh", "-c", command], capture_output=True, text=True, timeout=200)
+
+    return run
