@@ -113,7 +113,7 @@ def check_shared(folder: pathlib.Path, name: str) -> None:
 
 
 def until_seen(is_seen: Callable[[], bool], what: str, remedy: str) -> None:
-    """Return when this process sees what the first has written; raises UserError, with a remedy, where it does not."""
+    """Return when this process sees what another has written; raises UserError, with a remedy, where it does not."""
     until = time.monotonic() + SEEN_S
     while not is_seen():
         if time.monotonic() > until:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 from procsup_jax import processes, records, remote
-from procsup_jax.errors import UserError
 from procsup_jax.types import Problem, Sample, Score
 
 Record = TypeVar("Record")
@@ -68,7 +67,7 @@ def _write(
 
     `format_` writes and reads such a file; records stand in the order of `places`, where `order` tells a record's
     place, and those of one place in their own. One process alone writes the file itself. Raises UserError where a
-    shard of another process is not to be seen, and `processes.Lost` where one does not come.
+    shard of another process is not to be seen after a while, and `processes.Lost` where one does not come.
     """
     save, load = format_
     if processes.count() == 1:
@@ -79,11 +78,8 @@ def _write(
     if processes.is_first():
         shards = [_shard(path, i) for i in range(processes.count())]
         for i, shard in enumerate(shards):
-            if not shard.exists():
-                raise UserError(
-                    f"{shard}, written by process {i}, is not to be seen by process 0: give an output on a file system "
-                    "that all processes share"
-                )
+            remedy = "give an output on a file system that all processes share"
+            processes.until_seen(shard.exists, f"{shard}, written by process {i},", remedy)
         number = {place: i for i, place in enumerate(places)}
         found = [record for shard in shards for record in load(shard)]
         save(path, sorted(found, key=lambda record: number[order(record)]))

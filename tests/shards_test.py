@@ -1,6 +1,9 @@
 """A file that several processes write: what one process makes of it, and what those that were killed have left."""
 
+import pytest
+
 from procsup_jax import processes, records, shards
+from procsup_jax.errors import UserError
 from procsup_jax.types import Problem, Sample
 
 PROBLEMS = [Problem(uid=f"p{i}", question="?", answer="1") for i in range(5)]
@@ -35,6 +38,23 @@ def test_shards_are_joined_in_the_problems_order(monkeypatch, tmp_path):
     shards.write_samples(path, shards.of_mine(SAMPLES, PROBLEMS), PROBLEMS)
     assert path.read_bytes() == (tmp_path / "alone.jsonl").read_bytes()
     assert [each.name for each in tmp_path.glob("s.jsonl*")] == ["s.jsonl"]
+
+
+def test_a_shard_that_comes_to_be_seen_later_is_waited_for_and_one_that_does_not_is_named(monkeypatch, tmp_path):
+    path = tmp_path / "s.jsonl"
+    of_two(monkeypatch, 1)
+    monkeypatch.setattr(processes, "wait", lambda name: None)
+    shards.write_samples(path, shards.of_mine(SAMPLES, PROBLEMS), PROBLEMS)
+    [shard] = tmp_path.iterdir()
+    hidden = shard.rename(tmp_path / "hidden")
+    of_two(monkeypatch, 0)
+    monkeypatch.setattr(processes, "SEEN_S", 0.0)
+    with pytest.raises(UserError, match="s.jsonl.shard-1-of-2, written by process 1, is not to be seen by process 0: "):
+        shards.write_samples(path, shards.of_mine(SAMPLES, PROBLEMS), PROBLEMS)
+    monkeypatch.setattr(processes, "SEEN_S", 60.0)
+    monkeypatch.setattr(processes.time, "sleep", lambda seconds: hidden.rename(shard))
+    shards.write_samples(path, shards.of_mine(SAMPLES, PROBLEMS), PROBLEMS)
+    assert records.read_samples(path) == SAMPLES
 
 
 def test_what_killed_ones_have_left_goes(tmp_path):

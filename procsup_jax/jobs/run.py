@@ -53,6 +53,8 @@ def run(
     if stages is not None:
         _show(graph, folder, config, stages, dependents)
         return
+    if workdir is None:  # a given one was looked at before
+        lock.check(folder)
     from procsup_jax import compilation
     from procsup_jax.runner.folder import RunFolder
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from procsup_jax import roster
 from procsup_jax.report import names, parse
 from procsup_jax.report.paper_results import TABLE_1
 from procsup_jax.report.results import Estimate, Results
+from procsup_jax.searching import decodings
 from procsup_jax.text.columns import aligned
 
 TITLES = ("approach", "decoding", "final-answer error, %", "n", "trace error, %", "n")
@@ -18,6 +20,7 @@ UNKNOWN = "-"  # ASCII, as all of the tables: terminals may know no more
 def text_table(results: Mapping[str, Any]) -> str:
     """Return results.json as aligned text: the approaches of the paper's Table 1, one block a test set; reward models.
 
+    Votes weighted by further reward models than the paper's two stand behind the approaches.
     Errors are percentages with their 95 % intervals; n counts problems for the final answer, and problems with a right
     answer for the trace. A reward model agrees with process or outcome labels in a share of the steps. A dash stands
     for what could not be measured, and a last line names what was not run.
@@ -39,12 +42,23 @@ def text_table(results: Mapping[str, Any]) -> str:
 
 def _rows(results: Results, test_set: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for row in TABLE_1:
-        found = results.decoding(row.model, row.decoding, test_set)
+    for model, how in [*((row.model, row.decoding) for row in TABLE_1), *_further(results, test_set)]:
+        found = results.decoding(model, how, test_set)
         if found is not None:
-            model, decoding = names.label(names.MODELS, row.model), names.decoding(row.decoding)
-            rows.append((model, decoding, *_cells(found.final), *_cells(found.trace)))
+            approach = names.label(names.MODELS, model), names.decoding(how)
+            rows.append((*approach, *_cells(found.final), *_cells(found.trace)))
     return rows
+
+
+def _further(results: Results, test_set: str) -> list[tuple[str, str]]:
+    """Return the models and their votes that are weighted by reward models which the paper does not have."""
+    found = []
+    for model in names.in_order(names.MODELS, results.models):
+        evaluation = results.models[model].get(test_set)
+        for how in names.decodings_in_order(evaluation.decodings if evaluation else ()):
+            if how.endswith("_weighted") and decodings.judge_of(how) not in roster.JUDGES:
+                found.append((model, how))
+    return found
 
 
 def _verifiers(results: Results) -> list[tuple[str, ...]]:

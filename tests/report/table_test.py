@@ -28,6 +28,15 @@ def test_reward_models_agreement_is_printed(results):
     assert first.index("[") == few_shot.index("[")
 
 
+def test_votes_by_further_reward_models_stand_behind_the_paper_s_rows(results):
+    decoding = results["models"]["sft"]["test"]["decoding"]
+    decoding["prm_rollouts_weighted"] = decoding["prm_weighted"]
+    rows = text_table(results).split("\n\n")[0].splitlines()[3:]
+    assert len(rows) == len(TABLE_1) + 1
+    [prm] = [row for row in rows if row.startswith("SFT  ") and " PRM-weighted " in row]
+    assert rows[-1].split() == prm.replace("PRM-weighted", "PRM (rollouts labels)-weighted").split()
+
+
 def test_the_tables_are_ascii_and_fit_a_terminal(results):
     written = text_table(results)
     assert written.isascii()
