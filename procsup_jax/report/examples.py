@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,21 +25,29 @@ VERDICTS = {
 def prepare(examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the examples as the page's script reads them, in their order.
 
+    A solution that several decodings choose is one, at the place of its first, with all of them.
+
     Raises:
       UserError: an example without a needed key, or whose scores, labels or reasons do not match its steps.
 
     """
-    return [_prepare(example, i) for i, example in enumerate(examples)]
+    chosen_by: dict[str, set[str]] = {}
+    first: dict[str, dict[str, Any]] = {}
+    for i, example in enumerate(examples):
+        made = _prepare(example, i)
+        key = json.dumps({name: value for name, value in made.items() if name != "decodings"})
+        chosen_by.setdefault(key, set()).update(made["decodings"])
+        first.setdefault(key, made)
+    return [made | {"decodings": names.decodings_in_order(chosen_by[key])} for key, made in first.items()]
 
 
 def choices(prepared: Sequence[Mapping[str, Any]]) -> dict[str, list[list[str]]]:
     """Return the choices that occur, as [key, display name]: verdicts, models, decodings, sets; judges of steps."""
+    chosen_by = {each for example in prepared for each in example["decodings"]}
     return {
         "verdict": [[key, title] for key, title in VERDICTS.items() if any(e["verdict"] == key for e in prepared)],
         "model": _titled(names.MODELS, _occurring(prepared, "model")),
-        "decoding": [
-            [value, names.decoding(value)] for value in names.decodings_in_order(_occurring(prepared, "decoding"))
-        ],
+        "decoding": [[value, names.decoding(value)] for value in names.decodings_in_order(chosen_by)],
         "set": _titled(names.SETS, _occurring(prepared, "set")),
         "score": [[judge, names.judge_name(judge)] for judge in _num_scored(prepared)],
     }
@@ -86,7 +95,7 @@ def _prepare(example: Mapping[str, Any], index: int) -> dict[str, Any]:
         "uid": example["problem_uid"],
         "set": str(example.get("set") or ""),
         "model": example["model"],
-        "decoding": example["decoding"],
+        "decodings": [example["decoding"]],
         "question": example["question"],
         "reference": str(example.get("answer", "")),
         "answer": _final_answer(example, lines),

@@ -49,6 +49,18 @@ def test_steps_and_answer_are_read_from_the_solution():
     assert prepare(steps=["no answer"], labels=None, step_probs={})["answer"] is None
 
 
+def test_a_solution_that_several_decodings_choose_is_one():
+    longer = {**EXAMPLE, "steps": ["no", "#### 7"]}
+    given = [EXAMPLE, longer, *({**EXAMPLE, "decoding": how} for how in ("prm_weighted", "majority", "greedy"))]
+    made = example_list.prepare([*given, {**EXAMPLE, "model": "few_shot"}])
+    assert [(each["model"], each["steps"][0], each["decodings"]) for each in made] == [
+        ("sft", EXAMPLE["steps"][0], ["greedy", "majority", "prm_weighted"]),
+        ("sft", "no", ["greedy"]),
+        ("few_shot", EXAMPLE["steps"][0], ["greedy"]),
+    ]
+    assert [key for key, _ in example_list.choices(made)["decoding"]] == ["greedy", "majority", "prm_weighted"]
+
+
 def test_choices_hold_what_occurs_in_the_order_of_the_paper():
     made = example_list.prepare([{**EXAMPLE, "model": m} for m in ("mine", "sft_prm_rl", "few_shot", "sft")])
     choices = example_list.choices(made)

@@ -18,15 +18,18 @@
     haystack.set(example, [example.uid, example.question, ...example.steps].join("\n").toLowerCase());
   }
 
+  // A solution may be what several decodings choose.
+  const has = (example, key, value) => (key === "decoding" ? example.decodings.includes(value) : example[key] === value);
+
   function matches(example, except) {
     for (const key of ["verdict", "model", "decoding", "set"]) {
-      if (key !== except && state[key] && example[key] !== state[key]) return false;
+      if (key !== except && state[key] && !has(example, key, state[key])) return false;
     }
     return state.text.toLowerCase().split(/\s+/).every((word) => haystack.get(example).includes(word));
   }
 
   const count = (key, value) =>
-    data.examples.filter((example) => matches(example, key) && (!value || example[key] === value)).length;
+    data.examples.filter((example) => matches(example, key) && (!value || has(example, key, value))).length;
 
   // The step's text, with `<<6*7=42>>` set apart as a calculator annotation.
   function stepText(text) {
@@ -90,7 +93,8 @@
     const firstError = example.labels ? example.labels.indexOf(0) : -1;
     const names = (key) => titleOf(key, example[key]);
     const verdict = make("span", `verdict ${example.verdict}`, names("verdict"));
-    const where = make("span", "where", `${names("model")} · ${names("decoding")}${example.set ? ` · ${names("set")}` : ""}`);
+    const chosenBy = example.decodings.map((each) => titleOf("decoding", each)).join(", ");
+    const where = make("span", "where", `${names("model")} · ${chosenBy}${example.set ? ` · ${names("set")}` : ""}`);
     const head = make("div", "card-head", verdict, where, make("span", "uid", example.uid));
     const heads = make("div", "score-heads");
     if (state.score && !scoresOf(example, state.score)) {

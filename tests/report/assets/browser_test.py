@@ -55,6 +55,17 @@ def test_filters_combine_and_tallies_follow(open_report, examples):
     assert total(tab) == 0 and "No solution matches" in tab.locator("#solutions").inner_text()
 
 
+def test_a_solution_of_several_decodings_is_one_card_that_each_of_their_filters_finds(open_report, examples):
+    tab = open_report([examples[0], {**examples[0], "decoding": "prm_weighted"}, examples[1]])
+    assert total(tab) == 2
+    where = "SFT · majority, PRM-weighted · out-of-distribution"
+    assert tab.locator(".where").first.inner_text() == where
+    options = tab.locator("#filter-decoding option").all_inner_texts()
+    assert options == ["all decodings (2)", "majority (1)", "PRM-weighted (2)"]
+    tab.locator("#filter-decoding").select_option("majority")
+    assert tab.locator(".where").all_inner_texts() == [where]
+
+
 def test_paging_shows_each_solution_once_in_order(open_report, examples):
     tab = open_report()
     assert tab.locator("#page-back").is_disabled()
