@@ -17,31 +17,26 @@ knows. heads.json holds both errors by decoding, and what reward models are wort
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from procsup_jax.labels.sources import SourceName
-from procsup_jax.recipes import base, data, solutions, training
-from procsup_jax.recipes.artefacts import ModelFolder, Problems, Samples, Scores, evaluation
+from procsup_jax.models.config import HeadKind
+from procsup_jax.recipes import base, comparing, data, solutions, training
+from procsup_jax.recipes.artefacts import ModelFolder, Problems, Samples
 from procsup_jax.recipes.checks import check_models as check  # noqa: F401 - what a recipe may have
-from procsup_jax.recipes.evaluation import Drawn, Evaluated, drawn, evaluating
 from procsup_jax.recipes.settings import ExperimentSettings, let_rates_fall, set_short_fits, set_tiny_sizes
-from procsup_jax.recipes.surprise import surprise
-from procsup_jax.recipes.work import Ctx
-from procsup_jax.roster import CONTROLS, ORM, PRM, RM_SPLIT, SFT, SFT_SPLIT, TEST, VALIDATION, rm_of
+from procsup_jax.roster import CONTROLS, ORM, PRM, RM_SPLIT, SFT, SFT_SPLIT, TEST, VALIDATION
 from procsup_jax.runner.artefacts import Json
 from procsup_jax.runner.graph import Graph
 from procsup_jax.runner.stage import Stage
 from procsup_jax.runner.view import Setting
 from procsup_jax.settings import Config, to_config
 
-HEADS = "verdict", "product"
+HEADS: tuple[HeadKind, ...] = ("verdict", "product")
 SOURCES: dict[str, SourceName] = {ORM: "outcome", PRM: "oracle"}
 POLICY = solutions.Policy(SFT, ModelFolder(SFT))
 TRAIN, VALID, TESTED = Problems(RM_SPLIT), Problems(VALIDATION), Problems(TEST)
 FOUND = Json("heads.json")
-_ERRORS = "final_answer_error", "trace_error"
 
 
 def get_config(size: str = "smollm2") -> Config:
@@ -110,48 +105,17 @@ def _stages(settings: ExperimentSettings) -> Iterator[Stage]:
         yield solutions.draw(Samples.of(SFT, problems), POLICY, problems, Setting("rm_samples"))
         for source in SOURCES.values():
             yield solutions.label(Samples.of(SFT, problems), problems, source, POLICY.model)
-    judges: dict[str, ModelFolder] = {}
-    for head in HEADS:
-        start = POLICY.model
-        for kind in SOURCES:
-            start = judges[f"{kind}_{head}"] = ModelFolder(rm_of(SFT, f"{kind}_{head}"))
-            yield _reward_model(start, judges, kind, head)
-    yield from evaluating(settings, Evaluated(POLICY, judges), TESTED)
-    controls = {rm_of(SFT, name): _labelled(kind)[0] for name, kind in zip(CONTROLS, SOURCES, strict=True)}
-    samples = drawn(POLICY, TESTED)
-    if settings.evaluate.surprise_samples:
-        yield surprise(POLICY.model, controls, samples, TESTED)
-    else:
-        controls = {}
-    scores = {judge: (Scores(samples, rm.name),) for judge, rm in judges.items()}
-    beside = {name.removeprefix(f"{SFT}_"): (Scores(samples, name),) for name in controls}
-    found = Drawn(TESTED, (samples,), {**scores, **beside}, "oracle")
-    measured = evaluation(SFT, TEST)
-    yield Stage("compare", _compare, (found, measured), inputs=(*found.files, measured), outputs=(FOUND,))
+    ways = {f"{kind}_{head}": _way(kind, head) for head in HEADS for kind in SOURCES}
+    controls = {name: _labelled(kind)[0] for name, kind in zip(CONTROLS, SOURCES, strict=True)}
+    yield from comparing.comparing(settings, POLICY, ways, controls, TESTED, FOUND)
 
 
-def _reward_model(made: ModelFolder, judges: Mapping[str, ModelFolder], kind: str, head: str) -> Stage:
-    """Train a reward model under a head; a PRM starts from the ORM, as in the paper."""
-    start = POLICY.model if kind == ORM else judges[f"{ORM}_{head}"]
-    stage = training.reward_model(training.Fit(made, start, kind), *_labelled(kind))
-    return dataclasses.replace(stage, takes={"rm_head": head})
+def _way(kind: str, head: HeadKind) -> comparing.Way:
+    """Say how a reward model is made under a head; a PRM starts from the ORM, as in the paper."""
+    start = POLICY.model if kind == ORM else comparing.folder(POLICY, f"{ORM}_{head}")
+    return comparing.Way(kind, start, *_labelled(kind), head)
 
 
 def _labelled(kind: str) -> tuple[training.Labelled, training.Labelled]:
     train, valid = (training.Labelled(Samples.of(SFT, each), each, SOURCES[kind]) for each in (TRAIN, VALID))
     return train, valid
-
-
-def _compare(ctx: Ctx, found: Drawn, measured: Json) -> Mapping[Any, Any]:
-    """Put together both errors of each decoding, and what the reward models and the control are worth."""
-    from procsup_jax.evals import reward_models
-    from procsup_jax.evals.join import join
-
-    read = found.read(ctx)
-    joined = join(read.problems, read.samples, dict(read.scores), read.labels)
-    decoding = {
-        how: {"n": each["n"], **{name: each[name] for name in _ERRORS}, "intervals": each["intervals"]}
-        for how, each in ctx.read(measured)["decoding"].items()
-    }
-    report = reward_models.report(joined, seed=ctx.settings.seed)
-    return {FOUND: {"base": ctx.settings.base.source, "seed": ctx.settings.seed, "decoding": decoding, **report}}
