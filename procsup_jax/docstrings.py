@@ -11,7 +11,14 @@ from collections.abc import Mapping
 
 @functools.cache
 def field_docs(cls: type) -> Mapping[str, str]:
-    """Return the text of each described field of a class, as one line; none where the source is not at hand."""
+    """Return the text of each described field of a class and those it is made from, as one line.
+
+    None where the source is not at hand.
+    """
+    return {name: text for each in reversed(cls.__mro__) for name, text in _own(each).items()}
+
+
+def _own(cls: type) -> Mapping[str, str]:
     try:
         [node] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     except (OSError, TypeError):

@@ -14,24 +14,13 @@ CacheDtype = Literal["", "float32", "bfloat16"]
 
 
 @dataclasses.dataclass(frozen=True)
-class DecodeSettings:
-    """Set how solutions are sampled."""
+class DrawSettings:
+    """Set which tokens are drawn, and what is decoded at a time."""
 
-    temperature: Amount = 1.0
-    """0 is greedy."""
     top_k: Size = 0
     """Draw from so many of the likeliest tokens; 0: from all."""
     top_p: ShareAboveZero = 1.0
     """Draw from the likeliest tokens that have this probability together; 1: from all."""
-    num_samples: Count = 1
-    """Samples of each problem (the paper's K, 96)."""
-    with_greedy: bool = False
-    """Add a problem's greedy solution after its samples."""
-    max_new_tokens: Count = 256
-    """The most tokens of a sample, its end token included."""
-    stop: str = "solution"
-    """"solution" ends at an end token, or at the separator after the final answer; "step" at the first separator or end
-    token."""
     calculator: bool = True
     """Force the values of `<<EXPR=`."""
     lanes: Annotated[Count, FREE] = 8
@@ -44,9 +33,29 @@ class DecodeSettings:
 
     def __post_init__(self) -> None:
         check(self, "decode")
+        check_cache_dtype("decode", self.cache_dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodeSettings(DrawSettings):
+    """Set how solutions are sampled."""
+
+    temperature: Amount = 1.0
+    """0 is greedy."""
+    num_samples: Count = 1
+    """Samples of each problem (the paper's K, 96)."""
+    with_greedy: bool = False
+    """Add a problem's greedy solution after its samples."""
+    max_new_tokens: Count = 256
+    """The most tokens of a sample, its end token included."""
+    stop: str = "solution"
+    """"solution" ends at an end token, or at the separator after the final answer; "step" at the first separator or end
+    token."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.with_greedy and self.temperature == 0.0:
             raise UserError("decode with_greedy at temperature=0.0: every sample is greedy already; leave it out")
-        check_cache_dtype("decode", self.cache_dtype)
         if self.stop not in STOPS:
             raise BadValue("stop", self.stop, f"one of {', '.join(STOPS)}", "decode")
 

@@ -7,13 +7,13 @@ import pathlib
 from typing import Annotated
 
 from procsup_jax import records
-from procsup_jax.decode.settings import CacheDtype, DecodeSettings
+from procsup_jax.decode.settings import DecodeSettings, DrawSettings
 from procsup_jax.flags import Flags, flag
 from procsup_jax.jobs import shared
 from procsup_jax.joining import ProcessFlags
 from procsup_jax.parallel.settings import MeshSettings
 from procsup_jax.processes import index, share
-from procsup_jax.ranges import Amount, Count, Seed, ShareAboveZero, Size, check
+from procsup_jax.ranges import Amount, Count, Seed, Size
 from procsup_jax.text.worked_examples import choose_examples
 from procsup_jax.types import Problem
 
@@ -35,27 +35,11 @@ class SampleFlags(Flags):
 
 
 @dataclasses.dataclass(frozen=True)
-class SampleSettings:
-    """Set what flags do not, as in `DecodeSettings`."""
+class SampleSettings(DrawSettings):
+    """Set what flags do not."""
 
-    top_k: Size = 0
-    """Draw from so many of the likeliest tokens; 0: from all."""
-    top_p: ShareAboveZero = 1.0
-    """Draw from the likeliest tokens that have this probability together; 1: from all."""
-    calculator: bool = True
-    """Force the values of `<<EXPR=`."""
-    lanes: Count = 8
-    """Problems decoded at a time: sets speed and memory, never changes a sample."""
-    slots: Count = 8
-    """Samples of a problem decoded at a time: sets speed and memory, never changes a sample."""
-    cache_dtype: CacheDtype = ""
-    """The type that keys and values are kept in, "" for the model's compute type; "bfloat16" halves the caches of a
-    float32 model and changes its samples."""
     few_shot: Size = 5
     """Worked examples that are shown, where --examples gives some."""
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 def run(
