@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 from procsup_jax import processes, records, remote
-from procsup_jax.types import Problem, Sample, Score
+from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 Record = TypeVar("Record")
 Item = TypeVar("Item", Problem, Sample)
@@ -54,6 +54,12 @@ def write_scores(path: pathlib.Path, mine: Sequence[Score], samples: Sequence[Sa
     """Write scores of some of the samples, in the order of all; errors as for `_write`."""
     keys = [sample.key for sample in samples]
     _write(path, mine, (records.write_scores, records.read_scores), lambda score: score.key, keys)
+
+
+def write_labels(path: pathlib.Path, mine: Sequence[StepLabels], samples: Sequence[Sample]) -> None:
+    """Write labels of some of the samples, in the order of all; errors as for `_write`."""
+    keys = [sample.key for sample in samples]
+    _write(path, mine, (records.write_labels, records.read_labels), lambda label: label.key, keys)
 
 
 def _write(

@@ -4,7 +4,7 @@ import pytest
 
 from procsup_jax import processes, records, shards
 from procsup_jax.errors import UserError
-from procsup_jax.types import Problem, Sample
+from procsup_jax.types import Problem, Sample, Score, StepLabels
 
 PROBLEMS = [Problem(uid=f"p{i}", question="?", answer="1") for i in range(5)]
 SAMPLES = [Sample(f"p{i}", k, f"{k}\n#### 1") for i in range(5) for k in range(2)]
@@ -38,6 +38,20 @@ def test_shards_are_joined_in_the_problems_order(monkeypatch, tmp_path):
     shards.write_samples(path, shards.of_mine(SAMPLES, PROBLEMS), PROBLEMS)
     assert path.read_bytes() == (tmp_path / "alone.jsonl").read_bytes()
     assert [each.name for each in tmp_path.glob("s.jsonl*")] == ["s.jsonl"]
+
+
+def test_labels_and_scores_of_shards_are_joined_in_the_samples_order(monkeypatch, tmp_path):
+    labels = [StepLabels(*sample.key[:2], -1, 2, "rollouts", "rollouts") for sample in SAMPLES]
+    scores = [Score(*sample.key[:2], (0.5, 0.25), 0.25, "last") for sample in SAMPLES]
+    writes = (shards.write_labels, labels, records.read_labels), (shards.write_scores, scores, records.read_scores)
+    monkeypatch.setattr(processes, "wait", lambda name: None)
+    for index in (1, 0):
+        of_two(monkeypatch, index)
+        mine = {sample.key for sample in shards.of_mine(SAMPLES, PROBLEMS)}
+        for write, all_, _ in writes:
+            write(tmp_path / write.__name__, [each for each in all_ if each.key in mine], SAMPLES)
+    for write, all_, read in writes:
+        assert read(tmp_path / write.__name__) == all_
 
 
 def test_a_shard_that_comes_to_be_seen_later_is_waited_for_and_one_that_does_not_is_named(monkeypatch, tmp_path):

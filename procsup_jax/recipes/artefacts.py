@@ -92,6 +92,10 @@ class Labels(Artefact[list[StepLabels]]):
         """Write the labels."""
         records.write_labels(path, value)
 
+    def write_together(self, path: pathlib.Path, value: shards.Part[StepLabels, Sample]) -> None:
+        """Write the labels of all processes, each of which has those of its share of the samples."""
+        shards.write_labels(path, value.records, value.items)
+
 
 @dataclasses.dataclass(frozen=True)
 class Scores(Artefact[list[Score]]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from procsup_jax.labels.sources import ROLLOUTS
 from procsup_jax.recipes.artefacts import Labels, Problems, Samples
@@ -11,6 +10,8 @@ from procsup_jax.recipes.solutions import Policy, worked_examples
 from procsup_jax.recipes.work import Ctx, finished_parts, load, seed
 from procsup_jax.runner.stage import Stage
 from procsup_jax.runner.view import Setting, whole
+from procsup_jax.shards import Part, of_mine
+from procsup_jax.types import Sample, StepLabels
 
 # How many completions there are is said by `config.rollouts`; all else about them by `config.sample`.
 _TAKES = {"sample.num_samples": Setting("rollouts.num_rollouts"), "sample.with_greedy": False}
@@ -21,12 +22,16 @@ def roll_out(samples: Samples, problems: Problems, policy: Policy) -> Stage:
     found = Labels(samples, ROLLOUTS)
     inputs = (samples, problems, *policy.files)
     args = found, problems, policy
-    return Stage(f"label-{samples.name}-{ROLLOUTS}", _roll_out, args, inputs=inputs, outputs=(found,), takes=_TAKES)
+    name = f"label-{samples.name}-{ROLLOUTS}"
+    return Stage(name, _roll_out, args, inputs=inputs, outputs=(found,), takes=_TAKES, together=True)
 
 
-def _roll_out(ctx: Ctx, labels: Labels, problems: Problems, policy: Policy) -> Mapping[Labels, Any]:
+def _roll_out(
+    ctx: Ctx, labels: Labels, problems: Problems, policy: Policy
+) -> Mapping[Labels, Part[StepLabels, Sample]]:
     from procsup_jax.labels.rollouts import Rollouts
 
+    all_, samples = ctx.read(problems), ctx.read(labels.samples)
     with finished_parts(ctx) as journal:
         source = Rollouts(
             load(ctx, policy.model).unstack(),
@@ -36,4 +41,4 @@ def _roll_out(ctx: Ctx, labels: Labels, problems: Problems, policy: Policy) -> M
             worked_examples(ctx, policy),
             journal,
         )
-        return {labels: source.label(ctx.read(problems), ctx.read(labels.samples))}
+        return {labels: Part(source.label(all_, of_mine(samples, all_)), samples)}
