@@ -154,7 +154,7 @@ def _more_epochs(kept: Kept) -> Iterator[str]:
             for metric in SHORT
         ]
         yield f"| {label(pair)} | {num} | {' | '.join(cells)} |"
-    answer, orm = (_validation(kept, name) for name in epochs.APPROACHES)
+    answer, orm = (_validation(kept, name) for name in epochs.FROM_FEW_SHOT)
     yield (
         f"({answer[2]} % of the validation problems wrong after two epochs, {answer[5]} after five); ORM-RL does not "
         f"({orm[2]}, {orm[5]})"

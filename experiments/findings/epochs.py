@@ -1,14 +1,14 @@
-"""Few-shot-based expert iteration for the paper's five epochs, where configs/findings.py has two.
+"""Expert iteration for the paper's five epochs, where configs/findings.py has two.
 
 python experiments/findings/epochs.py [RUN ...] [--approaches few_shot_final_answer_rl few_shot_orm_rl] [--epochs 5]
     [--size full] [--config.KEY=VALUE ...]
 
-RUN is the folder of a finished run of configs/findings.py, named BASE-SEED. Its few-shot + Final-Answer RL and few-shot
-+ ORM-RL go on from where they ended, as stages of that run: what is finished is not made again. The epoch of the lowest
+RUN is the folder of a finished run of configs/findings.py, or of ablations.py for approaches from SFT, named BASE-SEED.
+They go on from where they ended, as stages of that run: what is finished is not made again. The epoch of the lowest
 final-answer error on validation problems is measured on the test problems as every policy of the run was, and kept in
 epochs/BASE-SEED.json. Then, and with no RUN alone, it writes of all that is kept epochs.md: the error on validation
 problems after each epoch, and the chosen ones' errors on test problems, also beside those of runs/BASE-SEED.json; means
-of the bases' means with their 95 % t intervals over bases.
+of the bases' means with their 95 % t intervals over bases. SFT's ORM and PRM rerank what starts from it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,21 @@ from tables import OVER, estimate
 from procsup_jax import compilation, files, roster
 from procsup_jax.errors import UserError
 from procsup_jax.evals import findings
-from procsup_jax.recipes.artefacts import Problems, evaluation
+from procsup_jax.recipes.artefacts import ModelFolder, Problems, evaluation
 from procsup_jax.recipes.evaluation import Evaluated, evaluating
 from procsup_jax.recipes.improvement import Approach, approach, choose_epoch, epoch_scores, epoch_scoring, epochs
 from procsup_jax.recipes.solutions import Policy
-from procsup_jax.recipes.uesato2022 import WHOLE_BEFORE, few_shot_policy
+from procsup_jax.recipes.uesato2022 import WHOLE_BEFORE, few_shot_policy, sft_policy
 from procsup_jax.report import names
 from procsup_jax.runner.folder import RunFolder
 from procsup_jax.runner.graph import Graph
 
-FINAL_ANSWER, ORM = APPROACHES = tuple(
+FROM_FEW_SHOT = FINAL_ANSWER, ORM = tuple(
     roster.improved(roster.FEW_SHOT, method) for method in (roster.FINAL_ANSWER_RL, roster.ORM_RL)
 )
-DECODINGS = ("majority", "orm_weighted", "greedy")
+FROM_SFT = SFT_ANSWER, SFT_ORM, SFT_PRM = tuple(roster.improved(roster.SFT, method) for method in roster.METHODS)
+APPROACHES = *FROM_FEW_SHOT, *FROM_SFT
+DECODINGS = ("majority", "orm_weighted", "prm_weighted", "greedy")
 # As in summary.py; those of APPROACHES have the further epochs.
 COMPARISONS = (
     findings.WITHOUT_TRACES,
@@ -45,13 +47,20 @@ COMPARISONS = (
     findings.Pair((ORM, "orm_weighted"), (FINAL_ANSWER, "majority")),
     findings.Pair((roster.SFT, "prm_weighted"), (ORM, "orm_weighted")),
 )
+SFT_COMPARISONS = (
+    *(findings.Pair((each, "majority"), (SFT_ANSWER, "majority")) for each in (SFT_ORM, SFT_PRM)),
+    findings.Pair((SFT_ORM, "orm_weighted"), (SFT_ANSWER, "orm_weighted")),
+    findings.Pair((SFT_PRM, "prm_weighted"), (SFT_ANSWER, "prm_weighted")),
+    findings.Pair((SFT_ORM, "orm_weighted"), (SFT_PRM, "prm_weighted")),
+    findings.Pair((SFT_ANSWER, "majority"), (FINAL_ANSWER, "majority")),
+)
 Runs = Mapping[str, Mapping[str, Any]]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Go on with the runs given, and put together what is kept."""
     parser = finished.parser(__doc__)
-    parser.add_argument("--approaches", nargs="+", default=APPROACHES, choices=APPROACHES)
+    parser.add_argument("--approaches", nargs="+", default=FROM_FEW_SHOT, choices=APPROACHES)
     parser.add_argument("--epochs", type=int, default=5)
     args, changes = finished.parse(parser, argv)
     compilation.announce()
@@ -60,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         path = args.output / "epochs" / f"{run.resolve().name}.json"
         for name in args.approaches:
             kept = json.loads(path.read_text()) if path.exists() else {}
-            kept[name] = measure(folder, approach(name, few_shot_policy(folder.settings)))
+            kept[name] = measure(folder, plan_of(folder, name))
             files.write_text(path, json.dumps(kept, indent=1) + "\n")
     runs, start = finished.kept(args.output / "epochs"), finished.kept(args.output / "runs")
     if missing := sorted(runs.keys() - start.keys()):
@@ -68,6 +77,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parts = _validation(runs), _test(runs), _comparisons(runs, start)
     files.write_text(args.output / "epochs.md", "\n\n".join("\n".join(part) for part in parts) + "\n")
     print(f"{len(runs)} runs; epochs.md is in {args.output}")
+
+
+def plan_of(folder: RunFolder, name: str) -> Approach:
+    """Return an approach of a run."""
+    return approach(name, few_shot_policy(folder.settings) if name in FROM_FEW_SHOT else sft_policy())
 
 
 def measure(folder: RunFolder, plan: Approach) -> dict[str, Any]:
@@ -80,6 +94,8 @@ def measure(folder: RunFolder, plan: Approach) -> dict[str, Any]:
     errors, chosen = choose_epoch(folder.read(valid), samples, scores, settings.seed)
     model = plan.policy(chosen).model
     judges = {roster.ORM: plan.rm_of_epoch(chosen)} if plan.retrain_rm else {}
+    if plan.name in FROM_SFT:
+        judges = {kind: ModelFolder(roster.rm_of(roster.SFT, kind)) for kind in roster.JUDGES}
     what = Evaluated(Policy(model.name, model), judges)
     folder.run(Graph.of(evaluating(settings, what, tested), WHOLE_BEFORE))
     found = folder.read(evaluation(model.name, tested.split))
@@ -122,9 +138,11 @@ def _test(runs: Runs) -> Iterator[str]:
 def _comparisons(runs: Runs, start: Runs) -> Iterator[str]:
     yield f"## Comparisons, points, {OVER}\n"
     yield "| of | first | minus second | difference | greedy | each |\n|---|---|---|---|---|---|"
-    for pair, metric in itertools.product(COMPARISONS, summary.METRICS):
+    for pair, metric in itertools.product((*COMPARISONS, *SFT_COMPARISONS), summary.METRICS):
         row, greedy = compared(runs, start, pair, metric), findings.greedily(pair)
         assert greedy is not None
+        if not row["runs"]:
+            continue
         cells = metric.replace("_", " "), *(names.approach(*each) for each in pair), estimate(row)
         yield f"| {' | '.join((*cells, estimate(compared(runs, start, greedy, metric)), row['each']))} |"
 

@@ -47,6 +47,20 @@ def test_it_goes_on_with_a_run_and_measures_the_chosen_epoch(epochs, finished_ru
     assert "orm_weighted" in found["few_shot_orm_rl"]["test"]
 
 
+def test_approaches_from_sft_are_reranked_by_its_reward_models(epochs, finished_run, tmp_path):
+    write(tmp_path / "runs/shipped-0.json", start(0.5))
+    args = "--size=tiny", f"--output={tmp_path}", "--epochs=1", "--approaches", "sft_final_answer_rl", "sft_orm_rl"
+    epochs(finished_run, *args)
+    found = json.loads((tmp_path / "epochs/shipped-0.json").read_text())
+    assert found.keys() == {"sft_final_answer_rl", "sft_orm_rl"}
+    for each in found.values():
+        assert each["test"].keys() == {"majority", "orm_weighted", "prm_weighted", "greedy"}
+    rows = (tmp_path / "epochs.md").read_text().splitlines()
+    of = "| final answer error | SFT + ORM-RL (ORM-weighted) | SFT + Final-Answer RL (ORM-weighted) |"
+    assert sum(row.startswith(of) for row in rows) == 1
+    assert not any("Few-shot" in row for row in rows)
+
+
 def test_the_chosen_epochs_errors_stand_beside_the_runs(epochs, tmp_path):
     for name, error, chosen in (("shipped-0", 0.4, 2), ("base_2-10", 0.2, 1)):
         test = dict.fromkeys(("majority", "greedy"), errors(error, None))
