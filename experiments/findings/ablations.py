@@ -26,7 +26,7 @@ import runpy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from procsup_jax.ranges import Count, Share
+from procsup_jax.ranges import BadValue, Count, Share
 from procsup_jax.recipes import base, comparing, data, solutions, training
 from procsup_jax.recipes.artefacts import ModelFolder, Problems, Samples
 from procsup_jax.recipes.checks import check_models as check  # noqa: F401 - what a recipe may have
@@ -69,6 +69,13 @@ class Settings(ExperimentSettings):
     """Set the ablations."""
 
     few: FewSettings = FewSettings()
+    ways: tuple[str, ...] = ()
+    """Only these ways beside the reference, each with the ORM that it starts from; none: all."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if unknown := [name for name in self.ways if name not in ways()]:
+            raise BadValue("ways", self.ways, f"some of {', '.join(ways())}, and {unknown[0]} is none of them")
 
 
 def get_config(size: str = "full") -> Config:
@@ -103,7 +110,7 @@ def _stages(settings: Settings) -> Iterator[Stage]:
             yield solutions.label(Samples.of(SFT, part), part, source, POLICY.model)
     for name in (FEW, FEW_EXACT):
         yield _few(name)
-    yield from comparing.comparing(settings, POLICY, ways(), {}, TESTED, FOUND)
+    yield from comparing.comparing(settings, POLICY, chosen(settings), {}, TESTED, FOUND)
     what = Evaluated(POLICY, {judge: comparing.folder(POLICY, judge) for judge in JUDGES})
     judged = comparing.judged_samples(settings, what, TESTED)
     yield Stage("aggregates", _votes, (judged,), inputs=judged.files, outputs=(VOTES,))
@@ -124,6 +131,13 @@ def ways() -> dict[str, comparing.Way]:
     for name in (FEW, FEW_EXACT):
         made[f"{PRM}_{name}"] = comparing.Way(PRM, orm, *_labelled(name, "oracle"))
     return made
+
+
+def chosen(settings: Settings) -> dict[str, comparing.Way]:
+    """Return the ways that a run makes."""
+    named = {*JUDGES, *settings.ways}
+    starts = {name.replace(PRM, ORM, 1) for name in named}
+    return {name: way for name, way in ways().items() if not settings.ways or name in named | starts}
 
 
 def _part(name: str) -> Problems:

@@ -84,6 +84,11 @@ def markdown(runs: Runs) -> str:
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
+def ways(runs: Runs) -> dict[str, str]:
+    """Return the ways that all runs have, by the judge's name."""
+    return {name: way for name, way in WAYS.items() if all(name in each["judges"] for each in runs.values())}
+
+
 def error(runs: Runs, how: str, metric: str) -> summary.Row:
     """Return a decoding's error over runs, in %."""
     return summary.over({run: summary.in_points(each["decoding"][how][metric]) for run, each in runs.items()}, 0.0)
@@ -128,7 +133,7 @@ def _votes(runs: Runs) -> Iterator[str]:
     for how in (GREEDY, MAJORITY):
         final, trace = (error(runs, how, metric) for metric in METRICS)
         yield f"| {how} | {estimate(final)} | | {estimate(trace)} | | {final['runs']} |"
-    for judge, way in WAYS.items():
+    for judge, way in ways(runs).items():
         cells = []
         for metric in METRICS:
             cells.append(estimate(error(runs, by(judge, "weighted"), metric)))
@@ -145,7 +150,7 @@ def _judges(runs: Runs) -> Iterator[str]:
     yield f"## What they are worth on the test problems' samples: %, AUC x 100, {OVER}\n"
     yield "| | agrees: process | agrees: outcome | AUC: process | AUC: outcome | AUC: right answers' traces |"
     yield "|---|---|---|---|---|---|"
-    for judge, way in WAYS.items():
+    for judge, way in ways(runs).items():
         yield f"| {' | '.join((way, *(estimate(worth(runs, judge, *key)) for key in summary.MEASURES)))} |"
 
 
@@ -153,7 +158,7 @@ def _gaps(runs: Runs) -> Iterator[str]:
     yield f"## How much more it agrees with process than with outcome labels: points, {OVER}\n"
     yield "| | all steps | above always `correct` | above the best that can only fall | last steps |"
     yield "|---|---|---|---|---|"
-    for judge in (judge for judge in WAYS if judge.startswith(ORM)):
+    for judge in (judge for judge in ways(runs) if judge.startswith(ORM)):
         above = (gap(runs, judge, STEPS[0], key) for key in ("gap", "above_always_correct", "above_falling"))
         yield f"| {' | '.join((WAYS[judge], *map(estimate, above), estimate(gap(runs, judge, STEPS[1]))))} |"
     for who, what in PREDICTORS.items():
@@ -164,10 +169,9 @@ def _gaps(runs: Runs) -> Iterator[str]:
 def _process_against_outcome(runs: Runs) -> Iterator[str]:
     yield f"## The ORM's weighted vote minus the PRM's: points, {OVER}\n"
     yield "| ORM | PRM | final-answer error | trace error |\n|---|---|---|---|"
-    for orm, prm in (
-        (ORM, PRM), (ORM, "prm_few_exact"), (ORM, "prm_few"), (ORM, "prm_intermediate"), ("orm_100", "prm_100"),
-        ("orm_800", "prm_800"), ("orm_verdict", "prm_verdict"), ("orm_base", "prm_base"),
-    ):  # fmt: skip
+    for prm in (prm for prm in ways(runs) if prm.startswith(PRM)):
+        orm = prm.replace(PRM, ORM, 1)
+        orm = orm if orm in WAYS else ORM
         cells = (estimate(minus(runs, by(orm, "weighted"), by(prm, "weighted"), metric)) for metric in METRICS)
         yield f"| {' | '.join((WAYS[orm], WAYS[prm], *cells))} |"
 

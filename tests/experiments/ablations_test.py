@@ -1,5 +1,6 @@
 """The findings' reward models made in other ways: as small as it gets, and its tables."""
 
+import dataclasses
 import json
 import pathlib
 import runpy
@@ -8,6 +9,7 @@ import pytest
 
 from procsup_jax import main, records
 from procsup_jax.errors import UserError
+from procsup_jax.recipes import load
 from procsup_jax.types import StepLabels
 
 FOLDER = pathlib.Path(__file__).parents[2] / "experiments/findings"
@@ -15,27 +17,51 @@ RECIPE = runpy.run_path(str(FOLDER / "ablations.py"))
 LABELS = [StepLabels(f"p{i // 2}", i % 2, -1 if i % 3 else 1, 3, "oracle", "oracle") for i in range(50)]
 
 
+WAYS = "prm_few", "orm_base"
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ablations") / "shipped-0"
-    args = ["run", f"--config={FOLDER / 'ablations.py'}:tiny", f"--workdir={folder}"]
+    args = ["run", f"--config={FOLDER / 'ablations.py'}:tiny", f"--workdir={folder}", f"--config.ways={WAYS}"]
     assert main.main(args) == 0
     return folder
 
 
-def test_each_way_differs_from_the_reference_in_one_thing(run):
-    def marker(judge):
-        return json.loads((run / f"stages/train-sft_{judge}.json").read_text())
+def test_each_way_differs_from_the_reference_in_one_thing():
+    recipe = load.load(str(FOLDER / "ablations.py"))
+    stages = {stage.name: stage for stage in recipe.graph(recipe.settings()).stages}
 
-    def read(judge):
-        return {name.split("/")[-1] for name in marker(judge)["inputs"] if name.startswith(("labels", "samples"))}
+    def differs(name, kind):
+        stage, reference = (stages[f"train-sft_{each}"] for each in (name, kind))
+        read, before = ({each.path for each in of.inputs} for of in (stage, reference))
+        return sorted(read - before), stage.takes
 
-    assert marker("orm")["settings"]["config.rm_head"] == marker("prm")["settings"]["config.rm_head"] == "product"
-    assert marker("orm_verdict")["settings"]["config.rm_head"] == "verdict"
-    assert read("orm_verdict") == read("orm_base") == read("orm") >= {"sft.rm_half.outcome.jsonl"}
-    assert "sft.rm_half.intermediate.jsonl" in read("prm_intermediate")
-    assert "models/base/model.json" in marker("orm_base")["inputs"]
-    assert {"models/sft_orm_base/model.json"} <= marker("prm_base")["inputs"].keys()
+    half = "sft.rm_half"
+    assert {each.path for each in stages["train-sft_prm"].inputs} >= {"models/sft_orm", f"labels/{half}.oracle.jsonl"}
+    assert differs("orm_verdict", "orm") == ([], {"rm_head": "verdict"})
+    assert differs("prm_verdict", "prm") == (["models/sft_orm_verdict"], {"rm_head": "verdict"})
+    assert differs("orm_base", "orm") == (["models/base"], {})
+    assert differs("prm_base", "prm") == (["models/sft_orm_base"], {})
+    for name in ("few", "few_exact"):
+        own = f"data/rm_{name}.jsonl", f"labels/sft.rm_{name}.oracle.jsonl", f"samples/sft.rm_{name}.jsonl"
+        assert differs(f"prm_{name}", "prm") == ([*own], {})
+    intermediate = [f"labels/{each}.intermediate.jsonl" for each in (half, "sft.validation")]
+    assert differs("prm_intermediate", "prm") == (intermediate, {})
+    assert stages.keys() >= {f"train-sft_{name}" for name in RECIPE["ways"]()}
+
+
+def test_only_the_ways_named_are_made_and_the_orms_they_start_from(run):
+    made = {path.name for path in (run / "models").iterdir() if path.is_dir()}
+    assert made == {"base", "sft", "sft_orm", "sft_prm", "sft_prm_few", "sft_orm_base"}
+    recipe = load.load(str(FOLDER / "ablations.py"))
+    settings = dataclasses.replace(recipe.settings(), ways=("prm_verdict",))
+    assert RECIPE["chosen"](settings).keys() == {"orm", "prm", "orm_verdict", "prm_verdict"}
+    with pytest.raises(UserError, match=r"ways=\('prm_fewer',\).* and prm_fewer is none of them"):
+        dataclasses.replace(settings, ways=("prm_fewer",))
+
+
+def test_the_reference_learns_from_the_first_half_of_the_problems(run):
     sizes = {each: len(records.read_problems(run / f"data/rm{each}.jsonl")) for each in ("", "_half", "_eighth")}
     assert sizes == {"": 8, "_half": 4, "_eighth": 1}
     assert records.read_problems(run / "data/rm_half.jsonl") == records.read_problems(run / "data/rm.jsonl")[:4]
@@ -63,10 +89,9 @@ def test_tables_have_a_row_for_each_way_and_what_is_no_run_is_one_line(run, find
     findings_command("ablations_tables", run, f"--output={tmp_path}")
     assert "1 runs; ablations.md is in" in capsys.readouterr().out
     kept = json.loads((tmp_path / "ablations/shipped-0.json").read_text())
-    assert kept["judges"].keys() == RECIPE["ways"]().keys()
+    assert kept["judges"].keys() == {"orm", "prm", *WAYS}
     tables = [part.splitlines()[2:] for part in (tmp_path / "ablations.md").read_text().split("\n\n## ")]
-    ways = len(RECIPE["ways"]())
-    assert [len(table) - 2 for table in tables] == [ways + 2, ways, 5 + 2, 8, 16]
+    assert [len(table) - 2 for table in tables] == [4 + 2, 4, 2 + 2, 2, 16]
     for table in tables:
         assert len({line.count("|") for line in table}) == 1
     with pytest.raises(UserError, match=r"cannot read .*ablations.json: no such file"):

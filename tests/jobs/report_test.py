@@ -21,7 +21,7 @@ EXAMPLE = {
 @pytest.fixture
 def workdir(tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(RESULTS), encoding="utf-8")
-    json_lines.write(tmp_path / "examples.jsonl", [EXAMPLE, EXAMPLE])
+    json_lines.write(tmp_path / "examples.jsonl", [EXAMPLE, EXAMPLE | {"solution": "#### 1"}])
     return tmp_path
 
 
