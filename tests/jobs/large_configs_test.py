@@ -31,10 +31,8 @@ def base(bpe_folder, tmp_path_factory):
     return folder
 
 
-def test_every_kind_of_stage_runs_on_random_weights(base, shared_data, tmp_path):
-    """With one approach, whose stages are those of the others."""
+def test_every_stage_runs_on_random_weights(base, shared_data, tmp_path):
     args = [f"--config=configs/{NAMES[0]}.py:tiny", f"--config.base.source={base}", f"--workdir={tmp_path}"]
-    args.append("--config.improve.approaches=('sft_orm_rl',)")
     assert main.main(["run", *args, f"--config.data.path={shared_data / 'gsm8k'}"]) == 0
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert results["config"]["config.base.source"] == str(base)

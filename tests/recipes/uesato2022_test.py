@@ -149,13 +149,10 @@ def test_changing_a_finished_stages_setting_is_an_error(finished, capsys):
 
 
 def test_gsm8k_runs_the_same_experiment(shared_data, tmp_path):
-    """With one approach from either start: the others are the testbed's."""
-    improved = "sft_prm_rl", "few_shot_orm_rl"
     args = ["--config=configs/gsm8k_small.py:tiny", f"--config.data.path={shared_data / 'gsm8k'}"]
-    args.append(f"--config.improve.approaches={improved}")
     assert main.main(["run", *args, f"--workdir={tmp_path / 'gsm8k'}"]) == 0
     found = results(tmp_path / "gsm8k")
-    assert set(found["models"]) == {"few_shot", "sft", *improved}
+    assert set(found["models"]) == MODELS
     for sets in found["models"].values():
         for decoding in sets["test"]["decoding"].values():
             assert decoding["trace_error"] is None
