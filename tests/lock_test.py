@@ -151,3 +151,14 @@ def test_a_job_refuses_a_folder_in_use(tmp_path, arguments):
 def test_nothing_is_left_of_a_missing_folder(tmp_path):
     lock.check(tmp_path / "absent")
     assert not (tmp_path / "absent").exists()
+
+
+def test_a_run_refuses_its_own_folder_in_use_before_jax_is_imported(tmp_path):
+    folder = tmp_path / "runs/demo"
+    folder.mkdir(parents=True)
+    script = "import sys; from procsup_jax.main import main; main(sys.argv[1:]); print('jax' in sys.modules)"
+    with holder(folder):
+        command = [sys.executable, "-c", script, "run", f"--config={CONFIG}:tiny"]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=tmp_path)
+    assert ended.stderr.startswith(f"procsup: {folder} is in use by pid ")
+    assert ended.stdout == "False\n"

@@ -13,8 +13,8 @@ which the reference, `orm` and `prm`, takes the first half, as the findings do. 
 - `orm_base`, `prm_base`: the ORM starts from the base instead of from SFT.
 
 A PRM starts from the ORM of its row, `orm` where it has none. ablations.json holds both errors by decoding, what the
-judges are worth, and under `aggregates` the votes weighted by other scores of a solution than its last step's.
-ablations_tables.py keeps it and writes the tables. `:tiny` only shows that the stages work.
+judges are worth, aggregates.json the votes by other scores of a solution than its last step's. ablations_tables.py
+keeps both and writes the tables. `:tiny` only shows that the stages work.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ import runpy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from procsup_jax.labels.sources import SourceName
 from procsup_jax.ranges import BadValue, Count, Share
-from procsup_jax.recipes import base, comparing, data, solutions, training
-from procsup_jax.recipes.artefacts import ModelFolder, Problems, Samples
+from procsup_jax.recipes import base, comparing, supervised
+from procsup_jax.recipes.artefacts import Problems, Samples
 from procsup_jax.recipes.checks import check_models as check  # noqa: F401 - what a recipe may have
-from procsup_jax.recipes.evaluation import Drawn, Evaluated
+from procsup_jax.recipes.evaluation import Drawn, Evaluated, drawn, drawn_files
 from procsup_jax.recipes.settings import ExperimentSettings
 from procsup_jax.recipes.training import Labelled
 from procsup_jax.recipes.work import Ctx, seed
-from procsup_jax.roster import JUDGES, ORM, PRM, RM_SPLIT, SFT, SFT_SPLIT, TEST, VALIDATION
+from procsup_jax.roster import JUDGES, ORM, PRM, RM_SPLIT, SFT, TEST
 from procsup_jax.runner.artefacts import Json
 from procsup_jax.runner.graph import Graph
 from procsup_jax.runner.stage import Stage
-from procsup_jax.runner.view import Setting
+from procsup_jax.searching import aggregate, decodings
 from procsup_jax.settings import Config, from_config, to_config
-from procsup_jax.types import Score, StepLabels
+from procsup_jax.types import StepLabels
 
 CONFIG = pathlib.Path(__file__).parents[2] / "configs/findings.py"
-POLICY = solutions.Policy(SFT, ModelFolder(SFT))
-POOL, VALID, TESTED = Problems(RM_SPLIT), Problems(VALIDATION), Problems(TEST)
+POLICY, TESTED = supervised.sft_policy(), Problems(TEST)
 FOUND, VOTES = Json("ablations.json"), Json("aggregates.json")
 # Parts of the problems with labelled samples; the reference's is the findings' number of them.
 EIGHTH, HALF, ALL = "eighth", "half", "all"
 SHARES = {EIGHTH: 8, HALF: 2, ALL: 1}
 FEW, FEW_EXACT = "few", "few_exact"
 RATER = "oracle, some moved"
-AGGREGATES = "min", "prod", "mean", "per_step"
+AGGREGATES = tuple(how for how in aggregate.AGGREGATES if how != "last")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,21 +98,18 @@ def graph(settings: Settings) -> Graph:
 
 
 def _stages(settings: Settings) -> Iterator[Stage]:
-    yield data.problems(settings)
-    yield from base.base(settings)
-    yield training.sft(POLICY.model, base.MODEL, Problems(SFT_SPLIT), VALID)
-    for problems in (POOL, VALID):
-        yield solutions.draw(Samples.of(SFT, problems), POLICY, problems, Setting("rm_samples"))
+    yield from supervised.fine_tuning(settings)
     for name in (EIGHTH, HALF):
         yield _first(name)
-    for part in (_part(EIGHTH), _part(HALF), POOL, VALID):
-        for source in ("outcome", "oracle", "intermediate"):
-            yield solutions.label(Samples.of(SFT, part), part, source, POLICY.model)
+    made = chosen(settings)
+    for way in made.values():
+        if way.train.problems not in map(_part, (FEW, FEW_EXACT)):
+            yield from supervised.labelling(POLICY, (way.train, way.valid))
     for name in (FEW, FEW_EXACT):
         yield _few(name)
-    yield from comparing.comparing(settings, POLICY, chosen(settings), {}, TESTED, FOUND)
+    yield from comparing.comparing(settings, POLICY, made, {}, TESTED, FOUND)
     what = Evaluated(POLICY, {judge: comparing.folder(POLICY, judge) for judge in JUDGES})
-    judged = comparing.judged_samples(settings, what, TESTED)
+    judged = drawn_files(settings, what, TESTED, (drawn(POLICY, TESTED),))
     yield Stage("aggregates", _votes, (judged,), inputs=judged.files, outputs=(VOTES,))
 
 
@@ -123,13 +120,13 @@ def ways() -> dict[str, comparing.Way]:
         ("", HALF, POLICY.model, None), ("_100", EIGHTH, POLICY.model, None), ("_800", ALL, POLICY.model, None),
         ("_verdict", HALF, POLICY.model, "verdict"), ("_base", HALF, base.MODEL, None),
     ):  # fmt: skip
-        made[f"{ORM}{name}"] = comparing.Way(ORM, start, *_labelled(part, "outcome"), head)
+        made[f"{ORM}{name}"] = comparing.Way(ORM, start, *_labelled("outcome", part), head)
         orm = comparing.folder(POLICY, f"{ORM}{name}")
-        made[f"{PRM}{name}"] = comparing.Way(PRM, orm, *_labelled(part, "oracle"), head)
+        made[f"{PRM}{name}"] = comparing.Way(PRM, orm, *_labelled("oracle", part), head)
     orm = comparing.folder(POLICY, ORM)
-    made[f"{PRM}_intermediate"] = comparing.Way(PRM, orm, *_labelled(HALF, "intermediate"))
+    made[f"{PRM}_intermediate"] = comparing.Way(PRM, orm, *_labelled("intermediate", HALF))
     for name in (FEW, FEW_EXACT):
-        made[f"{PRM}_{name}"] = comparing.Way(PRM, orm, *_labelled(name, "oracle"))
+        made[f"{PRM}_{name}"] = comparing.Way(PRM, orm, *_labelled("oracle", name))
     return made
 
 
@@ -141,31 +138,31 @@ def chosen(settings: Settings) -> dict[str, comparing.Way]:
 
 
 def _part(name: str) -> Problems:
-    return POOL if name == ALL else Problems(f"{RM_SPLIT}_{name}")
+    return supervised.TRAIN if name == ALL else Problems(f"{RM_SPLIT}_{name}")
 
 
-def _labelled(part: str, source: Any) -> tuple[Labelled, Labelled]:
-    train, valid = (Labelled(Samples.of(SFT, each), each, source) for each in (_part(part), VALID))
-    return train, valid
+def _labelled(source: SourceName, part: str) -> tuple[Labelled, Labelled]:
+    return supervised.labelled(SFT, source, _part(part))
 
 
 def _first(name: str) -> Stage:
     """Take the samples of the first of the problems, as many as the part has."""
-    problems, samples = _part(name), Samples.of(SFT, POOL)
-    outputs = problems, Samples.of(SFT, problems)
-    return Stage(f"take-{name}", _take_first, (SHARES[name], *outputs), inputs=(POOL, samples), outputs=outputs)
+    of, made = ((each, Samples.of(SFT, each)) for each in (_part(ALL), _part(name)))
+    return Stage(f"take-{name}", _take_first, (of, made, SHARES[name]), inputs=of, outputs=made)
 
 
-def _take_first(ctx: Ctx, divisor: int, problems: Problems, samples: Samples) -> Mapping[Any, Any]:
-    pool = ctx.read(POOL)
-    taken = pool[: max(1, len(pool) // divisor)]
+def _take_first(
+    ctx: Ctx, of: tuple[Problems, Samples], made: tuple[Problems, Samples], divisor: int
+) -> Mapping[Any, Any]:
+    problems, samples = map(ctx.read, of)
+    taken = problems[: max(1, len(problems) // divisor)]
     uids = {problem.uid for problem in taken}
-    return {problems: taken, samples: [each for each in ctx.read(Samples.of(SFT, POOL)) if each.problem_uid in uids]}
+    return dict(zip(made, (taken, [each for each in samples if each.problem_uid in uids]), strict=True))
 
 
 def _few(name: str) -> Stage:
     """Take as few samples as people labelled, and, unless they are to be exact, move as many first mistakes."""
-    (of, _), (made, _) = _labelled(HALF, "oracle"), _labelled(name, "oracle")
+    (of, _), (made, _) = (_labelled("oracle", each) for each in (HALF, name))
     return Stage(f"take-{name}", _take_few, (of, made, name == FEW), inputs=of.files, outputs=made.files)
 
 
@@ -199,16 +196,20 @@ def _another(label: StepLabels, rng: random.Random) -> int:
 
 def _votes(ctx: Ctx, judged: Drawn) -> Mapping[Json, Any]:
     """Measure the votes by other scores of a solution than its last step's probability."""
-    from procsup_jax.evals.evaluate import evaluate
-    from procsup_jax.searching.aggregate import with_aggregate
+    from procsup_jax.evals import intervals, outcomes
+    from procsup_jax.evals.findings import FINAL_ANSWER, TRACE
+    from procsup_jax.evals.join import join
 
     read = judged.read(ctx)
     found: dict[str, Any] = {}
     for how in AGGREGATES:
-        scores: dict[str, Sequence[Score]] = {judge: with_aggregate(each, how) for judge, each in read.scores.items()}
-        decoding = evaluate(read.problems, read.samples, scores, read.labels, seed=ctx.settings.seed)["decoding"]
+        scores = {judge: aggregate.with_aggregate(each, how) for judge, each in read.scores.items()}
+        chose = outcomes.measure_all(join(read.problems, read.samples, scores, read.labels), ctx.settings.seed)
         found[how] = {
-            name: {error: decoding[name][error] for error in ("final_answer_error", "trace_error")}
-            for name in (f"{judge}_{vote}" for judge in JUDGES for vote in ("weighted", "best"))
+            name: {
+                FINAL_ANSWER: intervals.proportion(chose[name].error_b).value,
+                TRACE: intervals.proportion(chose[name].trace_b).value,
+            }
+            for name in (decodings.by(judge, vote) for judge in JUDGES for vote in decodings.VOTES)
         }
     return {VOTES: found}

@@ -21,7 +21,8 @@ from tables import OVER, estimate
 from procsup_jax import files
 from procsup_jax.report import names
 from procsup_jax.roster import JUDGES, ORM, PRM
-from procsup_jax.searching.decodings import GREEDY, MAJORITY, by
+from procsup_jax.runner.artefacts import Json
+from procsup_jax.searching.decodings import GREEDY, MAJORITY, VOTES, by
 
 Runs = Mapping[str, Mapping[str, Any]]
 METRICS = summary.METRICS
@@ -38,7 +39,6 @@ WAYS = {
 AGGREGATES = {
     "min": "its smallest", "prod": "their product", "mean": "their mean", "per_step": "the last one's, per step",
 }  # fmt: skip
-VOTES = "weighted", "best"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def shown(run: pathlib.Path) -> dict[str, Any]:
     """Return what the tables show of a finished run."""
-    found, aggregates = (_read(run / name) for name in ("ablations.json", "aggregates.json"))
+    found, aggregates = (Json(name).read(run / name) for name in ("ablations.json", "aggregates.json"))
     by_steps = {steps: found["emulation"][steps]["by"] for steps in STEPS}
     return {
         "decoding": {how: {metric: each[metric] for metric in METRICS} for how, each in found["decoding"].items()},
@@ -71,11 +71,6 @@ def shown(run: pathlib.Path) -> dict[str, Any]:
         },
         "aggregates": aggregates,
     }
-
-
-def _read(path: pathlib.Path) -> Any:
-    with files.explain_os_errors(path, "read"):
-        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def markdown(runs: Runs) -> str:
@@ -134,16 +129,12 @@ def _votes(runs: Runs) -> Iterator[str]:
         final, trace = (error(runs, how, metric) for metric in METRICS)
         yield f"| {how} | {estimate(final)} | | {estimate(trace)} | | {final['runs']} |"
     for judge, way in ways(runs).items():
+        how, reference = by(judge, "weighted"), by(judge.partition("_")[0], "weighted")
         cells = []
         for metric in METRICS:
-            cells.append(estimate(error(runs, by(judge, "weighted"), metric)))
-            is_reference = judge in JUDGES
-            cells.append("" if is_reference else estimate(_beyond(runs, judge, metric)))
+            cells.append(estimate(error(runs, how, metric)))
+            cells.append("" if how == reference else estimate(minus(runs, how, reference, metric)))
         yield f"| {' | '.join((way, *cells, str(len(runs))))} |"
-
-
-def _beyond(runs: Runs, judge: str, metric: str) -> summary.Row:
-    return minus(runs, by(judge, "weighted"), by(judge[:3], "weighted"), metric)
 
 
 def _judges(runs: Runs) -> Iterator[str]:

@@ -29,7 +29,8 @@ from procsup_jax.recipes.artefacts import ModelFolder, Problems, evaluation
 from procsup_jax.recipes.evaluation import Evaluated, evaluating
 from procsup_jax.recipes.improvement import Approach, approach, choose_epoch, epoch_scores, epoch_scoring, epochs
 from procsup_jax.recipes.solutions import Policy
-from procsup_jax.recipes.uesato2022 import WHOLE_BEFORE, few_shot_policy, sft_policy
+from procsup_jax.recipes.supervised import sft_policy
+from procsup_jax.recipes.uesato2022 import WHOLE_BEFORE, few_shot_policy
 from procsup_jax.report import names
 from procsup_jax.runner.folder import RunFolder
 from procsup_jax.runner.graph import Graph
@@ -37,7 +38,7 @@ from procsup_jax.runner.graph import Graph
 FROM_FEW_SHOT = FINAL_ANSWER, ORM = tuple(
     roster.improved(roster.FEW_SHOT, method) for method in (roster.FINAL_ANSWER_RL, roster.ORM_RL)
 )
-FROM_SFT = SFT_ANSWER, SFT_ORM, SFT_PRM = tuple(roster.improved(roster.SFT, method) for method in roster.METHODS)
+FROM_SFT = tuple(roster.improved(roster.SFT, method) for method in roster.METHODS)
 APPROACHES = *FROM_FEW_SHOT, *FROM_SFT
 DECODINGS = ("majority", "orm_weighted", "prm_weighted", "greedy")
 # As in summary.py; those of APPROACHES have the further epochs.
@@ -47,12 +48,12 @@ COMPARISONS = (
     findings.Pair((ORM, "orm_weighted"), (FINAL_ANSWER, "majority")),
     findings.Pair((roster.SFT, "prm_weighted"), (ORM, "orm_weighted")),
 )
-SFT_COMPARISONS = (
-    *(findings.Pair((each, "majority"), (SFT_ANSWER, "majority")) for each in (SFT_ORM, SFT_PRM)),
-    findings.Pair((SFT_ORM, "orm_weighted"), (SFT_ANSWER, "orm_weighted")),
-    findings.Pair((SFT_PRM, "prm_weighted"), (SFT_ANSWER, "prm_weighted")),
-    findings.Pair((SFT_ORM, "orm_weighted"), (SFT_PRM, "prm_weighted")),
-    findings.Pair((SFT_ANSWER, "majority"), (FINAL_ANSWER, "majority")),
+SFT_COMPARISONS = tuple(
+    dict.fromkeys(
+        each.pair
+        for each in findings.COMPARISONS
+        if {FINAL_ANSWER, *FROM_SFT} >= (policies := {policy for policy, _ in each.pair}) and policies & {*FROM_SFT}
+    )
 )
 Runs = Mapping[str, Mapping[str, Any]]
 
@@ -93,10 +94,7 @@ def measure(folder: RunFolder, plan: Approach) -> dict[str, Any]:
     scores = [None if each is None else folder.read(each) for each in epoch_scores(settings, plan)]
     errors, chosen = choose_epoch(folder.read(valid), samples, scores, settings.seed)
     model = plan.policy(chosen).model
-    judges = {roster.ORM: plan.rm_of_epoch(chosen)} if plan.retrain_rm else {}
-    if plan.name in FROM_SFT:
-        judges = {kind: ModelFolder(roster.rm_of(roster.SFT, kind)) for kind in roster.JUDGES}
-    what = Evaluated(Policy(model.name, model), judges)
+    what = Evaluated(Policy(model.name, model), _judges(plan, chosen))
     folder.run(Graph.of(evaluating(settings, what, tested), WHOLE_BEFORE))
     found = folder.read(evaluation(model.name, tested.split))
     test = {
@@ -105,6 +103,12 @@ def measure(folder: RunFolder, plan: Approach) -> dict[str, Any]:
         if decoding in found["decoding"]
     }
     return {"validation": errors, "chosen": chosen, "test": test, "n": found["n"]}
+
+
+def _judges(plan: Approach, epoch: int) -> Mapping[str, ModelFolder]:
+    if plan.name in FROM_SFT:
+        return {kind: ModelFolder(roster.rm_of(roster.SFT, kind)) for kind in roster.JUDGES}
+    return {roster.ORM: plan.rm_of_epoch(epoch)} if plan.retrain_rm else {}
 
 
 def _validation(runs: Runs) -> Iterator[str]:

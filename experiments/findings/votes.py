@@ -33,7 +33,8 @@ from procsup_jax.evals.join import Joined, join
 from procsup_jax.recipes.artefacts import ModelFolder, Problems, Samples
 from procsup_jax.recipes.evaluation import Evaluated, Measured, drawn_files, judging
 from procsup_jax.recipes.solutions import draw
-from procsup_jax.recipes.uesato2022 import WHOLE_BEFORE, sft_policy
+from procsup_jax.recipes.supervised import sft_policy
+from procsup_jax.recipes.uesato2022 import WHOLE_BEFORE
 from procsup_jax.report import line_chart, names, svg
 from procsup_jax.roster import ORM, PRM, SFT, TEST, rm_of
 from procsup_jax.runner.folder import RunFolder

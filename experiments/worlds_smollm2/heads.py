@@ -21,21 +21,19 @@ from collections.abc import Iterator
 
 from procsup_jax.labels.sources import SourceName
 from procsup_jax.models.config import HeadKind
-from procsup_jax.recipes import base, comparing, data, solutions, training
-from procsup_jax.recipes.artefacts import ModelFolder, Problems, Samples
+from procsup_jax.recipes import comparing, supervised
+from procsup_jax.recipes.artefacts import Problems
 from procsup_jax.recipes.checks import check_models as check  # noqa: F401 - what a recipe may have
 from procsup_jax.recipes.settings import ExperimentSettings, let_rates_fall, set_short_fits, set_tiny_sizes
-from procsup_jax.roster import CONTROLS, ORM, PRM, RM_SPLIT, SFT, SFT_SPLIT, TEST, VALIDATION
+from procsup_jax.roster import CONTROLS, ORM, PRM, SFT, TEST
 from procsup_jax.runner.artefacts import Json
 from procsup_jax.runner.graph import Graph
 from procsup_jax.runner.stage import Stage
-from procsup_jax.runner.view import Setting
 from procsup_jax.settings import Config, to_config
 
 HEADS: tuple[HeadKind, ...] = ("verdict", "product")
 SOURCES: dict[str, SourceName] = {ORM: "outcome", PRM: "oracle"}
-POLICY = solutions.Policy(SFT, ModelFolder(SFT))
-TRAIN, VALID, TESTED = Problems(RM_SPLIT), Problems(VALIDATION), Problems(TEST)
+POLICY = supervised.sft_policy()
 FOUND = Json("heads.json")
 
 
@@ -98,24 +96,15 @@ def graph(settings: ExperimentSettings) -> Graph:
 
 
 def _stages(settings: ExperimentSettings) -> Iterator[Stage]:
-    yield data.problems(settings)
-    yield from base.base(settings)
-    yield training.sft(POLICY.model, base.MODEL, Problems(SFT_SPLIT), VALID)
-    for problems in (TRAIN, VALID):
-        yield solutions.draw(Samples.of(SFT, problems), POLICY, problems, Setting("rm_samples"))
-        for source in SOURCES.values():
-            yield solutions.label(Samples.of(SFT, problems), problems, source, POLICY.model)
+    yield from supervised.fine_tuning(settings)
+    for source in SOURCES.values():
+        yield from supervised.labelling(POLICY, supervised.labelled(SFT, source))
     ways = {f"{kind}_{head}": _way(kind, head) for head in HEADS for kind in SOURCES}
-    controls = {name: _labelled(kind)[0] for name, kind in zip(CONTROLS, SOURCES, strict=True)}
-    yield from comparing.comparing(settings, POLICY, ways, controls, TESTED, FOUND)
+    controls = {name: supervised.labelled(SFT, SOURCES[kind])[0] for name, kind in zip(CONTROLS, SOURCES, strict=True)}
+    yield from comparing.comparing(settings, POLICY, ways, controls, Problems(TEST), FOUND)
 
 
 def _way(kind: str, head: HeadKind) -> comparing.Way:
     """Say how a reward model is made under a head; a PRM starts from the ORM, as in the paper."""
     start = POLICY.model if kind == ORM else comparing.folder(POLICY, f"{ORM}_{head}")
-    return comparing.Way(kind, start, *_labelled(kind), head)
-
-
-def _labelled(kind: str) -> tuple[training.Labelled, training.Labelled]:
-    train, valid = (training.Labelled(Samples.of(SFT, each), each, SOURCES[kind]) for each in (TRAIN, VALID))
-    return train, valid
+    return comparing.Way(kind, start, *supervised.labelled(SFT, SOURCES[kind]), head)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from procsup_jax import files
 from procsup_jax.report import names
+from procsup_jax.runner.artefacts import Json
 
 Found = Mapping[str, Any]
+FOUND = Json("heads.json")
 ERRORS = "final_answer_error", "trace_error"
 AUC = {"process": "AUC, process labels", "outcome": "AUC, outcome labels", "right_answer": "AUC, right answers' traces"}
 
@@ -25,7 +25,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def markdown(runs: Sequence[pathlib.Path]) -> Iterator[str]:
     """Yield the lines: errors by decoding, then reward models, one row for each run; shares in percent."""
-    found = {run.name: _read(run) for run in runs}
+    found = {run.name: FOUND.read(run / FOUND.path) for run in runs}
     yield "| run | decoding | final-answer error | trace error | n |"
     yield "|---|---|---|---|---|"
     for run, each in found.items():
@@ -51,13 +51,6 @@ def _gaps(gap: Found) -> Iterator[str]:
 
 def _cell(worth: Found, measure: str, kind: str, write: Callable[..., str]) -> str:
     return names.with_interval(worth[measure][kind], worth["intervals"][f"{measure}.{kind}"], write)
-
-
-def _read(run: pathlib.Path) -> Found:
-    path = run / "heads.json"
-    with files.explain_os_errors(path, "read"):
-        found: Found = json.loads(path.read_text(encoding="utf-8"))
-    return found
 
 
 def _row(*cells: object) -> str:

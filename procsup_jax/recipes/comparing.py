@@ -8,7 +8,7 @@ from typing import Any
 
 from procsup_jax.models.config import HeadKind
 from procsup_jax.recipes import training
-from procsup_jax.recipes.artefacts import ModelFolder, Problems, Samples, Scores, evaluation
+from procsup_jax.recipes.artefacts import ModelFolder, Problems, Scores, evaluation
 from procsup_jax.recipes.evaluation import Drawn, Evaluated, drawn, drawn_files, evaluating
 from procsup_jax.recipes.settings import ExperimentSettings
 from procsup_jax.recipes.solutions import Policy
@@ -18,8 +18,6 @@ from procsup_jax.recipes.work import Ctx
 from procsup_jax.roster import rm_of
 from procsup_jax.runner.artefacts import Json
 from procsup_jax.runner.stage import Stage
-
-_ERRORS = "final_answer_error", "trace_error"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,26 +64,21 @@ def comparing(
         named = {rm_of(policy.name, name): learned for name, learned in controls.items()}
         yield surprise(policy.model, named, samples, problems)
         beside = {name: (Scores(samples, rm_of(policy.name, name)),) for name in controls}
-    judged = judged_samples(settings, what, problems)
+    judged = drawn_files(settings, what, problems, (samples,))
     judged = dataclasses.replace(judged, scores={**judged.scores, **beside})
     measured = evaluation(policy.name, problems.split)
     yield Stage("compare", _compare, (judged, measured, found), inputs=(*judged.files, measured), outputs=(found,))
 
 
-def judged_samples(settings: ExperimentSettings, what: Evaluated, problems: Problems) -> Drawn:
-    """Return the files of the samples that all judges score."""
-    samples: tuple[Samples, ...] = (drawn(what.policy, problems),)
-    return drawn_files(settings, what, problems, samples)
-
-
 def _compare(ctx: Ctx, judged: Drawn, measured: Json, found: Json) -> Mapping[Any, Any]:
     from procsup_jax.evals import reward_models
+    from procsup_jax.evals.findings import METRICS
     from procsup_jax.evals.join import join
 
     read = judged.read(ctx)
     joined = join(read.problems, read.samples, dict(read.scores), read.labels)
     decoding = {
-        how: {"n": each["n"], **{name: each[name] for name in _ERRORS}, "intervals": each["intervals"]}
+        how: {"n": each["n"], **{name: each[name] for name in METRICS}, "intervals": each["intervals"]}
         for how, each in ctx.read(measured)["decoding"].items()
     }
     report = reward_models.report(joined, seed=ctx.settings.seed)

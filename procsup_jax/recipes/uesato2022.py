@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from procsup_jax.labels.sources import ROLLOUTS, SourceName
+from procsup_jax.labels.sources import SourceName
 from procsup_jax.recipes import base as bases
 from procsup_jax.recipes import data, real_problems, results
 from procsup_jax.recipes.artefacts import Labels, ModelFolder, Problems, Samples, Scores, evaluation
 from procsup_jax.recipes.checks import check_models
 from procsup_jax.recipes.evaluation import Drawn, Evaluated, drawn, drawn_files, evaluating
 from procsup_jax.recipes.improvement import approach, improvement
-from procsup_jax.recipes.rollouts import roll_out
 from procsup_jax.recipes.settings import ExperimentSettings
-from procsup_jax.recipes.solutions import Policy, WorkedExamples, draw, label, score
+from procsup_jax.recipes.solutions import Policy, WorkedExamples, label, score
+from procsup_jax.recipes.supervised import TRAIN, VALID, fine_tuning, labelled, labelling, sampling, sft_policy
 from procsup_jax.recipes.supervision import count_supervision
 from procsup_jax.recipes.surprise import surprise
-from procsup_jax.recipes.training import Fit, Labelled, reward_model, sft
+from procsup_jax.recipes.training import Fit, reward_model
 from procsup_jax.roster import (
     CONTROLS,
     FEW_SHOT,
@@ -24,11 +24,9 @@ from procsup_jax.roster import (
     ORM,
     ORM_RL,
     PRM,
-    RM_SPLIT,
     SFT,
     SFT_SPLIT,
     TEST,
-    VALIDATION,
     method_of,
     prm_from,
     rm_of,
@@ -43,9 +41,8 @@ check = check_models
 
 # Markers from before they said so hold these groups whole.
 WHOLE_BEFORE = tuple(f"config.{each}" for each in ("data", "base", "sft", "orm", "prm", "distil", "sample", "search"))
-_RM_PROBLEMS, _VALIDATION = Problems(RM_SPLIT), Problems(VALIDATION)
 _BASE, _SFT = bases.MODEL, ModelFolder(SFT)
-_PROCESS_LABELS, _RM_SAMPLES = Setting("process_labels"), Setting("rm_samples")
+_PROCESS_LABELS = Setting("process_labels")
 
 
 def graph(settings: ExperimentSettings) -> Graph:
@@ -56,11 +53,6 @@ def graph(settings: ExperimentSettings) -> Graph:
 def few_shot_policy(settings: ExperimentSettings) -> Policy:
     """Return the base with worked examples of the SFT problems in its prompt."""
     return Policy(FEW_SHOT, _BASE, WorkedExamples(Problems(SFT_SPLIT), data.splits_of(settings)))
-
-
-def sft_policy() -> Policy:
-    """Return the base fine-tuned on reference solutions."""
-    return Policy(SFT, _SFT)
 
 
 def evaluated(settings: ExperimentSettings) -> list[Evaluated]:
@@ -98,80 +90,57 @@ def _trains_own_orm(settings: ExperimentSettings, name: str) -> bool:
 
 def _stages(settings: ExperimentSettings) -> Iterator[Stage]:
     few_shot, policy, judged = few_shot_policy(settings), sft_policy(), evaluated(settings)
-    yield data.problems(settings)
-    yield from bases.base(settings)
-    yield sft(_SFT, _BASE, Problems(SFT_SPLIT), _VALIDATION)
-    yield from _sampling(policy)
+    yield from fine_tuning(settings)
     yield from _orm(policy, _SFT)
     for kind, source in prms_of(settings).items():
         yield from _prm(policy, kind, source)
     if settings.with_few_shot:
-        yield from _sampling(few_shot)
+        yield from sampling(few_shot)
         yield from _orm(few_shot, _BASE)
     for name in settings.improve.approaches:
         start = few_shot if start_of(name) == FEW_SHOT else policy
         yield from improvement(settings, approach(name, start))
         if _trains_own_orm(settings, name):
             improved = Policy(name, ModelFolder(name))
-            yield from _sampling(improved)
+            yield from sampling(improved)
             yield from _orm(improved, start.model)
     for problems in data.evaluation_sets(settings):
         for what in judged:
             yield from evaluating(settings, what, problems)
     yield from _measuring(settings, judged)
     if not data.has_oracle(settings):
-        samples = Samples.of(SFT, _RM_PROBLEMS)
+        samples = Samples.of(SFT, TRAIN)
         labels = [Labels(samples, source) for source in prms_of(settings).values()]
-        yield from real_problems.measuring(settings, judged, (samples, _RM_PROBLEMS), labels)
+        yield from real_problems.measuring(settings, judged, (samples, TRAIN), labels)
     yield results.publish(_reported(settings, judged))
 
 
-def _sampling(policy: Policy) -> Iterator[Stage]:
-    """Sample from a policy what its reward models are trained on."""
-    for problems in (_RM_PROBLEMS, _VALIDATION):
-        yield draw(Samples.of(policy.name, problems), policy, problems, _RM_SAMPLES)
-
-
-def _labelled(policy: str, source: SourceName) -> tuple[Labelled, Labelled]:
-    """Return a policy's labelled samples to train a reward model on, and to choose its parameters by."""
-    train, valid = (Labelled(Samples.of(policy, each), each, source) for each in (_RM_PROBLEMS, _VALIDATION))
-    return train, valid
-
-
-def _labelling(policy: Policy, labelled: tuple[Labelled, ...]) -> Iterator[Stage]:
-    for each in labelled:
-        if each.source == ROLLOUTS:
-            yield roll_out(each.samples, each.problems, policy)
-        else:
-            yield label(each.samples, each.problems, each.source, _BASE)
-
-
 def _orm(policy: Policy, start: ModelFolder) -> Iterator[Stage]:
-    labelled = _labelled(policy.name, "outcome")
-    yield from _labelling(policy, labelled)
-    yield reward_model(Fit(ModelFolder(rm_of(policy.name, ORM)), start, ORM), *labelled)
+    found = labelled(policy.name, "outcome")
+    yield from labelling(policy, found)
+    yield reward_model(Fit(ModelFolder(rm_of(policy.name, ORM)), start, ORM), *found)
 
 
 def _prm(policy: Policy, kind: str, source: SourceName) -> Iterator[Stage]:
-    labelled = _labelled(policy.name, source)
-    yield from _labelling(policy, labelled)
+    found = labelled(policy.name, source)
+    yield from labelling(policy, found)
     fit = Fit(ModelFolder(rm_of(policy.name, kind)), ModelFolder(rm_of(policy.name, ORM)), PRM)
-    yield reward_model(fit, *labelled, shaped_by=(_PROCESS_LABELS,) if kind == PRM else ())
+    yield reward_model(fit, *found, shaped_by=(_PROCESS_LABELS,) if kind == PRM else ())
 
 
 def _measuring(settings: ExperimentSettings, judged: list[Evaluated]) -> Iterator[Stage]:
     """Measure across policies: look-up, the control, reward models, differences, and what people had to give."""
-    yield results.measure_lookup(_BASE, _VALIDATION)
+    yield results.measure_lookup(_BASE, VALID)
     if settings.evaluate.surprise_samples:
-        labels = [_labelled(SFT, source)[0] for source in ("outcome", settings.process_labels)]
+        labels = [labelled(SFT, source)[0] for source in ("outcome", settings.process_labels)]
         controls = {rm_of(SFT, control): each for control, each in zip(CONTROLS, labels, strict=True)}
-        yield surprise(_SFT, controls, Samples.of(SFT, _VALIDATION), _VALIDATION)
+        yield surprise(_SFT, controls, Samples.of(SFT, VALID), VALID)
     yield from _measuring_reward_models(settings, judged)
     test = Problems(TEST)
     yield results.measure_differences(
         {what.policy.name: drawn_files(settings, what, test, [drawn(what.policy, test)]) for what in judged}
     )
-    marked = Labels(Samples.of(SFT, _RM_PROBLEMS), settings.process_labels)
+    marked = Labels(Samples.of(SFT, TRAIN), settings.process_labels)
     yield count_supervision(few_shot_policy(settings), data.splits_of(settings), marked)
 
 
@@ -185,16 +154,16 @@ def _measuring_reward_models(settings: ExperimentSettings, judged: list[Evaluate
     found = []
     of_few_shot = ((FEW_SHOT, (ORM,)),) if settings.with_few_shot else ()
     for policy, parts in ((SFT, (ORM, *prms_of(settings), *controls)), *of_few_shot):
-        samples = Samples.of(policy, _VALIDATION)
+        samples = Samples.of(policy, VALID)
         for part in parts:
             if part not in CONTROLS:
-                yield score(samples, _VALIDATION, ModelFolder(rm_of(policy, part)))
+                yield score(samples, VALID, ModelFolder(rm_of(policy, part)))
         source: SourceName | None = "oracle" if data.has_oracle(settings) else None
         if source is not None:
-            yield label(samples, _VALIDATION, source, _BASE)
+            yield label(samples, VALID, source, _BASE)
         names = {part: rm_of(policy, part) for part in parts}
         scores = {part: (Scores(samples, name),) for part, name in names.items()}
-        found.append(results.MeasuredJudges(Drawn(_VALIDATION, (samples,), scores, source), names))
+        found.append(results.MeasuredJudges(Drawn(VALID, (samples,), scores, source), names))
     own = {
         what.judges[ORM].name: (evaluation(what.policy.name, TEST), ORM)
         for what in judged

@@ -31,14 +31,14 @@ def prepare(examples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
       UserError: an example without a needed key, or whose scores, labels or reasons do not match its steps.
 
     """
-    chosen_by: dict[str, set[str]] = {}
-    first: dict[str, dict[str, Any]] = {}
+    solutions: dict[str, dict[str, Any]] = {}
+    chosen_by: dict[str, set[str]] = collections.defaultdict(set)
     for i, example in enumerate(examples):
-        made = _prepare(example, i)
-        key = json.dumps({name: value for name, value in made.items() if name != "decodings"})
-        chosen_by.setdefault(key, set()).update(made["decodings"])
-        first.setdefault(key, made)
-    return [made | {"decodings": names.decodings_in_order(chosen_by[key])} for key, made in first.items()]
+        solution = _prepare(example, i)
+        key = json.dumps(solution)
+        solutions[key] = solution
+        chosen_by[key].add(example["decoding"])
+    return [each | {"decodings": names.decodings_in_order(chosen_by[key])} for key, each in solutions.items()]
 
 
 def choices(prepared: Sequence[Mapping[str, Any]]) -> dict[str, list[list[str]]]:
@@ -95,7 +95,6 @@ def _prepare(example: Mapping[str, Any], index: int) -> dict[str, Any]:
         "uid": example["problem_uid"],
         "set": str(example.get("set") or ""),
         "model": example["model"],
-        "decodings": [example["decoding"]],
         "question": example["question"],
         "reference": str(example.get("answer", "")),
         "answer": _final_answer(example, lines),

@@ -8,7 +8,7 @@ from procsup_jax.errors import UserError
 from procsup_jax.recipes.artefacts import Problems, Samples, Scores
 from procsup_jax.recipes.improvement import approach, choose_epoch, epoch_scores, improvement, keep
 from procsup_jax.recipes.settings import ExperimentSettings, ImproveSettings
-from procsup_jax.recipes.uesato2022 import sft_policy
+from procsup_jax.recipes.supervised import sft_policy
 from procsup_jax.runner.folder import RunFolder
 from procsup_jax.runner.graph import Graph
 from procsup_jax.runner.stage import Stage
