@@ -17,7 +17,7 @@ import threading
 import time
 from typing import Any, NoReturn
 
-from procsup_jax import surroundings
+from procsup_jax import signals, surroundings
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
 from procsup_jax.processes import Lost, are_joined, count, index, is_first, service
@@ -82,6 +82,7 @@ def _join(**who: Any) -> None:
         ) from error
     if count() == 1:
         return
+    signals.tell_first(_tell_of_a_signal)
     asking = threading.Thread(target=_end_with_another, name="ended", daemon=True)
     asking.start()
     atexit.register(_stop_asking, asking)
@@ -127,6 +128,11 @@ def _tell_of_the_end(code: int, said: str) -> None:
 
     with contextlib.suppress(jax.errors.JaxRuntimeError):  # another one was faster, or the first is gone
         service().key_value_set(_ENDED, json.dumps({"process": index(), "code": code, "said": said}))
+
+
+def _tell_of_a_signal(number: int) -> None:
+    _tell_of_the_end(signals.exit_code(number), signals.STOPPED)
+    time.sleep(_HEARD_S)  # what this process carries to the others breaks off when it ends
 
 
 def _end_with_another() -> None:

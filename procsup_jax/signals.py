@@ -16,12 +16,14 @@ from collections.abc import Callable
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 STOPPED = "stopped; what is finished is kept, and the same command goes on from there"
-# How long standard output may take what is still buffered; whoever should read it may be gone or waiting.
-_FLUSH_S = 0.5
+# How long standard output may take what is still buffered, whoever should read it may be gone or waiting; and how long
+# the other processes of a job may take to be told.
+_FLUSH_S, _TELL_S = 0.5, 10.0
 
 _listening = False
 _lock = threading.Lock()
 _catch: Callable[[int], None] | None = None
+_tell: Callable[[int], None] | None = None
 
 
 def exit_code(number: int) -> int:
@@ -58,6 +60,12 @@ def defer(catch: Callable[[int], None]) -> None:
         _catch = catch
 
 
+def tell_first(tell: Callable[[int], None]) -> None:
+    """Have `tell` called with the signal that ends this process, before it does; waited for some seconds at most."""
+    global _tell
+    _tell = tell
+
+
 def act_again() -> None:
     """Let signals end the process again; when this returns, a deferred one has been caught or will not be."""
     global _catch
@@ -84,13 +92,19 @@ def _wait(numbers: set[signal.Signals]) -> None:
 def _leave(number: int) -> None:
     """End the process: nothing here may wait for the main thread, which can hold any lock."""
     try:
-        flush = threading.Thread(target=_flush, daemon=True)
-        flush.start()
-        flush.join(_FLUSH_S)
+        _within(_FLUSH_S, _flush)
         start = "\n" if os.isatty(2) else ""  # a progress bar or ^C may stand on the line
         os.write(2, f"{start}procsup: {STOPPED}\n".encode())
+        if _tell is not None:
+            _within(_TELL_S, _tell, number)
     finally:
         os._exit(exit_code(number))
+
+
+def _within(seconds: float, fn: Callable[..., None], *args: int) -> None:
+    thread = threading.Thread(target=fn, args=args, daemon=True)
+    thread.start()
+    thread.join(seconds)
 
 
 def _flush() -> None:

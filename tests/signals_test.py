@@ -93,6 +93,18 @@ def test_after_a_deferral_signals_act_again():
     assert stop(process, signal.SIGTERM)[0] == 143
 
 
+def test_others_are_told_first_and_hold_up_nothing():
+    code = "\n".join((
+        "import os, time",
+        "signals._TELL_S = 0.5",
+        "signals.tell_first(lambda number: (os.write(1, f'told of {int(number)}'.encode()), time.sleep(600)))",
+        "print('ready', flush=True)",
+        "time.sleep(600)",
+    ))  # fmt: skip
+    process = start(code)
+    assert stop(process, signal.SIGTERM) == (143, "told of 15", f"procsup: {signals.STOPPED}\n")
+
+
 @BOTH
 def test_a_signal_before_anyone_listens_waits_also_across_exec(number):
     code = (
