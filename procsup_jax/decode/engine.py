@@ -159,12 +159,18 @@ def _read_prompts(
     """Return the prompts' caches, one row each, and how many tokens they hold."""
     if shared is None:
         return api.prefill(config, dparams, new.tokens_rp, new.len_r)[1], new.len_r
-    r, p = new.tokens_rp.shape
-    # One lane, whose slots are the prompts.
-    own, none_1r = api.init_kv(config, r, p), jnp.zeros((1, r), jnp.int32)
-    _, own = api.extend(config, dparams, new.tokens_rp[None], shared.prefix, shared.len_1, own, none_1r)
-    before, before_len_r = api.take_rows(shared.prefix, none_1r[0]), jnp.repeat(shared.len_1, r)
-    return api.commit(before, before_len_r, own, none_1r[0], new.len_r), before_len_r + new.len_r
+
+    def read(whole: tuple[DecoderParams, Shared], rows: tuple[jax.Array, jax.Array]) -> tuple[KV, jax.Array]:
+        (dparams, shared), (tokens_rp, len_r) = whole, rows
+        r, p = tokens_rp.shape
+        # One lane, whose slots are the prompts.
+        own, none_1r = api.init_kv(config, r, p), jnp.zeros((1, r), jnp.int32)
+        _, own = api.extend(config, dparams, tokens_rp[None], shared.prefix, shared.len_1, own, none_1r)
+        before, before_len_r = api.take_rows(shared.prefix, none_1r[0]), jnp.repeat(shared.len_1, r)
+        return api.commit(before, before_len_r, own, none_1r[0], len_r), before_len_r + len_r
+
+    kv, len_r = split.over_rows(read, (dparams, shared), (new.tokens_rp, new.len_r))
+    return kv, len_r
 
 
 @functools.partial(jax.jit, static_argnames=("program",), donate_argnames=("state",))

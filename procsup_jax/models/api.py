@@ -45,6 +45,7 @@ from procsup_jax.models.params import (
 )
 from procsup_jax.models.transformer import Block, Transformer, embed, read_rows, read_trees
 from procsup_jax.models.trees import Trees, TreeShape, plant, take
+from procsup_jax.parallel import split
 
 __all__ = [
     "ClassifierHead", "DecoderParams", "Head", "HeadKind", "KV", "MAX_LOGITS", "ModelConfig", "Network", "PRESETS",
@@ -149,8 +150,23 @@ def prefill(
     `head` keeps, which `rm_extend` goes on from.
     """
     p = tokens_np.shape[1]
-    capacity = max(p, capacity or p)
-    positions = jnp.arange(p)[None]
+
+    def read(dparams: DecoderParams, rows: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, KV]:
+        return _read_rows(config, dparams, *rows, max(p, capacity or p), head)
+
+    states_npd, kv = split.over_rows(read, dparams, (tokens_np, lens_n))
+    return states_npd, kv
+
+
+def _read_rows(
+    config: ModelConfig,
+    dparams: DecoderParams,
+    tokens_np: jax.Array,
+    lens_n: jax.Array,
+    capacity: int,
+    head: Head | None,
+) -> tuple[jax.Array, KV]:
+    positions = jnp.arange(tokens_np.shape[1])[None]
     segments = (positions < lens_n[:, None]).astype(jnp.int32)
     rope = _angles(dparams, positions)
     x = embed(config, dparams.rest["embedding"], tokens_np)

@@ -20,14 +20,14 @@ def num_params(config: ModelConfig, head: Head | None = None) -> int:
     return trunk + sum(array.size for array in jax.tree.leaves(own))
 
 
-def forward_flops_per_token(config: ModelConfig, context_len: int) -> int:
-    """Count the multiply-adds, two FLOPs each, of one token's forward pass with logits.
+def forward_flops_per_token(config: ModelConfig, context_len: int, with_logits: bool = True) -> int:
+    """Count the multiply-adds, two FLOPs each, of one token's forward pass, with its logits or without.
 
     `context_len` is the number of positions the token attends to, itself included. Norms, softmax and the other
     elementwise work are left out, as is usual. Training costs three times as much.
     """
     c = config
-    kernels = c.num_layers * _layer_kernels(c) + c.vocab_size * c.d_model
+    kernels = c.num_layers * _layer_kernels(c) + with_logits * c.vocab_size * c.d_model
     attention = c.num_layers * c.num_heads * c.head_dim * 2 * context_len
     return 2 * (kernels + attention)
 

@@ -78,10 +78,11 @@ def per_device(
     if mesh.empty:
         return fn(q_rkgle, k_rkme, v_rkme, segments_rm)
     axes = ("rows", "kv_heads", None, None, None)
-    q_spec = rules.partition_spec(mesh.shape, axes, q_rkgle.shape)
-    kv_spec, segments_spec = PartitionSpec(*q_spec[:4]), PartitionSpec(q_spec[0], None)
-    specs = (q_spec, kv_spec, kv_spec, segments_spec)
-    return jax.shard_map(fn, mesh=mesh, in_specs=specs, out_specs=q_spec, check_vma=False)(
+    q_spec, kv_spec = (rules.spec_here(axes[: a.ndim], a.shape) for a in (q_rkgle, k_rkme))
+    specs = q_spec, kv_spec, kv_spec, PartitionSpec(q_spec[0], None)
+    # Where the batch is split already (`split`), the other axes are left.
+    free = frozenset(mesh.axis_names) - frozenset(mesh.manual_axes)
+    return jax.shard_map(fn, in_specs=specs, out_specs=q_spec, axis_names=free, check_vma=False)(
         q_rkgle, k_rkme, v_rkme, segments_rm
     )
 

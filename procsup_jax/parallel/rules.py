@@ -89,13 +89,15 @@ def constrain(array: jax.Array, logical_axes: LogicalAxes) -> jax.Array:
     Within `over_batch` the arrays are a device's own part of the batch, and only the other axes are pinned.
     """
     mesh = jax.sharding.get_abstract_mesh()
-    if mesh.empty:
-        return array
+    return array if mesh.empty else jax.lax.with_sharding_constraint(array, spec_here(logical_axes, array.shape))
+
+
+def spec_here(logical_axes: LogicalAxes, shape: Sequence[int]) -> PartitionSpec:
+    """Return how an array lies on the mesh in use; within `over_batch` over the axes that are not the batch's."""
+    mesh = jax.sharding.get_abstract_mesh()
     sizes = {axis: 1 if axis in mesh.manual_axes else size for axis, size in mesh.shape.items()}
-    spec = partition_spec(sizes, logical_axes, array.shape)
-    if mesh.manual_axes:
-        spec = PartitionSpec(*(_entry(_without(entry, mesh.manual_axes)) for entry in spec))
-    return jax.lax.with_sharding_constraint(array, spec)
+    spec = partition_spec(sizes, logical_axes, shape)
+    return PartitionSpec(*(_entry(_without(entry, mesh.manual_axes)) for entry in spec)) if mesh.manual_axes else spec
 
 
 def constrain_tree(tree: Any, axes_tree: Any) -> Any:

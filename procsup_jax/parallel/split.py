@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 from procsup_jax.parallel.rules import BATCH, LogicalAxes, batch_shards, is_axes
@@ -38,6 +39,29 @@ def over_batch(fn: Callable[[Any, Any], Any], whole: Any, split: Any, split_axes
         fn, in_specs=(PartitionSpec(), in_specs), out_specs=out_specs, axis_names=frozenset(BATCH), check_vma=False
     )
     return run(whole, split)
+
+
+def over_rows(fn: Callable[[Any, Any], Any], whole: Any, rows: Any) -> Any:
+    """Return fn(whole, rows), each device of the batch axes reading some of the rows; the results are whole on each.
+
+    Rows are the first axis of every array given and returned. Where their number does not divide, rows of zeros are
+    added and what comes of them is dropped. Without a mesh, or of a single row, it is a plain call.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    shards, count = batch_shards(mesh), jax.tree.leaves(rows)[0].shape[0]
+    if shards == 1 or _is_split() or count == 1:
+        return fn(whole, rows)
+    added = -count % shards
+    rows = jax.tree.map(lambda a: jnp.pad(a, [(0, added)] + [(0, 0)] * (a.ndim - 1)), rows)
+
+    def gathered(whole: Any, rows: Any) -> Any:
+        return jax.tree.map(lambda a: jax.lax.all_gather(a, BATCH, tiled=True)[:count], fn(whole, rows))
+
+    specs = PartitionSpec(), PartitionSpec(BATCH)
+    run = jax.shard_map(
+        gathered, in_specs=specs, out_specs=PartitionSpec(), axis_names=frozenset(BATCH), check_vma=False
+    )
+    return run(whole, rows)
 
 
 def total(number: jax.Array) -> jax.Array:

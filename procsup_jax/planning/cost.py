@@ -21,6 +21,7 @@ _FREE = {
     "opt-barrier", "iota", "async-done", "async-update", "copy-done",
 }  # fmt: skip
 _READS_A_PART = ("dynamic-slice", "slice", "gather")
+_WRITES_A_PART = ("dynamic-update-slice", "scatter")
 
 
 @dataclasses.dataclass
@@ -48,6 +49,25 @@ def cost_of(module: Module) -> Cost:
     return _Counter(module).computation(module.entry)
 
 
+def rounds_of(module: Module) -> Cost:
+    """Return the cost of one round of each loop that only its data end, without what is done once before and after."""
+    counter, found = _Counter(module), Cost()
+
+    def visit(name: str, times: int) -> None:
+        for each in module.computations[name].values():
+            trips = module.trips(each, name) if each.op == "while" else 1
+            if trips is None:
+                found.add(counter.computation(_body(each)), times)
+            elif each.op == "while":
+                visit(_body(each), times * trips)
+            elif each.op in ("call", "conditional"):
+                for called in each.called:
+                    visit(called, times)
+
+    visit(module.entry, 1)
+    return found
+
+
 class _Counter:
     def __init__(self, module: Module) -> None:
         self._module = module
@@ -67,11 +87,9 @@ class _Counter:
         operands = self._operands(computation, each)
         kind = next((kind for kind in COLLECTIVES if each.op in (kind, f"{kind}-start")), None)
         if each.op == "while":
-            body = re.search(r"\bbody=%([\w.\-]+)", each.rest)
             trips = self._module.trips(each, computation)
             found.unknown_loops = trips is None
-            if body:
-                found.add(self.computation(body.group(1), fused), 1 if trips is None else trips)
+            found.add(self.computation(_body(each), fused), 1 if trips is None else trips)
             return found
         if each.op == "conditional":
             branches = [self.computation(name, fused) for name in each.called]
@@ -109,8 +127,11 @@ class _Counter:
             return _main(operands[1]) + min(_main(operands[0]), operands[1].bytes)
         if each.op == "scatter":
             return 2 * _main(operands[-1]) + _main(operands[1])
+        if each.op.removesuffix("-start") in _READS_A_PART:
+            part = each.shapes[1]  # behind the operand
+            return _main(part) + min(_main(operands[0]), part.bytes)
         if each.op.endswith("-start"):
-            return sum(map(_main, operands)) + sum(_main(shape) for shape in each.shapes[:1])
+            return sum(map(_main, operands)) + sum(map(_main, _started(each, len(operands))))
         if each.op != "fusion":
             return sum(map(_main, operands)) + out
         return self._fused_moved(each)
@@ -138,11 +159,20 @@ class _Counter:
                 same.add(each.name)
             elif each.op in _READS_A_PART and each.operands[0] in same:
                 used += each.shapes[0].bytes
-            elif each.op == "dynamic-update-slice" and each.operands[0] in same:
-                used += 0.0
-            else:
+            elif each.op not in _WRITES_A_PART or each.operands[0] not in same:
                 return float(parameter.shapes[0].bytes)
         return used
+
+
+def _body(loop: Instruction) -> str:
+    return (loop.attribute("body") or "").removeprefix("%")
+
+
+def _started(each: Instruction, operands: int) -> tuple[Shape, ...]:
+    """Return the results of an instruction that only starts something: in its shape they stand behind its operands."""
+    if each.op == "copy-start":
+        return each.shapes[:1]
+    return each.shapes[operands : 2 * operands] or each.shapes[:operands]
 
 
 def _main(shape: Shape) -> int:
@@ -156,7 +186,7 @@ def _through(inside: dict[str, Instruction], each: Instruction) -> Instruction:
 
 
 def _updates(inside: dict[str, Instruction], root: Instruction) -> bool:
-    return _through(inside, root).op in ("dynamic-update-slice", "scatter")
+    return _through(inside, root).op in _WRITES_A_PART
 
 
 def _update(inside: dict[str, Instruction], root: Instruction) -> int:

@@ -76,7 +76,8 @@ def _fit(name: str, work: Work, mesh: Mesh) -> Iterator[Program]:
     arguments: Any = fit.abstract, step.abstract_batch(batch, mesh, is_rm=head is not None)
     lowered = functools.partial(fit.step.lower, *arguments), _held(arguments)
     tokens = settings.batch_size * work.seq_len
-    yield Program("step", *lowered, tokens, 3.0 * tokens * api.forward_flops_per_token(config, work.seq_len // 2))
+    flops = api.forward_flops_per_token(config, work.seq_len // 2, _reads_logits(config, head))
+    yield Program("step", *lowered, tokens, 3.0 * tokens * flops)
 
 
 def _sample(work: Work, mesh: Mesh) -> Iterator[Program]:
@@ -90,7 +91,7 @@ def _sample(work: Work, mesh: Mesh) -> Iterator[Program]:
     size = engine.swap_size(lanes)
     prompts: Any = [_whole(each, mesh) for each in _new_prompts(size, prefix_len)]
     new = engine.NewPrompts(*prompts)
-    flops = api.forward_flops_per_token(config, prefix_len // 2)
+    flops = api.forward_flops_per_token(config, prefix_len // 2, with_logits=False)
     lowered = _lowered(mesh, engine.assign, program, dparams, state, new)
     yield Program("prompts", *lowered, size * prefix_len, size * prefix_len * flops)
     tables = jax.tree.map(lambda array: _whole(array, mesh), generate.vocab_tables(model, settings.calculator))
@@ -118,7 +119,8 @@ def _score(work: Work, mesh: Mesh) -> Iterator[Program]:
     config = work.config
     lowered = _lowered(mesh, score.step_logits, config, work.head, _params(config, work.head, mesh), batch)
     tokens = shards * shape.num_tokens
-    yield Program("read", *lowered, tokens, float(tokens * api.forward_flops_per_token(config, work.prompt_len)))
+    flops = api.forward_flops_per_token(config, work.prompt_len, _reads_logits(config, work.head))
+    yield Program("read", *lowered, tokens, float(tokens * flops))
 
 
 def _search(work: Work, mesh: Mesh) -> Iterator[Program]:
@@ -134,15 +136,21 @@ def _search(work: Work, mesh: Mesh) -> Iterator[Program]:
     shapes = (row, int_r), (tokens, int_r), (row, int_r), (row, int_r), (tokens, int_r), (row, int_r), (key, jnp.uint32)
     problems: Any = [_whole(jax.ShapeDtypeStruct(*each), mesh) for each in shapes]
     new = branch.NewProblems(*problems)
-    flops = api.forward_flops_per_token(work.config, length // 2)
+    flops = api.forward_flops_per_token(work.config, length // 2, with_logits=False)
     lowered = _lowered(mesh, greedy.assign, program, *both, state, new)
     yield Program("prompts", *lowered, 2 * size * length, 2.0 * size * length * flops)
     tables = jax.tree.map(lambda array: _whole(array, mesh), generate.vocab_tables(policy, settings.calculator))
     lowered = _lowered(mesh, greedy.advance, program, greedy.highest, *both, tables, state)
     written = lanes * settings.num_candidates * (split.STRIDE if shards > 1 else 1)
     read = lanes * settings.num_candidates * program.sampling.max_new_tokens
-    flops = api.forward_flops_per_token(work.config, length + settings.max_new_tokens // 2)
-    yield Program("step", *lowered, written, float((written + read) * flops))
+    per_token = functools.partial(api.forward_flops_per_token, work.config, length + settings.max_new_tokens // 2)
+    flops = written * per_token() + read * per_token(_reads_logits(work.config, work.head))
+    yield Program("step", *lowered, written, float(flops))
+
+
+def _reads_logits(config: api.ModelConfig, head: api.Head | None) -> bool:
+    """Return whether a policy, or this reward model's head, reads logits of each token over the whole vocabulary."""
+    return head is None or head.num_logit_rows(config, 1, 1) > 0
 
 
 def _new_prompts(size: int, length: int) -> Iterator[jax.ShapeDtypeStruct]:

@@ -89,3 +89,18 @@ def test_what_lies_in_a_cores_own_memory_moves_nothing():
 """
     assert cost.cost_of(hlo.parse(text)).moved == 8 * 4 + 8 * 4
     assert np.isclose(cost.cost_of(hlo.parse(text)).flops, 0)
+
+
+@pytest.mark.parametrize(
+    ("started", "moved"),
+    [
+        ("((f32[8,32]), f32[8,4]{1,0:S(1)}, s32[]) slice-start(%p), slice={[0:8], [0:4]}", 8 * 4 * 4),
+        ("(f32[8,32]{1,0:S(1)}, f32[8,32], u32[]) copy-start(%p)", 8 * 32 * 4),
+        ("(f32[8,32], f32[16,32]) all-gather-start(%p), replica_groups={{0,1}}, dimensions={0}", 3 * 8 * 32 * 4),
+        ("f32[8,32] all-reduce-start(%p), replica_groups={{0,1}}", 2 * 8 * 32 * 4),
+    ],
+)
+def test_what_is_only_started_moves_what_it_reads_and_what_it_makes(started, moved):
+    """Into a core's own memory a part of a matrix comes by itself; the whole of it only stands in the shape."""
+    text = f"ENTRY %main (p: f32[8,32]) -> f32[8,32] {{\n  %p = f32[8,32]{{1,0}} parameter(0)\n  %s = {started}\n}}\n"
+    assert cost.cost_of(hlo.parse(text)).moved == moved

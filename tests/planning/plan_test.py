@@ -59,7 +59,7 @@ def test_a_table_names_what_bounds_and_what_does_not_fit():
     does_not = plan.Planned("sft step", (1, 2, 2), False, total=20 * 2**30, problem="needs 20.0G of 15.75G")
     text = plan.table("v5e:2x2", [fits, does_not])
     assert "data=1 fsdp=2 tensor=2" in text and "4 all-reduce 1 GB" in text
-    assert "2.00 times the bytes that it must read" in text and "needs 20.0G of 15.75G" in text
+    assert "2.00 times what it must read" in text and "needs 20.0G of 15.75G" in text
     assert plan.to_json("v5e:2x2", [fits, does_not])["fits"] is False
 
 
