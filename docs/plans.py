@@ -3,14 +3,23 @@
 python docs/plans.py [part of a name ...]
 
 It needs libtpu (pip install procsup_jax[tpu]) and minutes of a core for each; plans that are there are not made again.
+In the end the tables of docs/scaling.md are written anew from what is kept.
 """
 
+import json
 import pathlib
+import re
 import subprocess
 import sys
 from typing import NamedTuple
 
 FOLDER = pathlib.Path(__file__).parent / "plans"
+PAGE = FOLDER.parent / "scaling.md"
+_TABLES = re.compile(r"(?<=<!-- plans -->\n).*?(?=<!-- end -->)", re.DOTALL)
+_HEAD = (
+    "program", "GiB a chip", "arguments", "temporaries", "TFLOP", "GB moved", "GB sent", "ms", "bound by", "useful",
+    "tokens/s",
+)  # fmt: skip
 PARTS = ("sft", "rm", "sample", "score", "search")
 
 
@@ -35,6 +44,12 @@ def smallest(config: str, topology: str, fsdp: int, tensor: int, grad_accum: int
     return Slice(config, topology, (*mesh, *rows, *fewer), **kwargs)
 
 
+def larger(config: str, topology: str, fsdp: int, tensor: int, batch_size: int) -> Slice:
+    """Return a slice of more chips than a configuration is made for, and SFT with a batch that grows with them."""
+    mesh = f"--mesh.fsdp={fsdp}", f"--mesh.tensor={tensor}"
+    return Slice(config, topology, (*mesh, f"--config.sft.batch_size={batch_size}"), ("sft",))
+
+
 SLICES = (
     # Those that the configurations name. A 70B pair's search takes the compiler more memory than most machines have.
     Slice("gsm8k_llama3_1b", "v5e:4x4"),
@@ -46,7 +61,35 @@ SLICES = (
     smallest("gsm8k_llama3_8b", "v5e:4x4", 4, 4, grad_accum=4, lanes=16, parts=("sft", "rm", "search")),
     smallest("gsm8k_llama3_1b", "v5e:2x2", 4, 1, grad_accum=4, parts=("sft", "search")),
     smallest("paper_70b", "v5p:2x2x4", 2, 8, grad_accum=16, parts=("sft",)),
+    # Larger ones: what grows with the number of chips, at as many rows a chip.
+    larger("gsm8k_llama3_8b", "v6e:16x16", 64, 4, batch_size=256),
+    larger("paper_70b", "v5p:8x8x16", 128, 8, batch_size=512),
 )
+
+
+def tables():
+    """Return a table in Markdown for each slice, of the plans that are kept."""
+    return "".join(f"\n{_table(each)}" for each in SLICES) + "\n"
+
+
+def _table(each: Slice) -> str:
+    paths = [FOLDER / f"{each.name(part)}.json" for part in each.parts]
+    rows = [row for path in paths if path.exists() for row in json.loads(path.read_text())["programs"]]
+    if not rows:
+        return ""
+    mesh = ", ".join(f"{axis}={size}" for axis, size in zip(("data", "fsdp", "tensor"), rows[0]["mesh"], strict=True))
+    settings = "".join(f", `{change}`" for change in each.changes if not change.startswith("--mesh."))
+    title = f"**{each.config}, {each.topology}**: {mesh}; {rows[0]['memory'] / 2**30:.4g} GiB a chip{settings}"
+    lines = [_HEAD, ["---"] * len(_HEAD), *map(_cells, rows)]
+    return f"{title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _cells(row: dict) -> list[str]:
+    gib = [f"{row[name] / 2**30:.2f}" for name in ("total", "arguments", "temporaries")]
+    work = [f"{value:.3g}" for value in (row["flops"] / 1e12, row["moved"] / 1e9, sum(row["sent"].values()) / 1e9)]
+    bound = row["bound"].replace("compute", "arithmetic")
+    rate = f"{float(format(row['tokens_per_s'], '.3g')):,.0f}"
+    return [row["program"], *gib, *work, f"{1e3 * row['time']:.3g}", bound, f"{row['utilisation']:.0%}", rate]
 
 
 def main(wanted):
@@ -61,6 +104,7 @@ def main(wanted):
             command = [sys.executable, "-m", "procsup_jax", "plan", f"--config={each.config}"]
             flags = f"--topology={each.topology}", f"--programs={part}", f"--json={kept}", *each.changes
             subprocess.run([*command, *flags], check=True)
+    PAGE.write_text(_TABLES.sub(lambda _: tables(), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,6 @@ def run(flags: PlanFlags, config: ExperimentSettings, mesh: MeshSettings = MeshS
     model is that of config.base.source where its folder is there, otherwise config.base.preset with
     config.base.vocab_size. --mesh replaces config.mesh. No parameter is made and no accelerator is touched.
     """
-    slices.prepare()
     from procsup_jax.planning import plan
 
     names, work = _parts(flags.programs), make_work(config, flags)

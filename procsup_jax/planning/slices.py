@@ -32,6 +32,7 @@ def prepare() -> None:
             "procsup plan compiles for TPUs with libtpu, which is not installed: pip install procsup_jax[tpu]"
         )
     os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # a program for devices that are not there can't be read again
     for name, value in _OFFLINE.items():
         if value:
             os.environ.setdefault(name, value)

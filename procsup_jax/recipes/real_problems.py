@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from procsup_jax.labels.sources import SourceName
 from procsup_jax.recipes import base
-from procsup_jax.recipes.artefacts import LABEL_SOURCES, PROCESSBENCH, Labels, ModelFolder, Problems, Samples, on_text
+from procsup_jax.recipes.artefacts import (
+    LABEL_SOURCES,
+    PROCESSBENCH,
+    Labels,
+    ModelFolder,
+    Problems,
+    Samples,
+    Scores,
+    on_text,
+)
 from procsup_jax.recipes.data import evaluation_sets
 from procsup_jax.recipes.evaluation import Drawn, Evaluated, everything_drawn
 from procsup_jax.recipes.settings import ExperimentSettings
-from procsup_jax.recipes.solutions import label
-from procsup_jax.recipes.work import Ctx, load
+from procsup_jax.recipes.solutions import label, score
+from procsup_jax.recipes.work import Ctx
 from procsup_jax.runner.stage import Stage
+
+if TYPE_CHECKING:
+    from procsup_jax.evals.processbench import Item
 
 # Sources that need nothing but a reference solution, at most: they label the same samples beside those that train.
 _BESIDE: tuple[SourceName, ...] = ("outcome", "intermediate", "calculator")
+_PROCESSBENCH = Problems("processbench"), Samples("processbench")
 
 
 def measuring(
@@ -36,8 +49,7 @@ def measuring(
         yield label(samples, problems, source, base.MODEL)
     yield measure_label_sources(problems, samples, [Labels(samples, source) for source in sources])
     if settings.data.processbench_path:
-        rms = dict.fromkeys(rm for what in judged for rm in what.judges.values())
-        yield measure_processbench(tuple(rms))
+        yield from measuring_processbench(tuple(dict.fromkeys(rm for what in judged for rm in what.judges.values())))
 
 
 def measure_text(what: Evaluated, found: Drawn) -> Stage:
@@ -79,24 +91,32 @@ def _label_sources(ctx: Ctx, problems: Problems, samples: Samples, labels: Seque
     return {LABEL_SOURCES: found}
 
 
-def measure_processbench(rms: Sequence[ModelFolder]) -> Stage:
+def measuring_processbench(rms: Sequence[ModelFolder]) -> Iterator[Stage]:
     """Measure how well reward models find the first wrong step of ProcessBench's solutions, at a threshold of .5."""
-    return Stage("measure-processbench", _processbench, (rms,), inputs=rms, outputs=(PROCESSBENCH,))
-
-
-def _processbench(ctx: Ctx, rms: Sequence[ModelFolder]) -> Mapping[Any, Any]:
-    from procsup_jax.decode.score import score_samples
-    from procsup_jax.evals import processbench
-    from procsup_jax.searching.aggregate import to_scores
-
-    data, seed, size = ctx.settings.data, ctx.settings.seed, ctx.settings.score_batch
-    items = processbench.read_processbench(data.processbench_path)
-    if 0 < data.num_processbench < len(items):
-        items = random.Random(seed).sample(items, data.num_processbench)
-    problems, samples = processbench.records(items)
-    scores = {}
+    problems, samples = _PROCESSBENCH
+    yield Stage("data-processbench", _solutions, outputs=_PROCESSBENCH)
     for rm in rms:
-        probs = score_samples(load(ctx, rm), problems, samples, batch_size=size, flag="--config.score_batch")
-        scores[rm.name] = to_scores(samples, probs, ctx.settings.evaluate.aggregate, rm.name)
-    thresholds = {rm.name: 0.5 for rm in rms}
-    return {PROCESSBENCH: processbench.report(items, scores, thresholds, seed=seed)}
+        yield score(samples, problems, rm)
+    scores = tuple(Scores(samples, rm.name) for rm in rms)
+    yield Stage("measure-processbench", _processbench, (scores,), inputs=scores, outputs=(PROCESSBENCH,))
+
+
+def _solutions(ctx: Ctx) -> Mapping[Any, Any]:
+    from procsup_jax.evals import processbench
+
+    return dict(zip(_PROCESSBENCH, processbench.records(_items(ctx)), strict=True))
+
+
+def _items(ctx: Ctx) -> Sequence[Item]:
+    from procsup_jax.evals import processbench
+
+    data, items = ctx.settings.data, processbench.read_processbench(ctx.settings.data.processbench_path)
+    few = 0 < data.num_processbench < len(items)
+    return random.Random(ctx.settings.seed).sample(items, data.num_processbench) if few else items
+
+
+def _processbench(ctx: Ctx, scores: Sequence[Scores]) -> Mapping[Any, Any]:
+    from procsup_jax.evals import processbench
+
+    found, thresholds = {each.rm: ctx.read(each) for each in scores}, {each.rm: 0.5 for each in scores}
+    return {PROCESSBENCH: processbench.report(_items(ctx), found, thresholds, seed=ctx.settings.seed)}

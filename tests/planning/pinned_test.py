@@ -1,5 +1,6 @@
 """The plans that are kept still are those of the configurations, and what they plan fits."""
 
+import importlib.util
 import json
 import pathlib
 
@@ -16,33 +17,50 @@ ROOT = pathlib.Path(__file__).parents[2]
 KEPT = sorted((ROOT / "docs" / "plans").glob("*.json"))
 
 
+def slices():
+    spec = importlib.util.spec_from_file_location("plans", ROOT / "docs" / "plans.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {each.name(part): (each, part) for each in module.SLICES for part in each.parts}
+
+
+SLICES = slices()
+
+
 def read(path):
-    config, topology, part = path.name.removesuffix(".json").split(".")
     found = json.loads(path.read_text(encoding="utf-8"))
-    assert found["topology"] == topology.replace("-", ":")
-    return config, found, part
+    assert found["topology"] == SLICES[path.stem][0].topology
+    return found
 
 
-def test_the_slice_that_the_smallest_configuration_names_is_planned():
-    assert "gsm8k_llama3_1b.v5e-4x4.sft.json" in [path.name for path in KEPT]
+def test_all_that_is_named_is_planned_and_nothing_else():
+    assert [path.stem for path in KEPT] == sorted(SLICES)
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
 def test_what_is_planned_fits(path):
-    _, found, _ = read(path)
+    found = read(path)
     assert found["fits"]
     for program in found["programs"]:
         assert 0 < program["total"] <= program["memory"]
         assert program["tokens_per_s"] > 0 and 0 < program["utilisation"] <= 1
 
 
-@pytest.mark.parametrize("path", [path for path in KEPT if ".sft." in path.name], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in KEPT if ".sample" in path.name], ids=lambda path: path.stem)
+def test_decoding_moves_little_more_than_it_must(path):
+    [write] = [program for program in read(path)["programs"] if program["program"] == "sample write"]
+    assert 1 <= write["moved"] / write["least"] < 1.2
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
 def test_a_kept_plan_is_that_of_the_configuration(path):
-    """Its arguments are those that the configuration's training step has on its mesh by now."""
-    name, found, part = read(path)
-    config = settings.from_config(ExperimentSettings, settings.load([f"--config=configs/{name}.py"]))
-    mesh = config.mesh.data, config.mesh.fsdp, config.mesh.tensor
-    assert all(tuple(program["mesh"]) == mesh for program in found["programs"])
+    """Its arguments are those that the configuration's programs have on its mesh by now."""
+    found, (each, part) = read(path), SLICES[path.stem]
+    changes = [change for change in each.changes if change.startswith("--config.")]
+    config = settings.from_config(ExperimentSettings, settings.load([f"--config=configs/{each.config}.py", *changes]))
+    [mesh] = {tuple(program["mesh"]) for program in found["programs"]}
+    if not each.changes:
+        assert mesh == (config.mesh.data, config.mesh.fsdp, config.mesh.tensor)
     work = job.make_work(config, job.PlanFlags(topology=found["topology"]))
     for program, kept in zip(
         programs.parts(part, work, jax.sharding.AbstractMesh(mesh, AXES)), found["programs"], strict=True
