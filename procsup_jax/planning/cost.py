@@ -20,6 +20,8 @@ _FREE = {
     "parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "partition-id", "replica-id",
     "opt-barrier", "iota", "async-done", "async-update", "copy-done",
 }  # fmt: skip
+# Scores and values; backward the scores again, and gradients of what they and the values come from.
+_ATTENTION_PRODUCTS = {"fwd": 2, "dq": 3, "dkv": 4}
 _READS_A_PART = ("dynamic-slice", "slice", "gather")
 _WRITES_A_PART = ("dynamic-update-slice", "scatter")
 
@@ -107,6 +109,8 @@ class _Counter:
             found.flops = _dot_flops(each, operands)
         if each.op == "convolution":
             found.flops = _convolution_flops(each, operands)
+        if each.op == "custom-call":
+            found.flops = _attention_flops(each, operands)
         if each.op == "fusion":
             inner = self.computation(each.called[0], fused=True)
             found.add(dataclasses.replace(inner, moved=0.0))
@@ -230,6 +234,20 @@ def _dot_flops(each: Instruction, operands: list[Shape]) -> float:
     contracting = re.search(r"lhs_contracting_dims=\{([\d,]*)\}", each.rest)
     dims = [int(dim) for dim in contracting.group(1).split(",") if dim] if contracting else []
     return 2.0 * math.prod(each.shapes[0].dims) * math.prod(operands[0].dims[dim] for dim in dims)
+
+
+def _attention_flops(each: Instruction, operands: list[Shape]) -> float:
+    """Count splash attention's products, of queries with the keys that they may see; other kernels count none.
+
+    Queries [..., l, e] are the last ones of keys [..., m, e].
+    """
+    phase = re.match(r"splash_m[qh]a_([a-z]+)", each.name)
+    if phase is None:
+        return 0.0
+    queries, keys = [shape for shape in operands if shape.dtype in ("bf16", "f32") and len(shape.dims) > 2][:2]
+    length, width = queries.dims[-2:]
+    seen = length * (keys.dims[-2] - (length - 1) / 2)
+    return 2.0 * _ATTENTION_PRODUCTS[phase.group(1)] * math.prod(queries.dims[:-2]) * seen * width
 
 
 def _convolution_flops(each: Instruction, operands: list[Shape]) -> float:

@@ -104,3 +104,16 @@ def test_what_is_only_started_moves_what_it_reads_and_what_it_makes(started, mov
     """Into a core's own memory a part of a matrix comes by itself; the whole of it only stands in the shape."""
     text = f"ENTRY %main (p: f32[8,32]) -> f32[8,32] {{\n  %p = f32[8,32]{{1,0}} parameter(0)\n  %s = {started}\n}}\n"
     assert cost.cost_of(hlo.parse(text)).moved == moved
+
+
+@pytest.mark.parametrize(("name", "products"), [("fwd_segmented_no_residuals", 2), ("dq_segmented", 3), ("dkv", 4)])
+def test_attention_kernels_count_the_pairs_that_see_each_other(name, products):
+    text = f"""ENTRY %main (i: s8[1,3,5], q: bf16[4,8,2,384,64], k: bf16[4,8,1280,64]) -> bf16[4,8,2,384,64] {{
+  %i = s8[1,3,5]{{2,1,0}} parameter(0)
+  %q = bf16[4,8,2,384,64]{{4,3,2,1,0}} parameter(1)
+  %k = bf16[4,8,1280,64]{{3,2,1,0}} parameter(2)
+  ROOT %splash_mqa_{name}.2 = bf16[4,8,2,384,64] custom-call(%i, %q, %k, %k), custom_call_target="tpu_custom_call"
+}}
+"""
+    pairs = sum(1280 - 384 + 1 + i for i in range(384))
+    assert cost.cost_of(hlo.parse(text)).flops == 2 * products * 64 * 4 * 8 * 2 * pairs
