@@ -131,8 +131,10 @@ def _tell_of_the_end(code: int, said: str) -> None:
 
 
 def _tell_of_a_signal(number: int) -> None:
-    _tell_of_the_end(signals.exit_code(number), signals.STOPPED)
-    time.sleep(_HEARD_S)  # what this process carries to the others breaks off when it ends
+    """Tell the others, if they are still there, of a signal that ends this process whatever comes of it."""
+    with contextlib.suppress(Exception):
+        _tell_of_the_end(signals.exit_code(number), signals.STOPPED)
+        time.sleep(_HEARD_S)  # what this process carries to the others breaks off when it ends
 
 
 def _end_with_another() -> None:
