@@ -38,7 +38,7 @@ class Slice(NamedTuple):
 
 def smallest(config: str, topology: str, fsdp: int, tensor: int, grad_accum: int, lanes: int = 0, **kwargs) -> Slice:
     """Return a slice that is smaller than the one a configuration is made for: fewer rows and lanes at a time."""
-    mesh = f"--mesh.fsdp={fsdp}", f"--mesh.tensor={tensor}"
+    mesh = f"--config.mesh.fsdp={fsdp}", f"--config.mesh.tensor={tensor}"
     rows = [f"--config.{fit}.grad_accum={grad_accum}" for fit in ("sft", "orm", "prm", "distil")]
     fewer = [f"--config.{kind}.lanes={lanes}" for kind in ("sample", "search") if lanes]
     return Slice(config, topology, (*mesh, *rows, *fewer), **kwargs)
@@ -46,7 +46,7 @@ def smallest(config: str, topology: str, fsdp: int, tensor: int, grad_accum: int
 
 def larger(config: str, topology: str, fsdp: int, tensor: int, batch_size: int) -> Slice:
     """Return a slice of more chips than a configuration is made for, and SFT with a batch that grows with them."""
-    mesh = f"--mesh.fsdp={fsdp}", f"--mesh.tensor={tensor}"
+    mesh = f"--config.mesh.fsdp={fsdp}", f"--config.mesh.tensor={tensor}"
     return Slice(config, topology, (*mesh, f"--config.sft.batch_size={batch_size}"), ("sft",))
 
 
@@ -78,7 +78,7 @@ def _table(each: Slice) -> str:
     if not rows:
         return ""
     mesh = ", ".join(f"{axis}={size}" for axis, size in zip(("data", "fsdp", "tensor"), rows[0]["mesh"], strict=True))
-    settings = "".join(f", `{change}`" for change in each.changes if not change.startswith("--mesh."))
+    settings = "".join(f", `{change}`" for change in each.changes if not change.startswith("--config.mesh."))
     title = f"**{each.config}, {each.topology}**: {mesh}; {rows[0]['memory'] / 2**30:.4g} GiB a chip{settings}"
     lines = [_HEAD, ["---"] * len(_HEAD), *map(_cells, rows)]
     return f"{title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)

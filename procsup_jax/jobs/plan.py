@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from procsup_jax import files
 from procsup_jax.errors import UserError
 from procsup_jax.flags import Flags, flag
-from procsup_jax.parallel.settings import MeshSettings
 from procsup_jax.planning import slices
 from procsup_jax.ranges import Size
 from procsup_jax.recipes.settings import ExperimentSettings
@@ -31,23 +30,23 @@ class PlanFlags(Flags):
     topology: str = flag("the slice, such as v5e:4x4, v5p:4x4x4 or v6e:16x16")
     programs: str = flag("which parts of the run, with commas between them", ",".join(PARTS))
     prompt_len: Size = flag("the longest prompt in tokens; 0: what seq_len leaves beside sample.max_new_tokens", 0)
-    search_meshes: bool = flag("try meshes and rank those that fit; --mesh and config.mesh are not read", False)
+    search_meshes: bool = flag("try meshes and rank those that fit; config.mesh is not read", False)
     arguments_only: bool = flag("do not compile: say what each program's arguments hold, in seconds", False)
     json: pathlib.Path | None = flag("a file to write the plan to as JSON", None, writes="file")
 
 
-def check_flags(flags: PlanFlags, mesh: MeshSettings) -> None:
+def check_flags(flags: PlanFlags) -> None:
     """Raise UserError for parts that no run has, and where the compiler is not installed."""
     _parts(flags.programs)
     slices.prepare()
 
 
-def run(flags: PlanFlags, config: ExperimentSettings, mesh: MeshSettings = MeshSettings()) -> None:  # noqa: B008
+def run(flags: PlanFlags, config: ExperimentSettings) -> None:
     """Compile a run's real programs for a TPU slice that is not at hand, and print what each needs of a chip.
 
     Memory by kind, arithmetic, bytes moved, collectives, the time that published peaks imply and what bounds it. The
     model is that of config.base.source where its folder is there, otherwise config.base.preset with
-    config.base.vocab_size. --mesh replaces config.mesh. No parameter is made and no accelerator is touched.
+    config.base.vocab_size. No parameter is made and no accelerator is touched.
     """
     from procsup_jax.planning import plan
 
@@ -56,8 +55,7 @@ def run(flags: PlanFlags, config: ExperimentSettings, mesh: MeshSettings = MeshS
     if flags.search_meshes:
         plans = plan.search(work, flags.topology, names, say, not flags.arguments_only)
     else:
-        own = config.mesh if mesh == MeshSettings() else mesh
-        plans = [plan.plan(work, flags.topology, names, own, say, not flags.arguments_only)]
+        plans = [plan.plan(work, flags.topology, names, config.mesh, say, not flags.arguments_only)]
     print("\n\n".join(plan.table(flags.topology, each) for each in plans))
     if flags.json is not None:
         found: Any = [plan.to_json(flags.topology, each) for each in plans]

@@ -91,7 +91,7 @@ def _sample(work: Work, mesh: Mesh) -> Iterator[Program]:
     size = engine.swap_size(lanes)
     prompts: Any = [_whole(each, mesh) for each in _new_prompts(size, prefix_len)]
     new = engine.NewPrompts(*prompts)
-    flops = api.forward_flops_per_token(config, prefix_len // 2, with_logits=False)
+    flops = _prompt_flops(config, prefix_len)
     lowered = _lowered(mesh, engine.assign, program, dparams, state, new)
     yield Program("prompts", *lowered, size * prefix_len, size * prefix_len * flops)
     tables = jax.tree.map(lambda array: _whole(array, mesh), generate.vocab_tables(model, settings.calculator))
@@ -136,7 +136,7 @@ def _search(work: Work, mesh: Mesh) -> Iterator[Program]:
     shapes = (row, int_r), (tokens, int_r), (row, int_r), (row, int_r), (tokens, int_r), (row, int_r), (key, jnp.uint32)
     problems: Any = [_whole(jax.ShapeDtypeStruct(*each), mesh) for each in shapes]
     new = branch.NewProblems(*problems)
-    flops = api.forward_flops_per_token(work.config, length // 2, with_logits=False)
+    flops = _prompt_flops(work.config, length)
     lowered = _lowered(mesh, greedy.assign, program, *both, state, new)
     yield Program("prompts", *lowered, 2 * size * length, 2.0 * size * length * flops)
     tables = jax.tree.map(lambda array: _whole(array, mesh), generate.vocab_tables(policy, settings.calculator))
@@ -146,6 +146,13 @@ def _search(work: Work, mesh: Mesh) -> Iterator[Program]:
     per_token = functools.partial(api.forward_flops_per_token, work.config, length + settings.max_new_tokens // 2)
     flops = written * per_token() + read * per_token(_reads_logits(work.config, work.head))
     yield Program("step", *lowered, written, float(flops))
+
+
+def _prompt_flops(config: api.ModelConfig, length: int) -> int:
+    """Count the arithmetic of a prompt's token, of which caches are kept: keys and values are all of the last layer."""
+    before = dataclasses.replace(config, num_layers=config.num_layers - 1)
+    last = 2 * 2 * config.d_model * config.num_kv_heads * config.head_dim
+    return api.forward_flops_per_token(before, length // 2, with_logits=False) + last
 
 
 def _reads_logits(config: api.ModelConfig, head: api.Head | None) -> bool:

@@ -24,15 +24,9 @@ def test_without_the_compiler_it_says_what_to_install(capsys):
     assert "pip install procsup_jax[tpu]" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("args", "said"),
-    [
-        (["--programs=sft,train"], "--programs=sft,train: 'train' is no part of a run; expected some of sft, rm"),
-        (["--mesh.fsdp=0"], "--mesh.fsdp=0"),
-    ],
-)
-def test_a_mistake_is_one_line(args, said, capsys):
-    assert main.main([*ARGS, *args]) == 2
+def test_an_unknown_part_is_one_line(capsys):
+    assert main.main([*ARGS, "--programs=sft,train"]) == 2
+    said = "--programs=sft,train: 'train' is no part of a run; expected some of sft, rm"
     assert said in capsys.readouterr().err
 
 
