@@ -5,10 +5,10 @@ procsup run --config=configs/gsm8k_llama3_1b.py --config.data.path=FOLDER --work
 procsup plan --config=configs/gsm8k_llama3_1b.py --topology=v5e:4x4
 
 FOLDER holds GSM8K's train.jsonl and test.jsonl. What the slice has to hold, and how long its parts take at the least,
-`procsup plan` says (docs/scaling.md has its tables). Expected: as an untuned base of this size answers some 5 % of
-GSM8K's test problems after worked examples, SFT some 30 %, and reranking by a reward model half as many again; none of
-that was measured with this configuration. `:tiny` goes through every stage on any model's folder in minutes, on any
-device; its figures mean nothing.
+`procsup plan` says (docs/scaling.md has its tables, and smaller slices with what to set there). Expected: as an untuned
+base of this size answers some 5 % of GSM8K's test problems after worked examples, SFT some 30 %, and reranking by a
+reward model half as many again; none of that was measured with this configuration. `:tiny` goes through every stage on
+any model's folder in minutes, on any device; its figures mean nothing.
 """
 
 from procsup_jax.recipes.settings import ExperimentSettings, set_large_run, set_tiny_large_run

@@ -5,10 +5,10 @@ procsup run --config=configs/gsm8k_llama3_8b.py --config.data.path=FOLDER --work
 procsup plan --config=configs/gsm8k_llama3_8b.py --topology=v5p:4x4x4
 
 FOLDER holds GSM8K's train.jsonl and test.jsonl. What the slice has to hold, and how long its parts take at the least,
-`procsup plan` says (docs/scaling.md has its tables). Expected: an untuned base of this size answers about half of
-GSM8K's test problems after worked examples, and reward models choose better than votes do; none of that was measured
-with this configuration. `:tiny` goes through every stage on any model's folder in minutes, on any
-device; its figures mean nothing.
+`procsup plan` says (docs/scaling.md has its tables, and smaller slices with what to set there). Expected: an untuned
+base of this size answers about half of GSM8K's test problems after worked examples, and reward models choose better
+than votes do; none of that was measured with this configuration. `:tiny` goes through every stage on any model's folder
+in minutes, on any device; its figures mean nothing.
 """
 
 from procsup_jax.recipes.settings import ExperimentSettings, set_large_run, set_tiny_large_run

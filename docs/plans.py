@@ -39,15 +39,18 @@ class Slice(NamedTuple):
 def smallest(config: str, topology: str, fsdp: int, tensor: int, grad_accum: int, lanes: int = 0, **kwargs) -> Slice:
     """Return a slice that is smaller than the one a configuration is made for: fewer rows and lanes at a time."""
     mesh = f"--config.mesh.fsdp={fsdp}", f"--config.mesh.tensor={tensor}"
-    rows = [f"--config.{fit}.grad_accum={grad_accum}" for fit in ("sft", "orm", "prm", "distil")]
     fewer = [f"--config.{kind}.lanes={lanes}" for kind in ("sample", "search") if lanes]
-    return Slice(config, topology, (*mesh, *rows, *fewer), **kwargs)
+    return Slice(config, topology, (*mesh, *_every_fit("grad_accum", grad_accum), *fewer), **kwargs)
 
 
 def larger(config: str, topology: str, fsdp: int, tensor: int, batch_size: int) -> Slice:
     """Return a slice of more chips than a configuration is made for, and SFT with a batch that grows with them."""
     mesh = f"--config.mesh.fsdp={fsdp}", f"--config.mesh.tensor={tensor}"
-    return Slice(config, topology, (*mesh, f"--config.sft.batch_size={batch_size}"), ("sft",))
+    return Slice(config, topology, (*mesh, *_every_fit("batch_size", batch_size)), ("sft",))
+
+
+def _every_fit(name: str, value: int) -> list[str]:
+    return [f"--config.{fit}.{name}={value}" for fit in ("sft", "orm", "prm", "distil")]
 
 
 SLICES = (
@@ -60,7 +63,7 @@ SLICES = (
     smallest("gsm8k_llama3_8b", "v6e:2x4", 2, 4, grad_accum=8, lanes=16, parts=("sft", "rm", "search")),
     smallest("gsm8k_llama3_8b", "v5e:4x4", 4, 4, grad_accum=4, lanes=16, parts=("sft", "rm", "search")),
     smallest("gsm8k_llama3_1b", "v5e:2x2", 4, 1, grad_accum=4, parts=("sft", "search")),
-    smallest("paper_70b", "v5p:2x2x4", 2, 8, grad_accum=16, parts=("sft",)),
+    smallest("paper_70b", "v5p:2x4x4", 4, 8, grad_accum=8, parts=("sft",)),
     # Larger ones: what grows with the number of chips, at as many rows a chip.
     larger("gsm8k_llama3_8b", "v6e:16x16", 64, 4, batch_size=256),
     larger("paper_70b", "v5p:8x8x16", 128, 8, batch_size=512),
@@ -78,7 +81,8 @@ def _table(each: Slice) -> str:
     if not rows:
         return ""
     mesh = ", ".join(f"{axis}={size}" for axis, size in zip(("data", "fsdp", "tensor"), rows[0]["mesh"], strict=True))
-    settings = "".join(f", `{change}`" for change in each.changes if not change.startswith("--config.mesh."))
+    unsaid = tuple(f"--config.{name}." for name in ("mesh", "orm", "prm", "distil"))
+    settings = "".join(f", `{change}`" for change in each.changes if not change.startswith(unsaid))
     title = f"**{each.config}, {each.topology}**: {mesh}; {rows[0]['memory'] / 2**30:.4g} GiB a chip{settings}"
     lines = [_HEAD, ["---"] * len(_HEAD), *map(_cells, rows)]
     return f"{title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -123,15 +123,17 @@ def num_shards(logical_axis: str, size: int) -> int:
 
 
 @contextlib.contextmanager
-def use(mesh: Mesh | None) -> Iterator[None]:
+def use(mesh: Mesh | jax.sharding.AbstractMesh | None) -> Iterator[None]:
     """Make `mesh` the one that `constrain` refers to; None leaves everything on one device.
 
-    The mesh is part of jax.jit's cache key, so one jitted function serves several meshes.
+    The mesh is part of jax.jit's cache key, so one jitted function serves several meshes. For shapes alone an abstract
+    one will do.
     """
     if mesh is None:
         yield
         return
-    with jax.set_mesh(mesh):
+    using = jax.set_mesh(mesh) if isinstance(mesh, Mesh) else jax.sharding.use_abstract_mesh(mesh)
+    with using:
         yield
 
 

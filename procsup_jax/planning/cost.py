@@ -244,7 +244,7 @@ def _attention_flops(each: Instruction, operands: list[Shape]) -> float:
     phase = re.match(r"splash_m[qh]a_([a-z]+)", each.name)
     if phase is None:
         return 0.0
-    queries, keys = [shape for shape in operands if shape.dtype in ("bf16", "f32") and len(shape.dims) > 2][:2]
+    queries, keys = [shape for shape in operands if shape.dtype in ("bf16", "f32")][:2]
     length, width = queries.dims[-2:]
     seen = length * (keys.dims[-2] - (length - 1) / 2)
     return 2.0 * _ATTENTION_PRODUCTS[phase.group(1)] * math.prod(queries.dims[:-2]) * seen * width

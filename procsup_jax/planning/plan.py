@@ -27,7 +27,8 @@ class Planned:
     the chip's. `flops` and `moved` are what it does, `sent` by kind of collective; `seconds` what each of the three
     takes at the published peaks: "compute", "memory" and "links", of which the longest bounds the program.
     `utilisation` is useful arithmetic (no recomputation, no padding of replicas) against the peak in that time.
-    `least` is what decoding must read, bytes on each chip, 0 for other programs.
+    `least` is what decoding must read, bytes on each chip, 0 for other programs. `held` are its arguments by their
+    shapes and shardings alone: the compiled program pads some, and leaves out what it does not read.
     """
 
     program: str
@@ -49,6 +50,7 @@ class Planned:
     utilisation: float = 0.0
     tokens_per_s: float = 0.0
     least: int = 0
+    held: int = 0
     compile_s: float = 0.0
     problem: str = ""
 
@@ -85,7 +87,16 @@ def plan(
 def _held(name: str, program: Program, mesh: jax.sharding.Mesh, chip: Chip) -> Planned:
     fits = program.held <= chip.memory
     problem = "" if fits else "its arguments alone do not fit"
-    return Planned(name, _axes(mesh), fits, program.held, total=program.held, memory=chip.memory, problem=problem)
+    return Planned(
+        name,
+        _axes(mesh),
+        fits,
+        program.held,
+        total=program.held,
+        memory=chip.memory,
+        held=program.held,
+        problem=problem,
+    )
 
 
 def _axes(mesh: jax.sharding.Mesh) -> tuple[int, int, int]:
@@ -141,7 +152,8 @@ def _planned(name: str, program: Program, mesh: jax.sharding.Mesh, chip: Chip) -
         name, axes, sum(parts) <= chip.memory, *parts, sum(parts), chip.memory, spent.flops, spent.moved,
         dict(spent.sent), dict(spent.calls), spent.unknown_loops, seconds, max(seconds, key=lambda kind: seconds[kind]),
         utilisation=program.flops / mesh.size / chip.flops / longest if longest else 0.0,
-        tokens_per_s=program.tokens / longest if longest else 0.0, least=program.least, compile_s=compile_s,
+        tokens_per_s=program.tokens / longest if longest else 0.0, least=program.least, held=program.held,
+        compile_s=compile_s,
     )  # fmt: skip
 
 

@@ -117,3 +117,5 @@ def test_attention_kernels_count_the_pairs_that_see_each_other(name, products):
 """
     pairs = sum(1280 - 384 + 1 + i for i in range(384))
     assert cost.cost_of(hlo.parse(text)).flops == 2 * products * 64 * 4 * 8 * 2 * pairs
+    one = text.replace("4,8,2,384,64]{4,3,2,1,0}", "384,64]{1,0}").replace("4,8,1280,64]{3,2,1,0}", "1280,64]{1,0}")
+    assert cost.cost_of(hlo.parse(one)).flops == 2 * products * 64 * pairs, "one row and head have no axes"

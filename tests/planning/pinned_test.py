@@ -17,14 +17,15 @@ ROOT = pathlib.Path(__file__).parents[2]
 KEPT = sorted((ROOT / "docs" / "plans").glob("*.json"))
 
 
-def slices():
+def plans():
     spec = importlib.util.spec_from_file_location("plans", ROOT / "docs" / "plans.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return {each.name(part): (each, part) for each in module.SLICES for part in each.parts}
+    return module
 
 
-SLICES = slices()
+PLANS = plans()
+SLICES = {each.name(part): (each, part) for each in PLANS.SLICES for part in each.parts}
 
 
 def read(path):
@@ -35,6 +36,10 @@ def read(path):
 
 def test_all_that_is_named_is_planned_and_nothing_else():
     assert [path.stem for path in KEPT] == sorted(SLICES)
+
+
+def test_the_page_shows_them():
+    assert PLANS.tables() in PLANS.PAGE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
@@ -49,7 +54,7 @@ def test_what_is_planned_fits(path):
 @pytest.mark.parametrize("path", [path for path in KEPT if ".sample" in path.name], ids=lambda path: path.stem)
 def test_decoding_moves_little_more_than_it_must(path):
     [write] = [program for program in read(path)["programs"] if program["program"] == "sample write"]
-    assert 1 <= write["moved"] / write["least"] < 1.2
+    assert 1 <= write["moved"] / write["least"] < 1.25, "docs/scaling.md says where the rest goes"
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
@@ -65,4 +70,4 @@ def test_a_kept_plan_is_that_of_the_configuration(path):
     for program, kept in zip(
         programs.parts(part, work, jax.sharding.AbstractMesh(mesh, AXES)), found["programs"], strict=True
     ):
-        assert program.held == pytest.approx(kept["arguments"], rel=0.01)
+        assert program.held == kept["held"]
