@@ -90,10 +90,15 @@ def _table(each: Slice) -> str:
 
 def _cells(row: dict) -> list[str]:
     gib = [f"{row[name] / 2**30:.2f}" for name in ("total", "arguments", "temporaries")]
-    work = [f"{value:.3g}" for value in (row["flops"] / 1e12, row["moved"] / 1e9, sum(row["sent"].values()) / 1e9)]
+    work = row["flops"] / 1e12, row["moved"] / 1e9, sum(row["sent"].values()) / 1e9, 1e3 * row["time"]
     bound = row["bound"].replace("compute", "arithmetic")
-    rate = f"{float(format(row['tokens_per_s'], '.3g')):,.0f}"
-    return [row["program"], *gib, *work, f"{1e3 * row['time']:.3g}", bound, f"{row['utilisation']:.0%}", rate]
+    useful = f"{row['utilisation']:.0%}"
+    return [row["program"], *gib, *map(_figure, work), bound, useful, _figure(row["tokens_per_s"])]
+
+
+def _figure(value: float) -> str:
+    """Return a number to three digits, next to nothing as 0."""
+    return f"{float(f'{value:.3g}'):,.10g}" if value > 1e-3 else "0"
 
 
 def main(wanted):
