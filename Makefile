@@ -32,7 +32,7 @@ lint: $(VENV)/.dev ## linters and types
 docs: $(VENV)/.dev ## docs/api.md, from docstrings
 	$(BIN)/python docs/api.py
 
-plan: $(VENV)/.run ## the plans of docs/scaling.md, compiled for TPU slices; an hour or more of a core
+plan: $(VENV)/.run ## the plans of docs/scaling.md, compiled for TPU slices; hours of a core, up to 12 GB
 	$(BIN)/python -m pip install -q --no-compile 'jax[tpu]'
 	$(BIN)/python docs/plans.py
 

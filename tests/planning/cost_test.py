@@ -33,6 +33,17 @@ def test_a_loop_that_only_data_end_counts_once_and_is_told():
     assert (found.flops, found.unknown_loops) == (2 * 4**3, 1)
 
 
+def test_a_round_leaves_out_what_is_done_once():
+    def fn(x):
+        x = jnp.cos(x @ x)
+        x = jax.lax.while_loop(lambda x: x[0, 0] < 1, lambda x: jnp.sin(x @ x @ x), x)
+        return jax.lax.fori_loop(0, 3, lambda _, x: jnp.tanh(x @ x), x)
+
+    module = hlo.parse(jax.jit(fn).lower(jnp.zeros((4, 4))).compile().as_text())
+    assert cost.rounds_of(module).flops == 2 * 2 * 4**3
+    assert cost.cost_of(module).flops == (1 + 2 + 3) * 2 * 4**3
+
+
 def test_batched_products_count_whole():
     found = spent(lambda a, b: jnp.einsum("bij,bjk->bik", a, b), jnp.ones((7, 3, 5)), jnp.ones((7, 5, 2)))
     assert found.flops == 2 * 7 * 3 * 5 * 2
