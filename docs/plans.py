@@ -13,6 +13,9 @@ import subprocess
 import sys
 from typing import NamedTuple
 
+from procsup_jax.jobs.plan import PARTS
+from procsup_jax.parallel.settings import AXES
+
 FOLDER = pathlib.Path(__file__).parent / "plans"
 PAGE = FOLDER.parent / "scaling.md"
 _TABLES = re.compile(r"(?<=<!-- plans -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -20,7 +23,6 @@ _HEAD = (
     "program", "GiB a chip", "arguments", "temporaries", "TFLOP", "GB moved", "GB sent", "ms", "bound by", "useful",
     "tokens/s",
 )  # fmt: skip
-PARTS = ("sft", "rm", "sample", "score", "search")
 
 
 class Slice(NamedTuple):
@@ -36,21 +38,15 @@ class Slice(NamedTuple):
         return f"{self.config}.{self.topology.replace(':', '-')}.{part}"
 
 
-def smallest(config: str, topology: str, fsdp: int, tensor: int, grad_accum: int, lanes: int = 0, **kwargs) -> Slice:
-    """Return a slice that is smaller than the one a configuration is made for: fewer rows and lanes at a time."""
-    mesh = f"--config.mesh.fsdp={fsdp}", f"--config.mesh.tensor={tensor}"
-    fewer = [f"--config.{kind}.lanes={lanes}" for kind in ("sample", "search") if lanes]
-    return Slice(config, topology, (*mesh, *_every_fit("grad_accum", grad_accum), *fewer), **kwargs)
+def resized(config: str, topology: str, mesh: tuple[int, int], parts: tuple[str, ...], lanes: int = 0, **fits) -> Slice:
+    """Return a slice that a configuration is not made for.
 
-
-def larger(config: str, topology: str, fsdp: int, tensor: int, batch_size: int) -> Slice:
-    """Return a slice of more chips than a configuration is made for, and SFT with a batch that grows with them."""
-    mesh = f"--config.mesh.fsdp={fsdp}", f"--config.mesh.tensor={tensor}"
-    return Slice(config, topology, (*mesh, *_every_fit("batch_size", batch_size)), ("sft",))
-
-
-def _every_fit(name: str, value: int) -> list[str]:
-    return [f"--config.{fit}.{name}={value}" for fit in ("sft", "orm", "prm", "distil")]
+    `mesh` is (fsdp, tensor), `lanes` those of sampling and search where they are fewer; `fits` sets every fit.
+    """
+    changes = {"mesh.fsdp": mesh[0], "mesh.tensor": mesh[1]}
+    changes |= {f"{fit}.{name}": value for name, value in fits.items() for fit in ("sft", "orm", "prm", "distil")}
+    changes |= {f"{kind}.lanes": lanes for kind in ("sample", "search") if lanes}
+    return Slice(config, topology, tuple(f"--config.{key}={value}" for key, value in changes.items()), parts)
 
 
 SLICES = (
@@ -58,15 +54,15 @@ SLICES = (
     Slice("gsm8k_llama3_1b", "v5e:4x4"),
     Slice("gsm8k_llama3_8b", "v5p:4x4x4"),
     Slice("paper_70b", "v5p:4x4x8", parts=("sft", "rm", "sample", "score")),
-    # The smallest of each generation on which they train and search.
-    smallest("gsm8k_llama3_8b", "v5p:2x2x1", 4, 1, grad_accum=4, parts=("sft", "rm", "search")),
-    smallest("gsm8k_llama3_8b", "v6e:2x4", 2, 4, grad_accum=8, lanes=16, parts=("sft", "rm", "search")),
-    smallest("gsm8k_llama3_8b", "v5e:4x4", 4, 4, grad_accum=4, lanes=16, parts=("sft", "rm", "search")),
-    smallest("gsm8k_llama3_1b", "v5e:2x2", 4, 1, grad_accum=4, parts=("sft", "search")),
-    smallest("paper_70b", "v5p:2x4x4", 4, 8, grad_accum=8, parts=("sft",)),
+    # The smallest of each generation that we found, with fewer rows and lanes at a time.
+    resized("gsm8k_llama3_8b", "v5p:2x2x1", (4, 1), ("sft", "rm", "search"), grad_accum=4),
+    resized("gsm8k_llama3_8b", "v6e:2x4", (2, 4), ("sft", "rm", "search"), lanes=16, grad_accum=8),
+    resized("gsm8k_llama3_8b", "v5e:4x4", (4, 4), ("sft", "rm", "search"), lanes=16, grad_accum=4),
+    resized("gsm8k_llama3_1b", "v5e:2x2", (4, 1), ("sft", "search"), grad_accum=4),
+    resized("paper_70b", "v5p:2x4x4", (4, 8), ("sft",), grad_accum=8),
     # Larger ones: what grows with the number of chips, at as many rows a chip.
-    larger("gsm8k_llama3_8b", "v6e:16x16", 64, 4, batch_size=256),
-    larger("paper_70b", "v5p:8x8x16", 128, 8, batch_size=512),
+    resized("gsm8k_llama3_8b", "v6e:16x16", (64, 4), ("sft",), batch_size=256),
+    resized("paper_70b", "v5p:8x8x16", (128, 8), ("sft",), batch_size=512),
 )
 
 
@@ -80,7 +76,7 @@ def _table(each: Slice) -> str:
     rows = [row for path in paths if path.exists() for row in json.loads(path.read_text())["programs"]]
     if not rows:
         return ""
-    mesh = ", ".join(f"{axis}={size}" for axis, size in zip(("data", "fsdp", "tensor"), rows[0]["mesh"], strict=True))
+    mesh = ", ".join(f"{axis}={size}" for axis, size in zip(AXES, rows[0]["mesh"], strict=True))
     unsaid = tuple(f"--config.{name}." for name in ("mesh", "orm", "prm", "distil"))
     settings = "".join(f", `{change}`" for change in each.changes if not change.startswith(unsaid))
     title = f"**{each.config}, {each.topology}**: {mesh}; {rows[0]['memory'] / 2**30:.4g} GiB a chip{settings}"

@@ -125,16 +125,15 @@ class _Counter:
     def _moved(self, each: Instruction, operands: list[Shape]) -> float:
         """Return the bytes of main memory that an instruction reads and writes."""
         out = sum(_main(shape) for shape in each.shapes)
-        if each.op in _READS_A_PART:
-            return _main(each.shapes[0]) + min(_main(operands[0]), each.shapes[0].bytes)
+        starts = each.op.endswith("-start")
+        if each.op.removesuffix("-start") in _READS_A_PART:
+            part = each.shapes[1 if starts else 0]  # of what is only started, behind the operand
+            return _main(part) + min(_main(operands[0]), part.bytes)
         if each.op == "dynamic-update-slice":
             return _main(operands[1]) + min(_main(operands[0]), operands[1].bytes)
         if each.op == "scatter":
             return 2 * _main(operands[-1]) + _main(operands[1])
-        if each.op.removesuffix("-start") in _READS_A_PART:
-            part = each.shapes[1]  # behind the operand
-            return _main(part) + min(_main(operands[0]), part.bytes)
-        if each.op.endswith("-start"):
+        if starts:
             return sum(map(_main, operands)) + sum(map(_main, _started(each, len(operands))))
         if each.op != "fusion":
             return sum(map(_main, operands)) + out

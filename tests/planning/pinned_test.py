@@ -1,8 +1,8 @@
 """The plans that are kept still are those of the configurations, and what they plan fits."""
 
-import importlib.util
 import json
 import pathlib
+import runpy
 
 import jax
 import pytest
@@ -17,15 +17,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 KEPT = sorted((ROOT / "docs" / "plans").glob("*.json"))
 
 
-def plans():
-    spec = importlib.util.spec_from_file_location("plans", ROOT / "docs" / "plans.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-PLANS = plans()
-SLICES = {each.name(part): (each, part) for each in PLANS.SLICES for part in each.parts}
+PLANS = runpy.run_path(str(ROOT / "docs" / "plans.py"))
+SLICES = {each.name(part): (each, part) for each in PLANS["SLICES"] for part in each.parts}
 
 
 def read(path):
@@ -39,7 +32,7 @@ def test_all_that_is_named_is_planned_and_nothing_else():
 
 
 def test_the_page_shows_them():
-    assert PLANS.tables() in PLANS.PAGE.read_text(encoding="utf-8")
+    assert PLANS["tables"]() in PLANS["PAGE"].read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", KEPT, ids=lambda path: path.stem)
@@ -61,13 +54,14 @@ def test_decoding_moves_little_more_than_it_must(path):
 def test_a_kept_plan_is_that_of_the_configuration(path):
     """Its arguments are those that the configuration's programs have on its mesh by now."""
     found, (each, part) = read(path), SLICES[path.stem]
-    changes = [change for change in each.changes if change.startswith("--config.")]
-    config = settings.from_config(ExperimentSettings, settings.load([f"--config=configs/{each.config}.py", *changes]))
-    [mesh] = {tuple(program["mesh"]) for program in found["programs"]}
-    if not each.changes:
-        assert mesh == (config.mesh.data, config.mesh.fsdp, config.mesh.tensor)
+    args = f"--config=configs/{each.config}.py", *each.changes
+    config = settings.from_config(ExperimentSettings, settings.load(args))
+    mesh = config.mesh.data, config.mesh.fsdp, config.mesh.tensor
+    assert all(tuple(program["mesh"]) == mesh for program in found["programs"])
     work = job.make_work(config, job.PlanFlags(topology=found["topology"]))
     for program, kept in zip(
         programs.parts(part, work, jax.sharding.AbstractMesh(mesh, AXES)), found["programs"], strict=True
     ):
         assert program.held == kept["held"]
+        if part in ("sft", "rm"):  # of others the compiler pads some and drops what is not read
+            assert program.held == pytest.approx(kept["arguments"], rel=0.01)
