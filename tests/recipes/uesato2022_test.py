@@ -63,7 +63,7 @@ def test_what_was_killed_goes_on_to_the_same_bytes(finished, tmp_path):
         assert (again / name).read_bytes() == content, name
 
 
-def test_two_processes_killed_and_told_to_stop_and_one_that_goes_on_come_to_the_same(finished, several, tmp_path):
+def test_two_processes_killed_and_told_to_stop_and_one_between_come_to_the_same(finished, several, tmp_path):
     """Whatever is drawn, labelled and measured is the same; the losses agree to 1e-5, as sums over two devices do.
 
     Parameters do to 1e-4: the base's optimiser makes matrices orthogonal, small ones of its gradients' noise too.
@@ -74,13 +74,17 @@ def test_two_processes_killed_and_told_to_stop_and_one_that_goes_on_come_to_the_
     several.lose(several.start(2, *argv), victim=1, until=(stages / "base.json").exists)
     left = len(list(stages.iterdir()))
     assert 0 < left < 100 and not (folder / "results.json").exists()
+    alone = several.start(1, *argv)
+    wait((stages / "sample-sft.rm.json").exists, alone)
+    alone[0].popen.terminate()
+    several.finish(alone, codes=(143,))
     started = several.start(2, *argv)
     wait((stages / "evaluate-sft-test.json").exists, started)
     started[1].popen.terminate()
     several.finish(started, codes=(143, surroundings.LOST))
     assert f"procsup: process 1 of 2 has ended, and said: {signals.STOPPED}" in started[0].err.splitlines()
     assert not (folder / "results.json").exists()
-    assert main.main(list(argv)) == 0
+    several.finish(several.start(2, *argv))
 
     assert {path.name for path in stages.iterdir()} == {path.name for path in (finished / "stages").iterdir()}
     kinds = ("data", "labels", "samples", "scores", "curves")
