@@ -73,10 +73,10 @@ def _cpu(config):
     data.num_ood, data.num_processbench = 12, 40
     config.sample.max_new_tokens = config.search.max_new_tokens = 180
     config.rm_samples = config.sample.num_samples = 4
-    config.rollouts.num_rollouts = 3
+    config.rollouts.num_rollouts = 2
     config.evaluate.num_samples, config.evaluate.num_samples_improved = 8, 1
     config.evaluate.surprise_samples = 0
-    config.sample.lanes, config.sample.slots, config.search.lanes = 8, 4, 8
+    config.sample.lanes, config.sample.slots, config.search.lanes = 32, 4, 16
     config.search.num_candidates = 4
     config.score_batch = 32
     for name, num_steps in zip(FITS, (24, 10, 7, 3), strict=True):

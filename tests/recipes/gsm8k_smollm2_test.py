@@ -5,6 +5,7 @@ import json
 import pathlib
 
 import pytest
+import real_problem_files
 import small_models
 
 from procsup_jax import main, records, settings
@@ -19,35 +20,10 @@ SETS = {"test", "short", "ood", "svamp"}
 RMS = {"sft_orm", "sft_prm", "sft_prm_rollouts"}
 
 
-def solved(i, num_steps):
-    """Return a problem in GSM8K's form whose solution has so many steps and an answer."""
-    steps = [f"Ann has {i}+{k}=<<{i}+{k}={i + k}>>{i + k} pens." for k in range(1, num_steps + 1)]
-    question = f"Ann has {i} pens and gets {num_steps} more. How many has she?"
-    return {"question": question, "answer": "\n".join([*steps, f"#### {i + num_steps}"])}
-
-
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    """Return flags that name made-up problems of every set, in the published forms."""
-    folder = tmp_path_factory.mktemp("problems")
-    rows = {
-        "train": [solved(i, 1 + i % 4) for i in range(270)],
-        "test": [solved(i, 2 + 3 * (i % 2)) for i in range(300, 308)],
-        "ood": [
-            {"problem": f"${i}+1$?", "level": "Level 1", "type": "Prealgebra", "solution": f"$\\boxed{{{i + 1}}}$"}
-            for i in range(3)
-        ],
-        "svamp": [{"ID": f"{i}", "Body": "Ann has 2 pens.", "Question": "How many?", "Answer": 2.0} for i in range(3)],
-        "processbench": [
-            {"id": f"gsm8k-{i}", "generator": "one", "problem": "Ann has 2 pens and gets 2. How many?",
-             "steps": ["2+2 is 4.", "So 5."], "label": i - 1, "final_answer_correct": i == 0}
-            for i in range(3)
-        ],
-    }  # fmt: skip
-    for name, lines in rows.items():
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    further = ("ood", "svamp", "processbench")
-    return [f"--config.data.path={folder}", *(f"--config.data.{name}_path={folder / name}.jsonl" for name in further)]
+    """Return flags that name problems of every set."""
+    return real_problem_files.write(tmp_path_factory.mktemp("problems"))
 
 
 @pytest.fixture(scope="module")
