@@ -3,7 +3,8 @@
 python experiments/gsm8k/result_tables.py runs/gsm8k_smollm2_cpu [--output=experiments/gsm8k/cpu.md]
 
 Shares are percentages with their 95 % intervals and the number of problems behind them; without --output they are
-printed. Tokens and seconds come from the run's folder, all else from its results.json.
+printed. With it what they are made from stands beside them as cpu.json, which may be given instead of the run's folder,
+and the figures as cpu-errors.svg and cpu-votes.svg.
 """
 
 from __future__ import annotations
@@ -14,14 +15,20 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import result_figures
 import stage_speed
 
 from procsup_jax import files
 from procsup_jax.errors import UserError
+from procsup_jax.evals.findings import FINAL_ANSWER
 from procsup_jax.evals.readings import FIGURES, ONE_SAMPLE
+from procsup_jax.recipes.artefacts import RESULTS
 from procsup_jax.report import names
+from procsup_jax.runner.artefacts import Json
 
 Results = Mapping[str, Any]
+LONGEST = 20
+_WHOLE = "name", "seed", "config", "versions", "base", "reward_models", "real_problems"
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -30,30 +37,58 @@ def main(args: Sequence[str] | None = None) -> None:
     parser.add_argument("run", type=pathlib.Path)
     parser.add_argument("--output", type=pathlib.Path)
     given = parser.parse_args(args)
-    text = markdown(given.run)
+    found = kept(given.run)
     if given.output is None:
-        print(text, end="")
-    else:
-        files.write_text(given.output, text)
+        print(markdown(found), end="")
+        return
+    files.write_text(given.output, markdown(found))
+    files.write_text(given.output.with_suffix(".json"), json.dumps(found, indent=1) + "\n")
+    for figure in result_figures.figures(found, given.output.stem):
+        files.write_text(given.output.with_name(f"{figure.name}.svg"), figure.standalone())
 
 
-def markdown(run: pathlib.Path) -> str:
-    """Return every table of a run; raise UserError where it has no results of real problems."""
-    path = run / "results.json"
-    with files.explain_os_errors(path, "read"):
-        results = json.loads(path.read_text(encoding="utf-8"))
+def kept(run: pathlib.Path) -> dict[str, Any]:
+    """Return what the tables are made from; raise UserError where the run has no results of real problems."""
+    if run.suffix == ".json":
+        found: dict[str, Any] = Json(run.name).read(run)
+        return found
+    path = run / RESULTS.path
+    results = RESULTS.read(path)
     if "real_problems" not in results:
         raise UserError(f"{path} holds no real_problems; expected a run of GSM8K that has ended")
+    stages = sorted(stage_speed.stages(run), key=lambda stage: -stage.seconds)
+    return {
+        **{name: results[name] for name in _WHOLE},
+        "models": {
+            policy: {split: _final_answers(measured) for split, measured in by_split.items()}
+            for policy, by_split in results["models"].items()
+        },
+        "speed": stage_speed.totals(run),
+        "longest": [[stage.name, stage.seconds, stage.tokens] for stage in stages[:LONGEST]],
+    }
+
+
+def _final_answers(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the final-answer errors of a policy on a set, by decoding, one sample's among them."""
+    one = {} if measured["one_sample"] is None else {ONE_SAMPLE: measured["one_sample"]}
+    return {
+        how: {"value": each[FINAL_ANSWER], "interval": each["intervals"][FINAL_ANSWER], "n": each["n"]}
+        for how, each in {**one, **measured["decoding"]}.items()
+    }
+
+
+def markdown(found: Results) -> str:
+    """Return every table of what `kept` returns."""
     parts = (
-        _errors(results),
-        _readings(results),
-        _pass_at_k(results),
-        _votes(results),
-        _bounds(results),
-        _label_sources(results),
-        _reward_models(results),
-        _processbench(results),
-        _speed(run),
+        _errors(found),
+        _readings(found),
+        _pass_at_k(found),
+        _votes(found),
+        _bounds(found),
+        _label_sources(found),
+        _reward_models(found),
+        _processbench(found),
+        _speed(found),
     )
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
@@ -62,12 +97,9 @@ def _errors(results: Results) -> Iterator[str]:
     yield "## Final-answer error\n"
     yield "| set | policy | decoding | error | n |\n|---|---|---|---|---|"
     for split, policy in _pairs(results):
-        found = results["models"][policy][split]
-        one = {} if found["one_sample"] is None else {ONE_SAMPLE: found["one_sample"]}
-        measured = {**one, **found["decoding"]}
+        measured = results["models"][policy][split]
         for how in names.decodings_in_order(measured):
-            error, interval = (of["final_answer_error"] for of in (measured[how], measured[how]["intervals"]))
-            cells = names.decoding(how), names.with_interval(error, interval), measured[how]["n"]
+            cells = names.decoding(how), _cell(measured[how]), measured[how]["n"]
             yield _row(names.label(names.SETS, split), names.label(names.MODELS, policy), *cells)
 
 
@@ -163,18 +195,17 @@ def _processbench(results: Results) -> Iterator[str]:
         yield _row(names.reward_model(rm), f1, wrong, each["erroneous_n"], right, each["correct_n"])
 
 
-def _speed(run: pathlib.Path) -> Iterator[str]:
+def _speed(results: Results) -> Iterator[str]:
     yield "## Time\n"
     yield "Tokens a second are over the time without compiling.\n"
     yield "| | stages | time | of it compiling | tokens | tokens/s |\n|---|---|---|---|---|---|"
-    for kind, each in stage_speed.totals(run).items():
+    for kind, each in results["speed"].items():
         tokens, rate = each["tokens"], each["tokens_per_s"]
         counts = (names.UNKNOWN if value is None else f"{value:,.0f}" for value in (tokens, rate))
         yield _row(kind, each["stages"], names.duration(each["seconds"]), names.duration(each["compile_s"]), *counts)
     yield "\n| longest stages | time | tokens |\n|---|---|---|"
-    for stage in sorted(stage_speed.stages(run), key=lambda stage: -stage.seconds)[:20]:
-        tokens = names.UNKNOWN if stage.tokens is None else f"{stage.tokens:,}"
-        yield _row(stage.name, names.duration(stage.seconds), tokens)
+    for stage, seconds, tokens in results["longest"]:
+        yield _row(stage, names.duration(seconds), names.UNKNOWN if tokens is None else f"{tokens:,}")
 
 
 def _cell(found: Mapping[str, Any] | None) -> str:

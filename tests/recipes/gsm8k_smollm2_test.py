@@ -118,6 +118,12 @@ def tables(monkeypatch):
 def test_its_results_are_tables(finished, results, tables, tmp_path):
     tables.main([str(finished), f"--output={tmp_path / 'tables.md'}"])
     text = (tmp_path / "tables.md").read_text()
+    tables.main([str(tmp_path / "tables.json"), f"--output={tmp_path / 'again.md'}"])
+    assert (tmp_path / "again.md").read_text() == text, "the tables are made from what is kept beside them"
+    for name in ("errors", "votes-test", "votes-short"):
+        figure = (tmp_path / f"tables-{name}.svg").read_text()
+        assert figure.replace("tables-", "again-") == (tmp_path / f"again-{name}.svg").read_text()
+        assert "PRM (rollouts labels)-weighted" in figure
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     sft = results["models"]["sft"]["test"]["decoding"]["prm_rollouts_weighted"]
     error = names.with_interval(sft["final_answer_error"], sft["intervals"]["final_answer_error"])
@@ -144,7 +150,7 @@ def test_its_results_are_tables(finished, results, tables, tmp_path):
 def test_a_run_of_the_testbed_has_no_such_tables(tables, tmp_path):
     (tmp_path / "results.json").write_text('{"models": {}}')
     with pytest.raises(UserError, match="holds no real_problems; expected a run of GSM8K that has ended"):
-        tables.markdown(tmp_path)
+        tables.kept(tmp_path)
 
 
 def test_a_finished_run_is_finished(finished, capsys, paths):
