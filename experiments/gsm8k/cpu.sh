@@ -18,4 +18,7 @@ run=(python -m procsup_jax run --config=configs/gsm8k_smollm2.py:cpu --workdir="
   --coordinator="127.0.0.1:$port" --num_processes=2 "$@")
 mkdir -p "$(dirname "$workdir")"
 taskset -c 1 "${run[@]}" --process_id=1 >"$workdir.log" 2>&1 &
-taskset -c 0 "${run[@]}" --process_id=0
+code=0
+taskset -c 0 "${run[@]}" --process_id=0 || code=$?
+wait
+exit "$code"
