@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The :cpu tier on two cores: a process on each, of one thread, which together are faster than one process on both.
+# The :cpu tier on two cores: one run in two processes, a core for each.
 #
 #   experiments/gsm8k/cpu.sh DATA WORKDIR [--flag=value ...]
 #
