@@ -86,7 +86,7 @@ def one_sample(joined: Joined, seed: int) -> dict[str, Any]:
         shares["final_answer_error"].append((1 - len(right) / len(samples), len(samples)))
         shares["trace_error"].append((sum(wrong) / max(1, len(wrong)), len(wrong)))
     estimates = {
-        name: intervals.bootstrap_mean(*np.array(rows, dtype=float).T, seed=seed) for name, rows in shares.items()
+        name: intervals.mean_over_problems(*np.array(rows, dtype=float).T, seed=seed) for name, rows in shares.items()
     }
     found = intervals.with_intervals(estimates)
     return {**found, **_counts(estimates, num_undecided)}

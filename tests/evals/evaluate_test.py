@@ -117,6 +117,15 @@ def test_trace_error_is_null_without_labels():
     assert found["minus_majority"]["greedy"]["trace_error"] is None
 
 
+@pytest.mark.parametrize("answer", ["1", "2"])
+def test_samples_that_are_all_right_or_all_wrong_are_no_certainty(answer):
+    problems = [Problem(uid, "?", "1") for uid in "abcd"]
+    samples = [Sample(uid, i, "s", answer) for uid in "abcd" for i in range(3)]
+    one = evaluate(problems, samples)["one_sample"]
+    assert one["final_answer_error"] == float(answer != "1")
+    assert one["intervals"]["final_answer_error"] == list(intervals.wilson(float(answer != "1"), 4))
+
+
 def test_trace_error_is_null_where_no_answer_is_right():
     samples = [Sample("a", 0, "s", "2")]
     found = evaluate([Problem("a", "?", "1")], samples, labels=[StepLabels("a", 0, 0, 1, "r", "human")])
