@@ -12,7 +12,7 @@ from procsup_jax.report import line_chart, markup, names, svg
 from procsup_jax.searching import decodings
 from procsup_jax.searching.decodings import GREEDY
 
-LABELS, PANEL, GAP, ROW, TOP = 210.0, 96.0, 14.0, 24.0, 54.0
+LABELS, PANEL, GAP, ROW, TOP = 250.0, 84.0, 34.0, 24.0, 70.0
 VOTES_ON = roster.TEST, roster.SHORT
 Row = tuple[str, str]  # policy, decoding
 
@@ -37,7 +37,8 @@ def errors_figure(models: Mapping[str, Any], name: str) -> svg.Figure:
         x = svg.Scale(0.0, 1.0, start, start + PANEL)
         measured = {row: models[row[0]][split][row[1]] for row in rows if row[1] in models[row[0]].get(split, {})}
         n = max(each["n"] for each in measured.values())
-        parts.append(svg.label(x(0.5), TOP - 22, f"{_short(split)}, n = {n}", anchor="middle"))
+        for line, said in enumerate((_short(split), f"n = {n}")):
+            parts.append(svg.label(x(0.5), TOP - 36 + 15 * line, said, anchor="middle"))
         for tick in (0.0, 0.5, 1.0):
             parts.append(svg.line(x(tick), TOP - 12, x(tick), bottom, "grid"))
             parts.append(svg.label(x(tick), bottom + 16, svg.tick(tick, "%"), anchor="middle"))
@@ -56,7 +57,7 @@ def votes_figure(votes: Mapping[str, Mapping[str, Any]], split: str, name: str) 
         lines.append(line_chart.Line(names.decoding(how), names.decoding(how), f"{_kind(how)} {dash}", points))
     axes = line_chart.Axis("samples", "log2"), line_chart.Axis("final-answer error, %")
     return line_chart.line_chart(
-        lines, name, f"Votes on {split}: final-answer error", *axes, tags_right=190.0, top=1.0, size=(560.0, 300.0)
+        lines, name, f"Votes on {split}: final-answer error", *axes, tags_right=250.0, top=1.0, size=(620.0, 300.0)
     )
 
 
