@@ -1,5 +1,6 @@
 """Fixtures and settings that every test shares."""
 
+import importlib
 import os
 import pathlib
 import sys
@@ -33,6 +34,8 @@ hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, m
 hypothesis.settings.load_profile("quick")
 
 
+EXPERIMENTS = pathlib.Path(__file__).parents[1] / "experiments"
+
 # Files that take minutes come first (see --no-loadscope-reorder): one started last would keep a worker waiting.
 LONGEST = ("recipes", "searching", "parallel", "experiments", "decode", "jobs", "models", "training", "planning")
 
@@ -60,6 +63,17 @@ def drop_compiled_programs():
     yield
     if MAPS.exists() and MAPS.read_bytes().count(b"\n") > MAX_MAPS:
         jax.clear_caches()
+
+
+@pytest.fixture
+def experiment_module(monkeypatch):
+    """Return how to import a module of a folder of experiments/, which finds its neighbours as when it is run."""
+
+    def load(folder, name):
+        monkeypatch.syspath_prepend(EXPERIMENTS / folder)
+        return importlib.import_module(name)
+
+    return load
 
 
 @pytest.fixture(scope="session")

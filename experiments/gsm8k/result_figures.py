@@ -10,7 +10,6 @@ from procsup_jax import roster
 from procsup_jax.evals.readings import ONE_SAMPLE
 from procsup_jax.report import line_chart, markup, names, svg
 from procsup_jax.searching import decodings
-from procsup_jax.searching.decodings import GREEDY
 
 LABELS, PANEL, GAP, ROW, TOP = 250.0, 84.0, 34.0, 24.0, 70.0
 VOTES_ON = roster.TEST, roster.SHORT
@@ -65,12 +64,13 @@ def _rows(models: Mapping[str, Any]) -> list[Row]:
     """Return every decoding of SFT, and what policies after RL are greedily."""
     of_sft = {how for by_decoding in models[roster.SFT].values() for how in by_decoding}
     others = [policy for policy in names.in_order(names.MODELS, models) if policy != roster.SFT]
-    return [(roster.SFT, how) for how in names.decodings_in_order(of_sft)] + [(policy, GREEDY) for policy in others]
+    rows = [(roster.SFT, how) for how in names.decodings_in_order(of_sft)]
+    return rows + [(policy, decodings.GREEDY) for policy in others]
 
 
 def _mark(found: Mapping[str, Any], row: Row, x: svg.Scale, y: float) -> str:
     lo, hi = found["interval"] or (found["value"], found["value"])
-    dot = "dot hollow" if row[1] in (GREEDY, ONE_SAMPLE) else "dot"
+    dot = "dot hollow" if row[1] in (decodings.GREEDY, ONE_SAMPLE) else "dot"
     circle = markup.element("circle", cx=x(found["value"]), cy=y, r=4.0, class_=dot)
     return markup.element("g", svg.line(x(lo), y, x(hi), y, "interval"), circle, class_=f"mark {_kind(row[1])}")
 

@@ -4,7 +4,7 @@ python experiments/gsm8k/result_tables.py runs/gsm8k_smollm2_cpu [--output=exper
 
 Shares are percentages with their 95 % intervals and the number of problems behind them; without --output they are
 printed. With it what they are made from stands beside them as cpu.json, which may be given instead of the run's folder,
-and the figures as cpu-errors.svg and cpu-votes.svg.
+and the figures as cpu-errors.svg, cpu-votes-test.svg and cpu-votes-short.svg.
 """
 
 from __future__ import annotations

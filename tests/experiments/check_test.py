@@ -1,6 +1,5 @@
 """What the READMEs say of the findings is what the committed files give."""
 
-import importlib
 import pathlib
 
 import pytest
@@ -10,9 +9,8 @@ FINDINGS = ROOT / "experiments/findings"
 
 
 @pytest.fixture
-def check(monkeypatch):
-    monkeypatch.syspath_prepend(FINDINGS)
-    return importlib.import_module("check")
+def check(experiment_module):
+    return experiment_module("findings", "check")
 
 
 def test_every_figure_of_the_findings_is_that_of_the_committed_files(check):

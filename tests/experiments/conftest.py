@@ -1,8 +1,5 @@
 """What the findings' further commands start from: the folder of a finished run, tiny and untrained."""
 
-import importlib
-import pathlib
-
 import jax
 import pytest
 
@@ -13,14 +10,11 @@ from procsup_jax.models import api
 from procsup_jax.models.model import Model
 from procsup_jax.text.vocab import train_vocab
 
-FINDINGS = pathlib.Path(__file__).parents[2] / "experiments/findings"
-
 
 @pytest.fixture
-def findings_command(monkeypatch):
+def findings_command(experiment_module):
     """Return how to run a command of the findings in this process, where it shares compiled programs."""
-    monkeypatch.syspath_prepend(FINDINGS)
-    return lambda name, *args: importlib.import_module(name).main(list(map(str, args)))
+    return lambda name, *args: experiment_module("findings", name).main(list(map(str, args)))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The findings' command puts finished runs together: tables, comparisons, figures."""
 
 import csv
-import importlib
 import json
 import pathlib
 import shutil
@@ -128,9 +127,8 @@ def test_the_gap_stands_beside_what_knows_nothing(collected):
     assert "| SFT | the ORM's agreement above the better constant's, process labels | – | 10.0 [10.0, 10.0] |" in tables
 
 
-def test_what_newer_runs_keep_of_all_steps_is_taken_from_them(monkeypatch):
-    monkeypatch.syspath_prepend(COMMAND.parent)
-    base_rates = importlib.import_module("base_rates")
+def test_what_newer_runs_keep_of_all_steps_is_taken_from_them(experiment_module):
+    base_rates = experiment_module("findings", "base_rates")
     runs = {"shipped-0": run(0.4)}
     by = {"always_correct": {"process": 0.8, "outcome": 0.7, "gap": 0.1}, "falling": {"gap": 0.3}}
     runs["shipped-0"]["models"]["sft"]["test"]["emulation"] = {"all_steps": {"by": by}}

@@ -1,6 +1,5 @@
 """SFT on stories before GSM8K's problems, or beside them: as small as it gets, and its table."""
 
-import importlib
 import json
 import pathlib
 
@@ -17,9 +16,8 @@ POLICIES = ["gsm8k", "stories", "stories_then_gsm8k", "stories_and_gsm8k"]
 
 
 @pytest.fixture
-def tables(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module("stories_tables")
+def tables(experiment_module):
+    return experiment_module("gsm8k", "stories_tables")
 
 
 def test_every_policy_is_measured_against_gsm8k_alone(digits_bpe_folder, tables, tmp_path, capsys):

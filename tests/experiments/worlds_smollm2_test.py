@@ -1,6 +1,5 @@
 """The worlds experiment with both heads beside each other, as small as it gets, and its tables."""
 
-import importlib
 import json
 import pathlib
 
@@ -14,9 +13,8 @@ JUDGES = ["orm_verdict", "prm_verdict", "orm_product", "prm_product"]
 
 
 @pytest.fixture
-def tables(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module("heads_tables")
+def tables(experiment_module):
+    return experiment_module("worlds_smollm2", "heads_tables")
 
 
 def test_both_heads_judge_the_same_samples(tables, tmp_path, capsys):

@@ -1,8 +1,6 @@
 """GSM8K's config at its tiniest, on random weights: every stage, every set, and what is measured on real problems."""
 
-import importlib
 import json
-import pathlib
 
 import pytest
 import real_problem_files
@@ -15,7 +13,6 @@ from procsup_jax.recipes import uesato2022
 from procsup_jax.recipes.settings import ExperimentSettings
 from procsup_jax.report import names
 
-EXPERIMENT = pathlib.Path(__file__).parents[2] / "experiments/gsm8k"
 SETS = {"test", "short", "ood", "svamp"}
 RMS = {"sft_orm", "sft_prm", "sft_prm_rollouts"}
 
@@ -110,9 +107,8 @@ def test_texts_and_label_sources_are_measured(results):
 
 
 @pytest.fixture
-def tables(monkeypatch):
-    monkeypatch.syspath_prepend(EXPERIMENT)
-    return importlib.import_module("result_tables")
+def tables(experiment_module):
+    return experiment_module("gsm8k", "result_tables")
 
 
 def test_its_results_are_tables(finished, results, tables, tmp_path):
@@ -161,9 +157,8 @@ def test_a_finished_run_is_finished(finished, capsys, paths):
     assert int(last[0]) == int(last[2]) + 1
 
 
-def test_a_run_is_carried_in_parts_and_goes_on(finished, results, tmp_path, monkeypatch, paths):
-    monkeypatch.syspath_prepend(EXPERIMENT)
-    carry = importlib.import_module("carry")
+def test_a_run_is_carried_in_parts_and_goes_on(finished, results, tmp_path, experiment_module, paths):
+    carry = experiment_module("gsm8k", "carry")
     parts, again = tmp_path / "parts", tmp_path / "run"
     kept = [path.name for path in (finished / "models").iterdir() if path.is_dir() and path.name != "base"]
     carry.main(["pack", str(finished), str(parts), "--part_mb=0.1", "--models", *kept])

@@ -1,6 +1,6 @@
 """What the launchers' tests share: the scripts' folder, and how to run one."""
 
-import importlib
+import functools
 import json
 import pathlib
 import shutil
@@ -12,10 +12,9 @@ LAUNCH = pathlib.Path(__file__).parents[3] / "experiments/launch"
 
 
 @pytest.fixture
-def launch_module(monkeypatch):
+def launch_module(experiment_module):
     """Return how to import a module of experiments/launch, which xmanager puts on the path itself."""
-    monkeypatch.syspath_prepend(LAUNCH)
-    return importlib.import_module
+    return functools.partial(experiment_module, "launch")
 
 
 @pytest.fixture
